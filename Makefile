@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Everything is built under build/: the modules in build/modules/RELEASE, a
+# folder of links to the sources, so that one clone serves many kernels.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr
+
+release = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h)
+tree = $(CURDIR)/build/modules/$(release)
+sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices compat mirror))
+
+.PHONY: help
+help:
+	@echo 'make modules    build the modules for the kernel of KDIR'
+	@echo 'make programs   build the user programs'
+	@echo 'make install    install hmm_unlocked.ko and what drivers need to use it'
+	@echo 'make uninstall  remove what install put there'
+	@echo 'make clean      remove build/'
+	@echo
+	@echo 'KDIR=$(KDIR)'
+
+.PHONY: modules
+modules:
+	@test -n "$(release)" || { echo "no kernel headers in KDIR=$(KDIR)"; exit 1; } >&2
+	mkdir -p $(tree)
+	cp -rsf $(sources) $(tree)
+	find $(tree) -xtype l -delete
+	$(MAKE) -C $(KDIR) M=$(tree) modules
+
+# User programs: PROGRAM is made of FOLDER's sources and of lib/.
+CFLAGS ?= -O2 -g
+program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -Iinclude/uapi -Ilib
+folders = $(wildcard tests demo bench)
+names_tests = hmmu-test
+names_demo = hmmu-demo
+names_bench = hmmu-bench
+
+.PHONY: programs
+programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
+
+objects = $(patsubst %.c,build/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+
+define program_rule
+build/programs/$(names_$(1)): $(call objects,$(1) lib)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(program_flags) $(LDFLAGS) -o $$@ $$^
+endef
+$(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
+
+build/objects/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(call objects,lib $(folders)))
+
+# The probe, a module for tests, is not installed. A driver builds against
+# the header and the symbol versions.
+root = $(DESTDIR)$(INSTALL_MOD_PATH)
+module = $(root)/lib/modules/$(release)/updates/hmm_unlocked.ko
+driver_files = $(DESTDIR)$(PREFIX)/src/hmm-unlocked-headers
+
+.PHONY: install
+install: modules
+	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
+	install -D -m 644 include/linux/hmm_unlocked.h \
+		$(driver_files)/include/linux/hmm_unlocked.h
+	install -D -m 644 $(tree)/Module.symvers $(driver_files)/$(release)/Module.symvers
+	depmod -b $(or $(root),/) $(release)
+
+.PHONY: uninstall
+uninstall:
+	rm -rf $(module) $(driver_files)
+	depmod -b $(or $(root),/) $(release)
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the engine takes for granted of the kernel it is built for, checked
+ * here at build time and nowhere else. The sources speak the newest kernel's
+ * API; adaptation for older ones goes into this folder.
+ */
+#ifndef _COMPAT_KERNEL_H
+#define _COMPAT_KERNEL_H
+
+#include <linux/build_bug.h>
+#include <linux/hmm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "hmm-unlocked needs a kernel of 6.1 or later"
+#endif
+
+#if !IS_ENABLED(CONFIG_HMM_MIRROR)
+#error "this kernel is built without CONFIG_HMM_MIRROR: it has no hmm_range_fault()"
+#endif
+
+/* A page is short of its request exactly where ~entry & request is not 0. */
+static_assert(HMM_PFN_REQ_FAULT == HMM_PFN_VALID);
+static_assert(HMM_PFN_REQ_WRITE == HMM_PFN_WRITE);
+
+/* Saved requests are the two topmost bits of an entry, see fault/requests.c. */
+static_assert(HMM_PFN_REQ_FAULT == 1UL << (BITS_PER_LONG - 1));
+static_assert(HMM_PFN_REQ_WRITE == 1UL << (BITS_PER_LONG - 2));
+
+#endif

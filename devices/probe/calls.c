@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls that a run can make, each as a driver would make it once.
+ */
+#include <linux/kernel.h>
+#include <linux/jiffies.h>
+
+#include "probe.h"
+
+static int stock(struct hmm_range *range, struct hmmu_probe_run *run,
+		 struct hmm_unlocked_counters *counters)
+{
+	struct mm_struct *mm = range->notifier->mm;
+	int ret;
+
+	range->notifier_seq = mmu_interval_read_begin(range->notifier);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	ret = hmm_range_fault(range);
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static int snapshot(struct hmm_range *range, struct hmmu_probe_run *run,
+		    struct hmm_unlocked_counters *counters)
+{
+	range->default_flags = 0;
+	range->pfn_flags_mask = 0;
+	return stock(range, run, counters);
+}
+
+static int unlockable(struct hmm_range *range, struct hmmu_probe_run *run,
+		      struct hmm_unlocked_counters *counters)
+{
+	struct mm_struct *mm = range->notifier->mm;
+	int locked = 1;
+	int ret;
+
+	range->notifier_seq = mmu_interval_read_begin(range->notifier);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	ret = hmmu_range_fault_unlockable(range, &locked, counters);
+	if (locked)
+		mmap_read_unlock(mm);
+	run->locked = locked;
+	return ret;
+}
+
+static int unlocked(struct hmm_range *range, struct hmmu_probe_run *run,
+		    struct hmm_unlocked_counters *counters)
+{
+	return hmmu_range_fault_unlocked(range,
+					 msecs_to_jiffies(run->timeout_ms),
+					 counters);
+}
+
+static probe_call_fn * const calls[] = {
+	[HMMU_PROBE_STOCK]	= stock,
+	[HMMU_PROBE_SNAPSHOT]	= snapshot,
+	[HMMU_PROBE_UNLOCKABLE]	= unlockable,
+	[HMMU_PROBE_UNLOCKED]	= unlocked,
+	[HMMU_PROBE_RESTART]	= probe_restart,
+};
+
+probe_call_fn *probe_call(u32 call)
+{
+	return call < ARRAY_SIZE(calls) ? calls[call] : NULL;
+}

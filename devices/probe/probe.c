@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hmm_unlocked_probe.ko: one call of the fault engine from user space.
+ *
+ * Lock order: mmap lock -> probe_interval.lock. Invalidation takes the latter,
+ * so under it nothing is allocated and no user memory is touched: contents are
+ * copied into a buffer of our own there and to the user after.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/ktime.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "probe.h"
+
+/**
+ * struct probe_pages - the buffers of one run, one element a page
+ * @n: number of pages
+ * @pfns: entries as the call wants and leaves them
+ * @bytes: requests on the way in, request bits on the way out
+ * @contents: copy of the pages, or NULL
+ */
+struct probe_pages {
+	unsigned long n;
+	unsigned long *pfns;
+	u8 *bytes;
+	void *contents;
+};
+
+static bool probe_invalidate(struct mmu_interval_notifier *notifier,
+			     const struct mmu_notifier_range *range,
+			     unsigned long seq)
+{
+	struct probe_interval *interval =
+		container_of(notifier, struct probe_interval, notifier);
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&interval->lock);
+	else if (!mutex_trylock(&interval->lock))
+		return false;
+	mmu_interval_set_seq(notifier, seq);
+	mutex_unlock(&interval->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops probe_ops = {
+	.invalidate = probe_invalidate,
+};
+
+static int interval_init(struct probe_interval *interval, struct mm_struct *mm,
+			 unsigned long start, unsigned long length)
+{
+	mutex_init(&interval->lock);
+	return mmu_interval_notifier_insert(&interval->notifier, mm, start,
+					    length, &probe_ops);
+}
+
+static unsigned long request_bits(u64 probe)
+{
+	return (probe & HMMU_PROBE_REQ_FAULT ? HMM_PFN_REQ_FAULT : 0) |
+	       (probe & HMMU_PROBE_REQ_WRITE ? HMM_PFN_REQ_WRITE : 0);
+}
+
+static u8 request_byte(unsigned long entry)
+{
+	return (entry & HMM_PFN_REQ_FAULT ? HMMU_PROBE_REQ_FAULT : 0) |
+	       (entry & HMM_PFN_REQ_WRITE ? HMMU_PROBE_REQ_WRITE : 0);
+}
+
+static u64 entry_out(unsigned long entry)
+{
+	unsigned long pfn = entry & ~HMM_PFN_FLAGS;
+	u64 out = 0;
+
+	if (entry & HMM_PFN_ERROR)
+		return HMMU_PROBE_ERROR;
+	if (!(entry & HMM_PFN_VALID))
+		return 0;
+	out = HMMU_PROBE_VALID | pfn | (u64)hmm_pfn_to_map_order(entry) << 52;
+	if (entry & HMM_PFN_WRITE)
+		out |= HMMU_PROBE_WRITE;
+	if (is_zero_pfn(pfn))
+		out |= HMMU_PROBE_ZERO;
+	return out;
+}
+
+static void pages_free(struct probe_pages *pages)
+{
+	kvfree(pages->pfns);
+	kvfree(pages->bytes);
+	kvfree(pages->contents);
+}
+
+static int pages_alloc(struct probe_pages *pages,
+		       const struct hmmu_probe_run *run)
+{
+	bool any = run->start < run->end;
+
+	*pages = (struct probe_pages){};
+	if (any)
+		pages->n = (run->end - run->start) >> PAGE_SHIFT;
+	else if (run->requests || run->entries || run->contents || run->after)
+		return -EINVAL;
+	if (pages->n > HMMU_PROBE_MAX_PAGES)
+		return -EINVAL;
+
+	/* A range that is malformed still goes to the call, with an array. */
+	pages->pfns = kvcalloc(pages->n + 1, sizeof(*pages->pfns), GFP_KERNEL);
+	pages->bytes = kvzalloc(pages->n + 1, GFP_KERNEL);
+	if (run->contents)
+		pages->contents = kvzalloc(pages->n << PAGE_SHIFT, GFP_KERNEL);
+	if (!pages->pfns || !pages->bytes ||
+	    (run->contents && !pages->contents)) {
+		pages_free(pages);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void requests_fill(struct probe_pages *pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < pages->n; i++)
+		pages->pfns[i] = request_bits(pages->bytes[i]);
+}
+
+/* Under the lock that keeps invalidation out: these pages are ours to read. */
+static void contents_copy(struct probe_pages *pages)
+{
+	unsigned long i;
+	void *page;
+
+	for (i = 0; i < pages->n; i++) {
+		if (!(pages->pfns[i] & HMM_PFN_VALID))
+			continue;
+		page = kmap_local_page(hmm_pfn_to_page(pages->pfns[i]));
+		memcpy(pages->contents + (i << PAGE_SHIFT), page, PAGE_SIZE);
+		kunmap_local(page);
+	}
+}
+
+static int call_once(struct probe_interval *interval,
+		     struct hmmu_probe_run *run, struct probe_pages *pages,
+		     struct hmm_unlocked_counters *counters)
+{
+	struct hmm_range range = {
+		.notifier = &interval->notifier,
+		.start = run->start,
+		.end = run->end,
+		.hmm_pfns = pages->pfns,
+		.default_flags = request_bits(run->default_flags),
+		.pfn_flags_mask = request_bits(run->pfn_flags_mask),
+	};
+	u64 begun = ktime_get_ns();
+	int ret;
+
+	ret = probe_call(run->call)(&range, run, counters);
+	run->ns += ktime_get_ns() - begun;
+	run->loops++;
+	run->stale = 0;
+	if (ret || (run->call == HMMU_PROBE_UNLOCKABLE && !run->locked))
+		return ret;
+
+	mutex_lock(&interval->lock);
+	run->stale = mmu_interval_read_retry(range.notifier,
+					     range.notifier_seq);
+	if (pages->contents && !run->stale)
+		contents_copy(pages);
+	mutex_unlock(&interval->lock);
+	return 0;
+}
+
+static bool call_again(const struct hmmu_probe_run *run, int ret)
+{
+	if (!(run->flags & HMMU_PROBE_LOOP) || fatal_signal_pending(current))
+		return false;
+	if (ret)
+		return ret == -EBUSY;
+	return run->stale ||
+	       (run->call == HMMU_PROBE_UNLOCKABLE && !run->locked);
+}
+
+static void calls_make(struct probe_interval *interval,
+		       struct hmmu_probe_run *run, struct probe_pages *pages)
+{
+	unsigned int i;
+	int ret;
+
+	BUILD_BUG_ON(HMM_UNLOCKED_NR_COUNTERS > HMMU_PROBE_NR_COUNTERS);
+	requests_fill(pages);
+	do {
+		struct hmm_unlocked_counters counters = {};
+
+		/* A result that went stale has overwritten the requests. */
+		if (run->stale)
+			requests_fill(pages);
+		ret = call_once(interval, run, pages, &counters);
+		for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+			run->counters[i] += counters.n[i];
+		cond_resched();
+	} while (call_again(run, ret));
+	run->error = ret;
+}
+
+static int results_out(const struct hmmu_probe_run *run,
+		       struct probe_pages *pages)
+{
+	u64 __user *entries = u64_to_user_ptr(run->entries);
+	unsigned long i;
+
+	if (run->contents &&
+	    copy_to_user(u64_to_user_ptr(run->contents), pages->contents,
+			 pages->n << PAGE_SHIFT))
+		return -EFAULT;
+	for (i = 0; i < pages->n; i++) {
+		pages->bytes[i] = request_byte(pages->pfns[i]);
+		if (run->entries &&
+		    put_user(entry_out(pages->pfns[i]), &entries[i]))
+			return -EFAULT;
+	}
+	if (run->after && copy_to_user(u64_to_user_ptr(run->after),
+				       pages->bytes, pages->n))
+		return -EFAULT;
+	return 0;
+}
+
+static int run_exact(struct mm_struct *mm, struct hmmu_probe_run *run,
+		     struct probe_pages *pages)
+{
+	struct probe_interval interval;
+	int ret;
+
+	ret = interval_init(&interval, mm, run->start, run->end - run->start);
+	if (ret)
+		return ret;
+	calls_make(&interval, run, pages);
+	mmu_interval_notifier_remove(&interval.notifier);
+	return 0;
+}
+
+static int run_with_pages(struct probe_interval *whole,
+			  struct hmmu_probe_run *run)
+{
+	struct probe_pages pages;
+	int ret;
+
+	ret = pages_alloc(&pages, run);
+	if (ret)
+		return ret;
+
+	if (run->requests && copy_from_user(pages.bytes,
+					    u64_to_user_ptr(run->requests),
+					    pages.n))
+		ret = -EFAULT;
+	else if (run->flags & HMMU_PROBE_EXACT)
+		ret = run_exact(whole->notifier.mm, run, &pages);
+	else
+		calls_make(whole, run, &pages);
+
+	if (!ret)
+		ret = results_out(run, &pages);
+	pages_free(&pages);
+	return ret;
+}
+
+static int run_with_mm(struct probe_interval *whole,
+		       struct hmmu_probe_run *run)
+{
+	struct mm_struct *mm = whole->notifier.mm;
+	int ret;
+
+	if (run->flags & HMMU_PROBE_NO_MMGET)
+		return run_with_pages(whole, run);
+	if (!mmget_not_zero(mm))
+		return -ESRCH;
+	ret = run_with_pages(whole, run);
+	mmput(mm);
+	return ret;
+}
+
+static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct hmmu_probe_run run;
+	int ret;
+
+	if (cmd != HMMU_PROBE_RUN)
+		return -ENOTTY;
+	if (copy_from_user(&run, (void __user *)arg, sizeof(run)))
+		return -EFAULT;
+	if (!probe_call(run.call) || run.flags & ~HMMU_PROBE_FLAGS ||
+	    memchr_inv(run.reserved, 0, sizeof(run.reserved)))
+		return -EINVAL;
+
+	run.ns = 0;
+	run.error = 0;
+	run.locked = 0;
+	run.stale = 0;
+	run.loops = 0;
+	memset(run.counters, 0, sizeof(run.counters));
+
+	ret = run_with_mm(file->private_data, &run);
+	if (!ret && copy_to_user((void __user *)arg, &run, sizeof(run)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int probe_open(struct inode *inode, struct file *file)
+{
+	struct probe_interval *whole;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	whole = kzalloc(sizeof(*whole), GFP_KERNEL);
+	if (!whole)
+		return -ENOMEM;
+	ret = interval_init(whole, current->mm, 0, ULONG_MAX & PAGE_MASK);
+	if (ret) {
+		kfree(whole);
+		return ret;
+	}
+	file->private_data = whole;
+	return 0;
+}
+
+static int probe_release(struct inode *inode, struct file *file)
+{
+	struct probe_interval *whole = file->private_data;
+
+	mmu_interval_notifier_remove(&whole->notifier);
+	kfree(whole);
+	return 0;
+}
+
+static const struct file_operations probe_fops = {
+	.owner = THIS_MODULE,
+	.open = probe_open,
+	.release = probe_release,
+	.unlocked_ioctl = probe_ioctl,
+};
+
+static struct miscdevice probe_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = HMMU_PROBE_DEVICE,
+	.fops = &probe_fops,
+	.mode = 0600,
+};
+
+module_misc_device(probe_device);
+MODULE_DESCRIPTION("Test device of hmm_unlocked");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fault engine: one call, and the steps it is made of.
+ *
+ * Principle: entries read from the CPU page tables stay true for as long as the
+ * notifier sequence has not moved, whether or not the mmap lock was held all
+ * the while. So a fault may drop the lock and the walk goes on where it stood.
+ * Only a moved sequence voids what was collected.
+ *
+ *   snapshot.c	read entries with the kernel's own hmm_range_fault(), asking for
+ *		nothing: it never faults and knows every kind of entry
+ *   plan.c	which entries fall short of their request
+ *   fault.c	handle_mm_fault() for those, free to drop the lock
+ *   resume.c	take the lock again, look whether the principle still holds
+ *   walk.c	these four over a chunk, chunks over the range, in a circle
+ *   range.c	the exported calls: locking, restarts, limits
+ *
+ * Vocabulary: an entry is one element of range->hmm_pfns. A request is what is
+ * asked of a page: nothing, to be readable, to be writable. A page is short if
+ * its entry does not satisfy its request. [start, end) are addresses, end open.
+ * A pass is one attempt to collect all entries under one sequence.
+ *
+ * Lock order: mmap lock (read) -> whatever a fault takes. The engine has no lock
+ * of its own. The caller holds none that its invalidate callback takes, nor any
+ * that a page server needs to answer.
+ *
+ * Hazards:
+ * - After a drop no VMA looked up earlier may be used: it may be freed.
+ * - Output flags share their bits with request flags: a request is read from
+ *   hmmu_request(), never from an entry.
+ * - Breaking COW invalidates: the engine's own faults can move the sequence.
+ * - The OOM reaper marks an mm under the lock held for read. The mark is looked
+ *   at whenever the lock was taken; a page zapped after that moves the sequence.
+ */
+#ifndef _FAULT_CALL_H
+#define _FAULT_CALL_H
+
+#include <linux/hmm_unlocked.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+
+#include "../compat/kernel.h"
+#include "limit.h"
+
+/* Entries are collected in pieces that share the last level of page table. */
+#define HMMU_CHUNK_SIZE		PMD_SIZE
+
+/* How often a fault may succeed on one page without making it satisfied. */
+#define HMMU_ATTEMPTS_MAX	16
+
+/*
+ * Internal results; neither leaves the module. A fault ended with the lock
+ * dropped and the caller wants it so; a page stays short though faults succeed.
+ */
+#define HMMU_COMPLETED		(-EAGAIN)
+#define HMMU_STUCK		(-ELOOP)
+
+/**
+ * struct hmmu_requests - what is asked of each page
+ * @every: the need of each page, if @saved is NULL
+ * @saved: else two bits a page as the caller wrote them, see requests.c
+ */
+struct hmmu_requests {
+	unsigned long every;
+	unsigned long *saved;
+};
+
+/**
+ * struct hmmu_call - one call of the engine
+ * @range: the caller's range; entries are collected in place
+ * @mm: address space of @range
+ * @from: where the next pass begins; all before it is read last
+ * @furthest: end of what was ever satisfied, whichever pass it was in
+ * @tried: the last page faulted if that answered VM_FAULT_RETRY, or ULONG_MAX
+ * @cause: how the sequence was last found moved, a HMM_UNLOCKED_MOVED_*
+ * @locked: the mmap lock is held for read
+ * @stop_completed: give up on VM_FAULT_COMPLETED in place of going on
+ * @requests: what is asked of each page
+ * @limit: bounds the time lost to a moving sequence
+ * @counters: what this call did
+ */
+struct hmmu_call {
+	struct hmm_range *range;
+	struct mm_struct *mm;
+	unsigned long from;
+	unsigned long furthest;
+	unsigned long tried;
+	enum hmm_unlocked_counter cause;
+	bool locked;
+	bool stop_completed;
+	struct hmmu_requests requests;
+	struct hmmu_limit limit;
+	struct hmm_unlocked_counters counters;
+};
+
+static inline void hmmu_count(struct hmmu_call *call,
+			      enum hmm_unlocked_counter which, u64 n)
+{
+	call->counters.n[which] += n;
+}
+
+static inline void hmmu_count_max(struct hmmu_call *call,
+				  enum hmm_unlocked_counter which, u64 n)
+{
+	call->counters.n[which] = max(call->counters.n[which], n);
+}
+
+static inline unsigned long hmmu_page_index(const struct hmmu_call *call,
+					    unsigned long addr)
+{
+	return (addr - call->range->start) >> PAGE_SHIFT;
+}
+
+static inline unsigned long *hmmu_entry(const struct hmmu_call *call,
+					unsigned long addr)
+{
+	return &call->range->hmm_pfns[hmmu_page_index(call, addr)];
+}
+
+/* requests.c */
+int hmmu_requests_save(struct hmmu_call *call);
+void hmmu_requests_restore(struct hmmu_call *call);
+void hmmu_requests_free(struct hmmu_call *call);
+unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr);
+
+/* snapshot.c */
+int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
+		  unsigned long end);
+
+/* plan.c */
+unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
+			     unsigned long end);
+bool hmmu_plan_alone(const struct hmmu_call *call, unsigned long addr);
+
+/* fault.c */
+int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
+		   unsigned long end, unsigned int batch);
+
+/* resume.c */
+int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_resume(struct hmmu_call *call);
+int hmmu_yield(struct hmmu_call *call);
+
+/* walk.c */
+int hmmu_walk(struct hmmu_call *call);
+
+/* stats.c */
+void hmmu_stats_add(const struct hmmu_call *call);
+void hmmu_stats_init(void);
+void hmmu_stats_exit(void);
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faulting the pages that are short.
+ *
+ * No walk is open here and no VMA is kept from one fault to the next, so the
+ * fault handler may drop the mmap lock: userfaultfd to let user space answer,
+ * swap and files to wait for I/O. After VM_FAULT_RETRY the run ends and the page
+ * is read again before anything else: mostly whoever woke us has brought it, and
+ * a page that satisfies its request is not faulted.
+ *
+ * A run is a list of pages that do not depend on each other. To have several of
+ * them wait at the same time, this is the place: hand the pages of the run out
+ * once the first has dropped the lock, and come back when all have returned.
+ */
+#include <linux/ktime.h>
+
+#include "call.h"
+#include "trace.h"
+
+#define FAULT_DROPPED	(VM_FAULT_RETRY | VM_FAULT_COMPLETED)
+
+/* The snapshot knew all this, but the lock may have been dropped since. */
+static int check_vma(const struct vm_area_struct *vma, unsigned long need)
+{
+	if (!vma || vma->vm_flags & (VM_IO | VM_PFNMAP) ||
+	    !(vma->vm_flags & VM_READ))
+		return -EFAULT;
+	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE))
+		return -EPERM;
+	return 0;
+}
+
+static unsigned int fault_flags(const struct hmmu_call *call,
+				unsigned long addr, unsigned long need)
+{
+	unsigned int flags = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
+			     FAULT_FLAG_KILLABLE;
+
+	if (need & HMM_PFN_REQ_WRITE)
+		flags |= FAULT_FLAG_WRITE;
+	if (call->tried == addr)
+		flags |= FAULT_FLAG_TRIED;
+	return flags;
+}
+
+static int decode_error(vm_fault_t result)
+{
+	int ret = vm_fault_to_errno(result, 0);
+
+	WARN_ONCE(!ret, "hmm_unlocked: fault handler answered %#x\n", result);
+	return ret ?: -EINVAL;
+}
+
+/* The handler has dropped the lock and may have waited since @begun. */
+static int fault_dropped(struct hmmu_call *call, unsigned long addr,
+			 vm_fault_t result, ktime_t begun)
+{
+	s64 waited = ktime_to_ns(ktime_sub(ktime_get(), begun));
+	int ret;
+
+	call->locked = false;
+	hmmu_count(call, HMM_UNLOCKED_LOCK_DROPS, 1);
+	hmmu_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
+	hmmu_limit_take_off(&call->limit, nsecs_to_jiffies(waited));
+	trace_hmm_unlocked_drop(call, addr, waited);
+
+	if (call->stop_completed && !(result & VM_FAULT_RETRY))
+		return fatal_signal_pending(current) ? -EINTR : HMMU_COMPLETED;
+
+	if (result & VM_FAULT_RETRY)
+		call->tried = addr;
+	ret = hmmu_resume(call);
+	if (!ret && WARN_ON_ONCE(result & VM_FAULT_ERROR))
+		ret = decode_error(result);
+	return ret;
+}
+
+static int fault_page(struct hmmu_call *call, unsigned long addr)
+{
+	unsigned long need = hmmu_request(call, addr);
+	unsigned int flags = fault_flags(call, addr, need);
+	struct vm_area_struct *vma;
+	vm_fault_t result;
+	ktime_t begun;
+	int ret;
+
+	mmap_assert_locked(call->mm);
+
+	vma = vma_lookup(call->mm, addr);
+	ret = check_vma(vma, need);
+	if (ret)
+		return ret;
+
+	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
+	call->tried = ULONG_MAX;
+	begun = ktime_get();
+	result = handle_mm_fault(vma, addr, flags, NULL);
+	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
+
+	if (result & FAULT_DROPPED)
+		return fault_dropped(call, addr, result, begun);
+	return result & VM_FAULT_ERROR ? decode_error(result) : 0;
+}
+
+/**
+ * hmmu_fault_run() - fault some of the pages that are short
+ * @call: the call
+ * @addr: on input the first short page; on output the next one that is short
+ *	  by what was known before the run, or @end
+ * @end: where to stop
+ * @batch: how many pages to fault that may fill others too
+ *
+ * What the faults brought is not known afterwards: read the entries again.
+ *
+ * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Return:
+ * * %0		     - done; nothing collected earlier has become untrue
+ * * %-EBUSY	     - the lock was dropped and the sequence has moved
+ * * %-EFAULT	     - a page that can't be had, or an mm marked by the reaper
+ * * %-EPERM	     - write asked of a VMA that does not allow it
+ * * %-ENOMEM	     - the fault handler found no memory
+ * * %-EINTR	     - fatal signal
+ * * %-EINVAL	     - the fault handler broke its rules
+ * * HMMU_COMPLETED  - lock dropped, and the call wants to hear of that
+ */
+int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
+		   unsigned long end, unsigned int batch)
+{
+	bool retried = false;
+	int ret = 0;
+
+	while (!ret && !retried && batch && *addr < end) {
+		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR) {
+			ret = -EFAULT;
+			break;
+		}
+		if (!hmmu_plan_alone(call, *addr))
+			batch--;
+		ret = fault_page(call, *addr);
+		retried = call->tried == *addr;
+		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);
+	}
+	return ret;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which pages need a fault, from what the last snapshot found.
+ */
+#include "call.h"
+
+/* All requests alike: the common case, and the one whose speed counts. */
+static unsigned long next_short(const unsigned long *entry, unsigned long n,
+				unsigned long need)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		if (~entry[i] & need)
+			break;
+	return i;
+}
+
+/**
+ * hmmu_plan_next() - the first page that is short of its request
+ * @call: the call
+ * @addr: where to begin, in the call's range
+ * @end: where to stop
+ *
+ * Return: its address, or @end.
+ */
+unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
+			     unsigned long end)
+{
+	if (!call->requests.saved)
+		return addr + (next_short(hmmu_entry(call, addr),
+					  (end - addr) >> PAGE_SHIFT,
+					  call->requests.every) << PAGE_SHIFT);
+
+	for (; addr < end; addr += PAGE_SIZE)
+		if (~*hmmu_entry(call, addr) & hmmu_request(call, addr))
+			break;
+	return addr;
+}
+
+/**
+ * hmmu_plan_alone() - will a fault on this page fill this page only?
+ * @call: the call
+ * @addr: a page that is short
+ *
+ * A page that is mapped by an entry of its own and lacks nothing but write
+ * permission: breaking COW replaces just that. Where nothing is mapped a fault
+ * may bring a huge page or map its neighbours too.
+ */
+bool hmmu_plan_alone(const struct hmmu_call *call, unsigned long addr)
+{
+	unsigned long entry = *hmmu_entry(call, addr);
+
+	return (entry & HMM_PFN_VALID) && !hmm_pfn_to_map_order(entry);
+}

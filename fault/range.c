@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls that drivers make.
+ *
+ * Both run the same walk. They differ in who takes the lock and the sequence,
+ * and so in what a moved sequence means: hmm_range_fault_unlocked_timeout() has
+ * both in hand and begins another pass, hmm_range_fault_unlockable() has to tell
+ * its caller.
+ *
+ * The two contracts are those of mainline's hmm_range_fault_unlocked_timeout()
+ * and of the form with an int *locked that was posted before it.
+ */
+#include <linux/export.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "call.h"
+#include "trace.h"
+
+static bool malformed(const struct hmm_range *range)
+{
+	return !range->notifier || !range->hmm_pfns ||
+	       !PAGE_ALIGNED(range->start | range->end) ||
+	       range->start >= range->end ||
+	       range->start < range->notifier->interval_tree.start ||
+	       range->end - 1 > range->notifier->interval_tree.last;
+}
+
+static int call_begin(struct hmmu_call *call, struct hmm_range *range,
+		      unsigned long timeout)
+{
+	*call = (struct hmmu_call) {
+		.range = range,
+		.mm = range->notifier->mm,
+		.from = range->start,
+		.furthest = range->start,
+		.tried = ULONG_MAX,
+	};
+	hmmu_count(call, HMM_UNLOCKED_CALLS, 1);
+	hmmu_limit_start(&call->limit, timeout);
+	trace_hmm_unlocked_begin(call);
+
+	/* exit_mmap() may be running: there is nothing left to be faulted. */
+	if (!atomic_read(&call->mm->mm_users))
+		return -EFAULT;
+	return hmmu_requests_save(call);
+}
+
+static int call_end(struct hmmu_call *call, int ret,
+		    struct hmm_unlocked_counters *counters)
+{
+	if (ret)
+		hmmu_requests_restore(call);
+	hmmu_requests_free(call);
+
+	if (ret == HMMU_STUCK) {
+		hmmu_count(call, HMM_UNLOCKED_STUCK, 1);
+		ret = -EBUSY;
+	} else if (ret == HMMU_COMPLETED) {
+		ret = 0;
+	}
+	if (ret)
+		hmmu_count(call, HMM_UNLOCKED_FAILURES, 1);
+
+	trace_hmm_unlocked_end(call, ret);
+	hmmu_stats_add(call);
+	if (counters)
+		*counters = call->counters;
+	return ret;
+}
+
+/**
+ * hmmu_range_fault_unlockable() - fault a range, the mmap lock may be dropped
+ * @range: what to collect; @range->notifier_seq comes from
+ *	   mmu_interval_read_begin(), called before the lock was taken
+ * @locked: 1 on entry; on return 1 if the mmap lock is held, 0 if it is not.
+ *	    NULL makes this hmm_range_fault()
+ * @counters: where to put what the call did, or NULL
+ *
+ * Drivers call this as hmm_range_fault_unlockable(@range, @locked).
+ *
+ * The lock may be released and taken again inside: a VMA that the caller looked
+ * up before must not be used afterwards, also if @locked is still 1.
+ *
+ * Requests in the entries (@range->pfn_flags_mask) are kept through all that
+ * happens inside, and stand in the entries again if the call fails or returns
+ * without the lock.
+ *
+ * Context: mmap lock of @range->notifier->mm held for read, mm pinned by
+ * mmget(). No lock held that the invalidate callback takes or that user space
+ * needs to resolve a fault. Sleeps; waits for faults are killable.
+ *
+ * Return, with the lock held:
+ * * %0	      - all collected; take the driver's lock and test
+ *		mmu_interval_read_retry() before using it
+ * * %-EBUSY  - the range was invalidated, or faults keep succeeding without
+ *		effect; take a fresh sequence and call again
+ * * %-EFAULT - asked for a page that has no VMA, no read permission, an I/O or
+ *		PFN mapping, or whose fault ended in SIGBUS, SIGSEGV or poison;
+ *		or the mm is being torn down. Calling again will not help
+ * * %-EPERM  - write asked of a VMA without VM_WRITE
+ * * %-ENOMEM - no memory, for the fault or to keep the requests
+ * * %-EINTR  - fatal signal
+ * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
+ *		interval), or a fault handler broke its rules
+ *
+ * Return, with the lock dropped:
+ * * %0	      - a fault has completed and taken the lock along; nothing collected
+ *		counts. Take a fresh sequence and the lock, call again
+ * * %-EINTR  - fatal signal
+ */
+int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
+				struct hmm_unlocked_counters *counters)
+{
+	struct hmmu_call call;
+	int ret;
+
+	if (!locked)
+		return hmm_range_fault(range);
+	if (malformed(range) || WARN_ON_ONCE(!*locked))
+		return -EINVAL;
+	mmap_assert_locked(range->notifier->mm);
+
+	ret = call_begin(&call, range, 0);
+	call.locked = true;
+	call.stop_completed = true;
+	if (!ret)
+		ret = hmmu_check(&call, HMM_UNLOCKED_MOVED_HELD);
+	if (!ret)
+		ret = hmmu_walk(&call);
+	*locked = call.locked;
+	return call_end(&call, ret, counters);
+}
+EXPORT_SYMBOL_GPL(hmmu_range_fault_unlockable);
+
+static int one_pass(struct hmmu_call *call)
+{
+	struct hmm_range *range = call->range;
+	int ret;
+
+	range->notifier_seq = mmu_interval_read_begin(range->notifier);
+	if (mmap_read_lock_killable(call->mm))
+		return -EINTR;
+	call->locked = true;
+
+	ret = hmmu_check(call, HMM_UNLOCKED_MOVED_HELD);
+	if (!ret)
+		ret = hmmu_walk(call);
+
+	if (call->locked)
+		mmap_read_unlock(call->mm);
+	call->locked = false;
+	return ret;
+}
+
+/*
+ * The signal is tested before the limit and the lock: a storm of invalidations
+ * with neither a limit nor a contended lock must not outlive a kill.
+ */
+static int passes(struct hmmu_call *call)
+{
+	int ret;
+
+	for (;;) {
+		ret = one_pass(call);
+		if (ret != -EBUSY)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (hmmu_limit_exceeded(&call->limit))
+			return -EBUSY;
+		hmmu_count(call, HMM_UNLOCKED_RESTARTS, 1);
+		trace_hmm_unlocked_restart(call);
+		cond_resched();
+	}
+}
+
+/**
+ * hmmu_range_fault_unlocked() - fault a range without holding the mmap lock
+ * @range: what to collect; @range->notifier_seq is set by the call
+ * @timeout: jiffies that invalidations may cost, 0 for no limit
+ * @counters: where to put what the call did, or NULL
+ *
+ * Drivers call this as hmm_range_fault_unlocked_timeout(@range, @timeout).
+ *
+ * @timeout bounds collisions with invalidations and nothing else: the watch
+ * stands still while a fault waits, however long, and goes back to 0 whenever
+ * the walk gets further than it ever was. At least one pass is made.
+ *
+ * Requests in the entries (@range->pfn_flags_mask) are kept through all that
+ * happens inside, and stand in the entries again if the call fails.
+ *
+ * Context: Process context, mmap lock not held by the caller, mm pinned by
+ * mmget(). No lock held that the invalidate callback takes or that user space
+ * needs to resolve a fault. Sleeps; killable, but for mmu_interval_read_begin(),
+ * which waits for invalidations that are already running.
+ *
+ * Return:
+ * * %0	      - all collected; take the driver's lock and test
+ *		mmu_interval_read_retry(@range->notifier, @range->notifier_seq)
+ *		before using it, and call again if that is true
+ * * %-EBUSY  - @timeout ran out, or faults keep succeeding without effect.
+ *		Call again, or report the device fault as failed
+ * * %-EFAULT - asked for a page that has no VMA, no read permission, an I/O or
+ *		PFN mapping, or whose fault ended in SIGBUS, SIGSEGV or poison;
+ *		or the mm is being torn down. Calling again will not help
+ * * %-EPERM  - write asked of a VMA without VM_WRITE
+ * * %-ENOMEM - no memory, for the fault or to keep the requests
+ * * %-EINTR  - fatal signal
+ * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
+ *		interval), or a fault handler broke its rules
+ */
+int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
+			      struct hmm_unlocked_counters *counters)
+{
+	struct hmmu_call call;
+	int ret;
+
+	if (malformed(range))
+		return -EINVAL;
+	might_lock_read(&range->notifier->mm->mmap_lock);
+
+	ret = call_begin(&call, range, timeout);
+	if (!ret)
+		ret = passes(&call);
+	return call_end(&call, ret, counters);
+}
+EXPORT_SYMBOL_GPL(hmmu_range_fault_unlocked);

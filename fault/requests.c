@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is asked of each page.
+ *
+ * A caller asks by range->default_flags for all pages and, where
+ * range->pfn_flags_mask lets it through, by the entry of a page for that page.
+ * The entries are also where the results go, and VALID is REQ_FAULT, WRITE is
+ * REQ_WRITE: once a page was read, its request is gone. So where an entry can
+ * add to the defaults, its two request bits are kept aside for the whole call,
+ * two bits a page, and written back if the call fails. A caller may thus call
+ * again with the same array after any failure.
+ */
+#include <linux/slab.h>
+
+#include "call.h"
+
+#define REQUEST_BITS		(HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
+#define REQUEST_SHIFT		(BITS_PER_LONG - 2)
+#define REQUESTS_PER_WORD	(BITS_PER_LONG / 2)
+
+static unsigned int word_shift(unsigned long index)
+{
+	return 2 * (index % REQUESTS_PER_WORD);
+}
+
+/* REQ_WRITE without REQ_FAULT asks for nothing, as in hmm_range_fault(). */
+static unsigned long need(const struct hmm_range *range, unsigned long asked)
+{
+	asked = (asked & range->pfn_flags_mask) | range->default_flags;
+	return asked & HMM_PFN_REQ_FAULT ? asked & REQUEST_BITS : 0;
+}
+
+/* Can the entry of a page ask for more than the defaults do? */
+static bool per_page(const struct hmm_range *range)
+{
+	return need(range, REQUEST_BITS) != need(range, 0);
+}
+
+/**
+ * hmmu_requests_save() - set the requests of a call aside
+ * @call: a call that has not read any entry yet
+ *
+ * Context: Sleeps. No lock held that reclaim may need.
+ * Return: %0, or %-ENOMEM with nothing changed.
+ */
+int hmmu_requests_save(struct hmmu_call *call)
+{
+	struct hmm_range *range = call->range;
+	unsigned long n = (range->end - range->start) >> PAGE_SHIFT;
+	struct hmmu_requests *req = &call->requests;
+	unsigned long words = DIV_ROUND_UP(n, REQUESTS_PER_WORD);
+	unsigned long i;
+
+	req->every = need(range, 0);
+	req->saved = NULL;
+	if (!per_page(range))
+		return 0;
+
+	req->saved = kvcalloc(words, sizeof(*req->saved), GFP_KERNEL);
+	if (!req->saved)
+		return -ENOMEM;
+	hmmu_count_max(call, HMM_UNLOCKED_SCRATCH_BYTES,
+		       words * sizeof(*req->saved));
+
+	for (i = 0; i < n; i++)
+		req->saved[i / REQUESTS_PER_WORD] |=
+			range->hmm_pfns[i] >> REQUEST_SHIFT << word_shift(i);
+	return 0;
+}
+
+static unsigned long saved_bits(const struct hmmu_requests *req,
+				unsigned long index)
+{
+	unsigned long word = req->saved[index / REQUESTS_PER_WORD];
+
+	return (word >> word_shift(index)) << REQUEST_SHIFT;
+}
+
+/**
+ * hmmu_requests_restore() - write the requests back into the entries
+ * @call: a call that failed
+ */
+void hmmu_requests_restore(struct hmmu_call *call)
+{
+	struct hmm_range *range = call->range;
+	unsigned long n = (range->end - range->start) >> PAGE_SHIFT;
+	unsigned long i;
+
+	if (!call->requests.saved)
+		return;
+	for (i = 0; i < n; i++)
+		range->hmm_pfns[i] = (range->hmm_pfns[i] & ~REQUEST_BITS) |
+				     saved_bits(&call->requests, i);
+}
+
+void hmmu_requests_free(struct hmmu_call *call)
+{
+	kvfree(call->requests.saved);
+}
+
+/**
+ * hmmu_request() - what is asked of one page
+ * @call: the call
+ * @addr: page address in the call's range
+ *
+ * Return: %0, HMM_PFN_REQ_FAULT, or HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE.
+ */
+unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr)
+{
+	if (!call->requests.saved)
+		return call->requests.every;
+	return need(call->range, saved_bits(&call->requests,
+					    hmmu_page_index(call, addr)));
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading the CPU page tables.
+ *
+ * The walker is the running kernel's own. Asked for nothing it takes no fault
+ * and waits for no page, so it can hold the lock throughout; and it is right
+ * for every kind of entry that this kernel has, which a walker of ours would
+ * have to follow from release to release.
+ */
+#include "call.h"
+
+/**
+ * hmmu_snapshot() - read the entries of [@start, @end) as they are
+ * @call: the call
+ * @start: first address, in the call's range
+ * @end: first address after
+ *
+ * Afterwards an entry is HMM_PFN_ERROR where no page can ever be (no VMA, no
+ * read permission, special mapping), has HMM_PFN_VALID where one is, and neither
+ * where a fault may bring one.
+ *
+ * Context: mmap lock held for read. May be rescheduled, does not wait.
+ * Return:
+ * * %0	    - read, true until the sequence moves
+ * * %-EBUSY - the sequence has moved; nothing was read
+ */
+int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
+		  unsigned long end)
+{
+	struct hmm_range part = {
+		.notifier = call->range->notifier,
+		.notifier_seq = call->range->notifier_seq,
+		.start = start,
+		.end = end,
+		.hmm_pfns = hmmu_entry(call, start),
+		.dev_private_owner = call->range->dev_private_owner,
+	};
+	int ret;
+
+	mmap_assert_locked(call->mm);
+
+	ret = hmm_range_fault(&part);
+	if (ret == -EBUSY)
+		return hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD);
+	if (!ret)
+		hmmu_count(call, HMM_UNLOCKED_ENTRIES_READ,
+			   (end - start) >> PAGE_SHIFT);
+	return ret;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Totals of all calls, in <debugfs>/hmm_unlocked/stats.
+ *
+ * A call counts in its own struct and adds it here once, when it ends. The
+ * totals are per CPU; a reader may see a call half added, never a number torn.
+ */
+#include <linux/debugfs.h>
+#include <linux/percpu.h>
+#include <linux/seq_file.h>
+
+#include "call.h"
+
+#define STATS_FORMAT	1
+
+static DEFINE_PER_CPU(struct hmm_unlocked_counters, totals);
+static struct dentry *stats_dir;
+
+static u64 add_SUM(u64 total, u64 n)
+{
+	return total + n;
+}
+
+static u64 add_MAX(u64 total, u64 n)
+{
+	return max(total, n);
+}
+
+#define STATS_ROW(id, name, how, help) { #name, add_##how },
+
+static const struct {
+	const char *name;
+	u64 (*add)(u64 total, u64 n);
+} stats_rows[] = {
+	HMM_UNLOCKED_COUNTERS(STATS_ROW)
+};
+
+static void counters_add(struct hmm_unlocked_counters *to,
+			 const struct hmm_unlocked_counters *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+		WRITE_ONCE(to->n[i], stats_rows[i].add(to->n[i],
+						       READ_ONCE(from->n[i])));
+}
+
+/**
+ * hmmu_stats_add() - add a call that has ended to the totals
+ * @call: the call
+ */
+void hmmu_stats_add(const struct hmmu_call *call)
+{
+	counters_add(get_cpu_ptr(&totals), &call->counters);
+	put_cpu_ptr(&totals);
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct hmm_unlocked_counters sum = {};
+	unsigned int i;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		counters_add(&sum, per_cpu_ptr(&totals, cpu));
+
+	seq_printf(m, "format %d\n", STATS_FORMAT);
+	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+		seq_printf(m, "%s %llu\n", stats_rows[i].name, sum.n[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+void __init hmmu_stats_init(void)
+{
+	stats_dir = debugfs_create_dir("hmm_unlocked", NULL);
+	debugfs_create_file("stats", 0444, stats_dir, NULL, &stats_fops);
+}
+
+void hmmu_stats_exit(void)
+{
+	debugfs_remove(stats_dir);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * What the fault engine counts, in one table: the kernel's struct, the debugfs
+ * file, the probe's ioctl and the user-space tools are all made from it.
+ *
+ * X(identifier, name, how the total of several calls is formed, meaning)
+ */
+#ifndef _UAPI_HMM_UNLOCKED_COUNTERS_H
+#define _UAPI_HMM_UNLOCKED_COUNTERS_H
+
+#define HMM_UNLOCKED_COUNTERS(X)					\
+	X(CALLS,	calls,		  SUM, "calls begun")		\
+	X(FAILURES,	failures,	  SUM, "calls that ended in an error") \
+	X(ENTRIES_READ,	entries_read,	  SUM, "CPU page-table entries read") \
+	X(FAULTS,	faults,		  SUM, "calls of handle_mm_fault()") \
+	X(LOCK_DROPS,	lock_drops,	  SUM, "faults that dropped the mmap lock") \
+	X(RESUMES,	resumes,	  SUM, "walks that went on where they stood after a drop") \
+	X(YIELDS,	yields,		  SUM, "times a waiting mmap writer was let pass") \
+	X(MOVED_HELD,	moved_held,	  SUM, "sequence moved with the mmap lock held") \
+	X(MOVED_DROPPED, moved_dropped,	  SUM, "sequence moved while a fault had dropped the lock") \
+	X(MOVED_YIELDED, moved_yielded,	  SUM, "sequence moved while a writer was let pass") \
+	X(STUCK,	stuck,		  SUM, "calls ended by faults that succeeded without effect") \
+	X(RESTARTS,	restarts,	  SUM, "passes begun again inside a call") \
+	X(LONGEST_WAIT_NS, longest_wait_ns, MAX, "longest fault that dropped the lock, ns") \
+	X(SCRATCH_BYTES, scratch_bytes,	  MAX, "memory allocated by one call, bytes")
+
+#define HMM_UNLOCKED_COUNTER_ID(id, name, how, help) HMM_UNLOCKED_##id,
+
+enum hmm_unlocked_counter {
+	HMM_UNLOCKED_COUNTERS(HMM_UNLOCKED_COUNTER_ID)
+	HMM_UNLOCKED_NR_COUNTERS
+};
+
+#undef HMM_UNLOCKED_COUNTER_ID
+
+#endif

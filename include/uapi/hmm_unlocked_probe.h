@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/hmm_unlocked_probe: make one call of the fault engine, or of what it is
+ * compared with, and get all that came of it. For tests and benchmarks.
+ *
+ * The memory is that of the process which opened the device. The ioctl itself
+ * fails only where the probe could not make the call; what the call returned is
+ * in @error.
+ *
+ *   EINVAL	unknown @call, unknown @flags, @reserved not 0, range too long, or
+ *		buffers given for a range that has no pages
+ *   EFAULT	a buffer can't be read or written
+ *   ENOMEM	no memory for the buffers in between
+ *   ESRCH	the process that opened the device has no memory any more
+ *   EPERM	opened without CAP_SYS_ADMIN (from open)
+ */
+#ifndef _UAPI_HMM_UNLOCKED_PROBE_H
+#define _UAPI_HMM_UNLOCKED_PROBE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define HMMU_PROBE_DEVICE	"hmm_unlocked_probe"
+#define HMMU_PROBE_MAX_PAGES	(1ULL << 20)
+#define HMMU_PROBE_NR_COUNTERS	16
+
+enum hmmu_probe_call {
+	HMMU_PROBE_STOCK,	/* hmm_range_fault() */
+	HMMU_PROBE_SNAPSHOT,	/* hmm_range_fault() that is asked for nothing */
+	HMMU_PROBE_UNLOCKABLE,	/* hmm_range_fault_unlockable() */
+	HMMU_PROBE_UNLOCKED,	/* hmm_range_fault_unlocked_timeout() */
+	HMMU_PROBE_RESTART,	/* begin again on each dropped lock, for comparison */
+};
+
+/* Call again on -EBUSY, a dropped lock or a stale result, as a driver does. */
+#define HMMU_PROBE_LOOP		(1U << 0)
+/* A notifier of exactly the range in place of one for the whole memory. */
+#define HMMU_PROBE_EXACT	(1U << 1)
+/* Do not take the reference on the memory that the engine asks for. */
+#define HMMU_PROBE_NO_MMGET	(1U << 2)
+#define HMMU_PROBE_FLAGS	(HMMU_PROBE_LOOP | HMMU_PROBE_EXACT | \
+				 HMMU_PROBE_NO_MMGET)
+
+/* Requests, in @default_flags, @pfn_flags_mask and the bytes at @requests. */
+#define HMMU_PROBE_REQ_FAULT	1
+#define HMMU_PROBE_REQ_WRITE	2
+
+/* Entries, at @entries. */
+#define HMMU_PROBE_VALID	(1ULL << 63)
+#define HMMU_PROBE_WRITE	(1ULL << 62)
+#define HMMU_PROBE_ERROR	(1ULL << 61)
+#define HMMU_PROBE_ZERO		(1ULL << 60)	/* the 4 KiB zero page */
+#define HMMU_PROBE_ORDER(entry)	(((entry) >> 52) & 0x1f)
+#define HMMU_PROBE_PFN(entry)	((entry) & ((1ULL << 52) - 1))
+
+/**
+ * struct hmmu_probe_run - one run
+ * @start: (in) first address
+ * @end: (in) first address after
+ * @call: (in) enum hmmu_probe_call
+ * @flags: (in) HMMU_PROBE_*
+ * @default_flags: (in) HMMU_PROBE_REQ_* for each page
+ * @pfn_flags_mask: (in) HMMU_PROBE_REQ_* that @requests may add
+ * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED, 0 for none
+ * @requests: (in) address of a byte a page, or 0
+ * @entries: (out) address of a __u64 a page, or 0
+ * @after: (out) address of a byte a page, or 0: the request bits that stand in
+ *	   the entries after the last call
+ * @contents: (out) address for the contents of the pages, or 0; copied only if
+ *	      the result was not stale, pages that are not valid are left alone
+ * @ns: (out) time spent in the call
+ * @error: (out) what it returned, 0 or -errno
+ * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held afterwards
+ * @stale: (out) the range was invalidated before the result could be used
+ * @loops: (out) how often the call was made
+ * @counters: (out) by enum hmm_unlocked_counter, sum of all loops
+ * @reserved: (in) 0
+ */
+struct hmmu_probe_run {
+	__u64 start;
+	__u64 end;
+	__u32 call;
+	__u32 flags;
+	__u64 default_flags;
+	__u64 pfn_flags_mask;
+	__u64 timeout_ms;
+	__u64 requests;
+	__u64 entries;
+	__u64 after;
+	__u64 contents;
+	__u64 ns;
+	__s32 error;
+	__u32 locked;
+	__u32 stale;
+	__u32 loops;
+	__u64 counters[HMMU_PROBE_NR_COUNTERS];
+	__u64 reserved[4];
+};
+
+#define HMMU_PROBE_RUN	_IOWR('H', 0x80, struct hmmu_probe_run)
+
+#endif
