@@ -6,8 +6,8 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr
 
-release = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' \
-	$(KDIR)/include/generated/utsrelease.h)
+release := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 tree = $(CURDIR)/build/modules/$(release)
 sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices compat mirror))
 
@@ -21,9 +21,12 @@ help:
 	@echo
 	@echo 'KDIR=$(KDIR)'
 
-.PHONY: modules
-modules:
+.PHONY: headers
+headers:
 	@test -n "$(release)" || { echo "no kernel headers in KDIR=$(KDIR)"; exit 1; } >&2
+
+.PHONY: modules
+modules: headers
 	mkdir -p $(tree)
 	cp -rsf $(sources) $(tree)
 	find $(tree) -xtype l -delete
@@ -31,7 +34,7 @@ modules:
 
 # User programs: PROGRAM is made of FOLDER's sources and of lib/.
 CFLAGS ?= -O2 -g
-program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -Iinclude/uapi -Ilib
+program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib
 folders = $(wildcard tests demo bench)
 names_tests = hmmu-test
 names_demo = hmmu-demo
@@ -49,28 +52,33 @@ build/programs/$(names_$(1)): $(call objects,$(1) lib)
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
-build/objects/%.o: %.c
+build/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(call objects,lib $(folders)))
 
 # The probe, a module for tests, is not installed. A driver builds against
-# the header and the symbol versions.
+# the header and the symbol versions. Root installs but does not build, lest
+# build/ becomes root's.
+export PATH := $(PATH):/usr/sbin:/sbin
 root = $(DESTDIR)$(INSTALL_MOD_PATH)
 module = $(root)/lib/modules/$(release)/updates/hmm_unlocked.ko
 driver_files = $(DESTDIR)$(PREFIX)/src/hmm-unlocked-headers
 
 .PHONY: install
-install: modules
+install: headers
+	@test -e $(tree)/hmm_unlocked.ko || { echo "first run: make modules KDIR=$(KDIR)"; exit 1; } >&2
 	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
-	install -D -m 644 include/linux/hmm_unlocked.h \
-		$(driver_files)/include/linux/hmm_unlocked.h
+	install -D -m 644 -t $(driver_files)/include/linux \
+		include/linux/hmm_unlocked.h
+	install -D -m 644 -t $(driver_files)/include/uapi \
+		include/uapi/hmm_unlocked_counters.h
 	install -D -m 644 $(tree)/Module.symvers $(driver_files)/$(release)/Module.symvers
 	depmod -b $(or $(root),/) $(release)
 
 .PHONY: uninstall
-uninstall:
+uninstall: headers
 	rm -rf $(module) $(driver_files)
 	depmod -b $(or $(root),/) $(release)
 

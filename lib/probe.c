@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "content.h"
+#include "fail.h"
+#include "probe.h"
+
+#define STATS	"/sys/kernel/debug/hmm_unlocked/stats"
+
+int probe_open(void)
+{
+	int fd = open("/dev/" HMMU_PROBE_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die_errno("cannot open /dev/" HMMU_PROBE_DEVICE
+			  " (is hmm_unlocked_probe.ko loaded?)");
+	return fd;
+}
+
+struct hmmu_probe_run probe_range(enum hmmu_probe_call call, const void *start,
+				  size_t pages, uint64_t request)
+{
+	return (struct hmmu_probe_run) {
+		.call = call,
+		.start = (uintptr_t)start,
+		.end = (uintptr_t)start + pages * PAGE,
+		.default_flags = request,
+	};
+}
+
+int probe_try(int fd, struct hmmu_probe_run *run)
+{
+	return ioctl(fd, HMMU_PROBE_RUN, run) ? -errno : run->error;
+}
+
+int probe_run(int fd, struct hmmu_probe_run *run)
+{
+	if (ioctl(fd, HMMU_PROBE_RUN, run))
+		die_errno("the probe refused a run");
+	return run->error;
+}
+
+#define COUNTER_NAME(id, name, how, help) #name,
+
+static const char * const names[] = { HMM_UNLOCKED_COUNTERS(COUNTER_NAME) };
+
+const char *counter_name(enum hmm_unlocked_counter which)
+{
+	return names[which];
+}
+
+uint64_t counter_total(enum hmm_unlocked_counter which)
+{
+	unsigned long long value;
+	char line[128], name[64];
+	FILE *f = fopen(STATS, "re");
+
+	if (!f)
+		die_errno("cannot open " STATS);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %llu", name, &value) == 2 &&
+		    !strcmp(name, names[which])) {
+			fclose(f);
+			return value;
+		}
+	}
+	die(STATS " has no line for %s", names[which]);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The probe device from user space: see <hmm_unlocked_probe.h>. */
+#ifndef LIB_PROBE_H
+#define LIB_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hmm_unlocked_counters.h>
+#include <hmm_unlocked_probe.h>
+
+#define READ_REQUEST	HMMU_PROBE_REQ_FAULT
+#define WRITE_REQUEST	(HMMU_PROBE_REQ_FAULT | HMMU_PROBE_REQ_WRITE)
+
+/* Open the device for the memory of this process. Ends the program on failure. */
+int probe_open(void);
+
+/* A run of @call over @pages pages at @start, asking @request of each page. */
+struct hmmu_probe_run probe_range(enum hmmu_probe_call call, const void *start,
+				  size_t pages, uint64_t request);
+
+/* Do it. Ends the program if the probe refuses; returns run->error. */
+int probe_run(int fd, struct hmmu_probe_run *run);
+
+/* The same, but a refusal of the probe itself is returned as -errno. */
+int probe_try(int fd, struct hmmu_probe_run *run);
+
+static inline uint64_t counted(const struct hmmu_probe_run *run,
+			       enum hmm_unlocked_counter which)
+{
+	return run->counters[which];
+}
+
+/* "entries_read", ... */
+const char *counter_name(enum hmm_unlocked_counter which);
+
+/* The total of all calls since the module was loaded, from debugfs. */
+uint64_t counter_total(enum hmm_unlocked_counter which);
+
+#endif

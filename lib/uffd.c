@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "uffd.h"
+
+/* From 6.6 on; these are numbers and layouts of the kernel's interface. */
+#ifndef UFFDIO_POISON
+#define _UFFDIO_POISON	0x08
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+#endif
+
+int uffd_open(uint64_t features, int flags)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags);
+	int error;
+
+	if (uffd < 0)
+		return -errno;
+	if (!ioctl(uffd, UFFDIO_API, &api))
+		return uffd;
+	error = -errno;
+	close(uffd);
+	return error;
+}
+
+int uffd_register(int uffd, void *start, size_t length, uint64_t mode)
+{
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)start, length },
+		.mode = mode,
+	};
+
+	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? -errno : 0;
+}
+
+int uffd_unregister(int uffd, void *start, size_t length)
+{
+	struct uffdio_range range = { (uintptr_t)start, length };
+
+	return ioctl(uffd, UFFDIO_UNREGISTER, &range) ? -errno : 0;
+}
+
+bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
+{
+	struct pollfd fd = { .fd = uffd, .events = POLLIN };
+
+	for (;;) {
+		if (poll(&fd, 1, timeout_ms) <= 0)
+			return false;
+		if (read(uffd, msg, sizeof(*msg)) == sizeof(*msg))
+			return true;
+		if (errno != EAGAIN)
+			return false;
+	}
+}
+
+int uffd_copy(int uffd, void *to, const void *from, size_t length)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)to,
+		.src = (uintptr_t)from,
+		.len = length,
+	};
+
+	while (ioctl(uffd, UFFDIO_COPY, &copy)) {
+		if (errno != EAGAIN)
+			return -errno;
+		if (copy.copy > 0) {
+			copy.dst += copy.copy;
+			copy.src += copy.copy;
+			copy.len -= copy.copy;
+		}
+		copy.copy = 0;
+	}
+	return 0;
+}
+
+int uffd_zeropage(int uffd, void *start, size_t length)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)start, length } };
+
+	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
+}
+
+int uffd_continue(int uffd, void *start, size_t length)
+{
+	struct uffdio_continue cont = { .range = { (uintptr_t)start, length } };
+
+	return ioctl(uffd, UFFDIO_CONTINUE, &cont) ? -errno : 0;
+}
+
+int uffd_poison(int uffd, void *start, size_t length)
+{
+	struct uffdio_poison poison = { .range = { (uintptr_t)start, length } };
+
+	return ioctl(uffd, UFFDIO_POISON, &poison) ? -errno : 0;
+}
+
+int uffd_write_protect(int uffd, void *start, size_t length, bool on)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { (uintptr_t)start, length },
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+}
+
+int uffd_wake(int uffd, void *start, size_t length)
+{
+	struct uffdio_range range = { (uintptr_t)start, length };
+
+	return ioctl(uffd, UFFDIO_WAKE, &range) ? -errno : 0;
+}

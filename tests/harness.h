@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest tests' frame: each case runs in a process of its own, prints TAP,
+ * and has a time after which it is killed and counted as failed.
+ *
+ * A suite is a file with one function that adds its cases; main.c lists them.
+ * A case ends by returning (passed), by a CHECK that does not hold (failed) or
+ * by skip(). Nothing is carried from one case to the next.
+ */
+#ifndef TESTS_HARNESS_H
+#define TESTS_HARNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef void case_fn(const void *variant);
+
+/* Add a case; @variant must stay. The name is formatted: "memory/anon/read". */
+void add_case(case_fn *fn, const void *variant, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same with a time other than the default of 60 s. */
+void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* End this case as skipped. Say what is missing. */
+void skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* End this case as failed. */
+void fail_at(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+
+#define FAIL(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)
+
+#define CHECK(condition) do {						\
+	if (!(condition))						\
+		FAIL("%s does not hold", #condition);			\
+} while (0)
+
+/* Whole numbers: prints both sides when they differ from what is asked. */
+#define CHECK_REL(a, rel, b) do {					\
+	long long a_ = (long long)(a), b_ = (long long)(b);		\
+	if (!(a_ rel b_))						\
+		FAIL("%s is %lld, to be %s %s, which is %lld", #a, a_,	\
+		     #rel, #b, b_);					\
+} while (0)
+
+#define CHECK_EQ(a, b) CHECK_REL(a, ==, b)
+
+/* A line of the report, shown with the case. */
+#define note(...) (printf("# " __VA_ARGS__), putchar('\n'), fflush(stdout))
+
+#endif

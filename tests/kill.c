@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A requester that is killed goes at once, whoever was to answer its fault.
+ *
+ * The victim is a process whose fault waits; that it does is known from the
+ * userfaultfd's message. After SIGKILL it has a second to be gone, and nothing of
+ * it may be left that keeps the modules.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "fail.h"
+#include "harness.h"
+#include "main.h"
+#include "module.h"
+#include "requester.h"
+#include "uffd.h"
+
+#define PAGES	64
+#define GONE_MS	1000
+
+struct variant {
+	const char *name;
+	enum hmmu_probe_call call;
+	uint64_t request;
+	bool server_elsewhere;
+};
+
+static const struct variant variants[] = {
+	{ "unlocked/server-inside", HMMU_PROBE_UNLOCKED, READ_REQUEST, false },
+	{ "unlocked/server-elsewhere", HMMU_PROBE_UNLOCKED, WRITE_REQUEST, true },
+	{ "unlockable/server-inside", HMMU_PROBE_UNLOCKABLE, WRITE_REQUEST, false },
+	{ "unlockable/server-elsewhere", HMMU_PROBE_UNLOCKABLE, READ_REQUEST, true },
+};
+
+/* Pipes: the victim tells its userfaultfd's number, or that its fault waits. */
+static int tell[2];
+
+static void say(int number)
+{
+	if (write(tell[1], &number, sizeof(number)) != sizeof(number))
+		die_errno("pipe");
+}
+
+static int hear(void)
+{
+	int number;
+
+	CHECK_EQ(read(tell[0], &number, sizeof(number)), sizeof(number));
+	return number;
+}
+
+static void victim(const struct variant *v)
+{
+	void *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int uffd = uffd_open(0, 0);
+	struct hmmu_probe_run run = probe_range(v->call, at, PAGES, v->request);
+	struct requester requester;
+	struct uffd_msg msg;
+
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	if (uffd_register(uffd, at, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING))
+		die("cannot register");
+	say(uffd);
+	run.flags = HMMU_PROBE_LOOP;
+	requester_start(&requester, probe_open(), &run);
+	if (!v->server_elsewhere && uffd_next(uffd, &msg, 10000))
+		say(0);
+	requester_end(&requester);
+}
+
+/* Take the victim's userfaultfd over, be sure that its fault waits. */
+static int adopt(int pidfd, int number)
+{
+	struct uffd_msg msg;
+	int uffd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+	CHECK_REL(uffd, >=, 0);
+	CHECK(uffd_next(uffd, &msg, 10000));
+	return uffd;
+}
+
+static void killed(const void *arg)
+{
+	const struct variant *v = arg;
+	struct pollfd gone = { .events = POLLIN };
+	int uffd = -1, number, status;
+	pid_t pid;
+
+	CHECK_EQ(pipe(tell), 0);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid) {
+		victim(v);
+		_exit(0);
+	}
+	gone.fd = syscall(SYS_pidfd_open, pid, 0);
+	CHECK_REL(gone.fd, >=, 0);
+	number = hear();
+	if (v->server_elsewhere)
+		uffd = adopt(gone.fd, number);
+	else
+		hear();
+
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	if (poll(&gone, 1, GONE_MS) != 1)
+		FAIL("not gone %d ms after SIGKILL", GONE_MS);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK_EQ(module_references(PROBE_MODULE), 0);
+	modules_unload();
+	modules_load();
+	if (uffd >= 0)
+		close(uffd);
+}
+
+void suite_kill(void)
+{
+	for (size_t i = 0; i < sizeof(variants) / sizeof(*variants); i++)
+		add_case(killed, &variants[i], "kill/%s", variants[i].name);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The limit of a call bounds what invalidations cost, and nothing else.
+ *
+ * The storm discards the whole range from several threads without a pause. The
+ * populate asks for write on pages that are never left alone long enough for one
+ * pass, so it can only be ended by its limit or by a signal.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "harness.h"
+#include "main.h"
+#include "probe.h"
+#include "uffd.h"
+
+#define PAGES		2048
+#define STORM_THREADS	3
+#define LIMIT_MS	300
+#define GONE_MS		1000
+
+struct storm {
+	char *at;
+	pthread_t threads[STORM_THREADS];
+	atomic_bool stop;
+	atomic_ulong blows;
+};
+
+static void *blow(void *arg)
+{
+	struct storm *storm = arg;
+
+	while (!storm->stop) {
+		madvise(storm->at, PAGES * PAGE, MADV_DONTNEED);
+		storm->blows++;
+	}
+	return NULL;
+}
+
+static void storm_begin(struct storm *storm)
+{
+	storm->at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(storm->at != MAP_FAILED);
+	CHECK_EQ(madvise(storm->at, PAGES * PAGE, MADV_NOHUGEPAGE), 0);
+	for (int i = 0; i < STORM_THREADS; i++)
+		CHECK_EQ(pthread_create(&storm->threads[i], NULL, blow, storm), 0);
+	while (storm->blows < STORM_THREADS)
+		sched_yield();
+}
+
+static void storm_end(struct storm *storm)
+{
+	storm->stop = true;
+	for (int i = 0; i < STORM_THREADS; i++)
+		pthread_join(storm->threads[i], NULL);
+}
+
+static void storm_with_limit(const void *unused)
+{
+	static struct storm storm;
+	struct hmmu_probe_run run;
+
+	storm_begin(&storm);
+	run = probe_range(HMMU_PROBE_UNLOCKED, storm.at, PAGES, WRITE_REQUEST);
+	run.timeout_ms = LIMIT_MS;
+	CHECK_EQ(probe_run(probe_open(), &run), -EBUSY);
+	storm_end(&storm);
+
+	CHECK_REL(counted(&run, HMM_UNLOCKED_RESTARTS), >, 0);
+	CHECK_EQ(counted(&run, HMM_UNLOCKED_STUCK), 0);
+	CHECK_REL(run.ns, >=, LIMIT_MS * 1000000ULL);
+	note("ended after %llu ms, %llu restarts", run.ns / 1000000,
+	     counted(&run, HMM_UNLOCKED_RESTARTS) + 0ULL);
+}
+
+/* Each answer takes longer than the limit allows for all of them together. */
+static void slow_server(const void *unused)
+{
+	enum { SLOW_PAGES = 4 };
+	static char contents[SLOW_PAGES * PAGE];
+	uint64_t series = 3;
+	int uffd = uffd_open(0, 0);
+	struct server server = {
+		.uffd = uffd, .pages = SLOW_PAGES, .delay_us = 200000,
+		.fill = server_fill_series, .arg = &series,
+	};
+	struct hmmu_probe_run run;
+
+	server.base = mmap(NULL, SLOW_PAGES * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_EQ(uffd_register(uffd, server.base, SLOW_PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	server_start(&server);
+	run = probe_range(HMMU_PROBE_UNLOCKED, server.base, SLOW_PAGES,
+			  READ_REQUEST);
+	run.timeout_ms = 50;
+	run.contents = (uintptr_t)contents;
+	CHECK_EQ(probe_run(probe_open(), &run), 0);
+	server_stop(&server);
+
+	CHECK_EQ(content_wrong(contents, series, 0, SLOW_PAGES), 0);
+	CHECK_REL(run.ns, >=, SLOW_PAGES * 200000000ULL);
+	CHECK_REL(counted(&run, HMM_UNLOCKED_LONGEST_WAIT_NS), >=, 200000000ULL);
+}
+
+/*
+ * A slow server and an invalidation that hits during each wait: the time waited
+ * is not on the watch, though every wait ends in a restart.
+ */
+struct meddler {
+	struct server server;
+	char *own;
+	uint64_t series;
+};
+
+static void fill_and_meddle(void *to, uint64_t first, size_t pages, void *arg)
+{
+	struct meddler *m = arg;
+
+	if (first)
+		CHECK_EQ(mprotect(m->own, PAGE, first % 2 ? PROT_READ :
+				  PROT_READ | PROT_WRITE), 0);
+	content_fill(to, m->series, first, pages);
+}
+
+static void slow_server_and_invalidation(const void *unused)
+{
+	enum { SLOW_PAGES = 6 };
+	static char contents[SLOW_PAGES * PAGE];
+	static struct meddler m = { .series = 4 };
+	struct hmmu_probe_run run;
+
+	m.own = mmap(NULL, SLOW_PAGES * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m.server = (struct server) {
+		.uffd = uffd_open(0, 0), .base = m.own, .pages = SLOW_PAGES,
+		.delay_us = 100000, .fill = fill_and_meddle, .arg = &m,
+	};
+	CHECK_EQ(uffd_register(m.server.uffd, m.own, SLOW_PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	server_start(&m.server);
+	run = probe_range(HMMU_PROBE_UNLOCKED, m.own, SLOW_PAGES, READ_REQUEST);
+	run.timeout_ms = 60;
+	run.contents = (uintptr_t)contents;
+	CHECK_EQ(probe_run(probe_open(), &run), 0);
+	server_stop(&m.server);
+
+	CHECK_EQ(content_wrong(contents, m.series, 0, SLOW_PAGES), 0);
+	CHECK_REL(counted(&run, HMM_UNLOCKED_RESTARTS), >=, SLOW_PAGES - 1);
+}
+
+/*
+ * A process that has this one's memory, so that only it is killed. On a busy host
+ * the storm may pause for long enough to let a call succeed.
+ */
+static int populate_for_ever(void *arg)
+{
+	struct storm *storm = arg;
+	struct hmmu_probe_run run = probe_range(HMMU_PROBE_UNLOCKED, storm->at,
+						PAGES, WRITE_REQUEST);
+	int probe = probe_open();
+
+	while (!storm->stop)
+		probe_run(probe, &run);
+	return 0;
+}
+
+static void storm_without_limit(const void *unused)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	static struct storm storm;
+	struct pollfd gone = { .events = POLLIN };
+	uint64_t calls = counter_total(HMM_UNLOCKED_CALLS);
+	unsigned long blows;
+	int status;
+	pid_t pid;
+
+	storm_begin(&storm);
+	pid = clone(populate_for_ever, stack + sizeof(stack),
+		    CLONE_VM | CLONE_FILES | SIGCHLD, &storm);
+	CHECK_REL(pid, >, 0);
+	gone.fd = syscall(SYS_pidfd_open, pid, 0);
+	CHECK_REL(gone.fd, >=, 0);
+
+	/* Alive through a good many blows: it is inside the call. */
+	for (blows = storm.blows; storm.blows < blows + 200;)
+		sched_yield();
+	CHECK_EQ(poll(&gone, 1, 0), 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	if (poll(&gone, 1, GONE_MS) != 1)
+		FAIL("not gone %d ms after SIGKILL", GONE_MS);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status));
+	storm_end(&storm);
+	CHECK_REL(counter_total(HMM_UNLOCKED_CALLS), >, calls);
+}
+
+void suite_limits(void)
+{
+	add_case(storm_with_limit, NULL, "limits/storm-with-limit");
+	add_case(storm_without_limit, NULL, "limits/storm-without-limit");
+	add_case(slow_server, NULL, "limits/slow-server");
+	add_case(slow_server_and_invalidation, NULL,
+		 "limits/slow-server-and-invalidation");
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "main.h"
+
+static const char usage[] =
+	"usage: hmmu-test [--case PATTERN] [--list]\n"
+	"\n"
+	"Test the fault engine of the running kernel: TAP on standard output.\n"
+	"\n"
+	"  --case PATTERN  only cases whose name matches, or begins with, PATTERN\n"
+	"  --list          print their names and run none\n"
+	"  --help          this text\n";
+
+static const struct option options[] = {
+	{ "case", required_argument, NULL, 'c' },
+	{ "list", no_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+int main(int argc, char **argv)
+{
+	const char *pattern = NULL;
+	int list = 0, option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			pattern = optarg;
+			break;
+		case 'l':
+			list = 1;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "hmmu-test: \"%s\" is not an option\n%s",
+			argv[optind], usage);
+		return 2;
+	}
+
+	suite_basic();
+	suite_waits();
+	suite_kill();
+	suite_limits();
+	suite_module();
+	suite_stress();
+
+	if (list) {
+		list_cases(pattern);
+		return 0;
+	}
+	return !run_cases(pattern);
+}

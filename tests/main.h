@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between main.c, harness.c and the suites. */
+#ifndef TESTS_MAIN_H
+#define TESTS_MAIN_H
+
+#include <stdbool.h>
+
+void list_cases(const char *pattern);
+bool run_cases(const char *pattern);
+
+void suite_basic(void);
+void suite_waits(void);
+void suite_kill(void);
+void suite_limits(void);
+void suite_module(void);
+void suite_stress(void);
+
+#endif

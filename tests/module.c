@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Unloading is refused while in use, and leaves nothing behind. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "harness.h"
+#include "main.h"
+#include "module.h"
+#include "probe.h"
+
+#define DEBUGFS		"/sys/kernel/debug/hmm_unlocked"
+#define EVENTS		"/sys/kernel/tracing/events/hmm_unlocked"
+
+static int unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+static void load(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/modules/%s.ko", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK_REL(fd, >=, 0);
+	CHECK_EQ(syscall(SYS_finit_module, fd, "", 0), 0);
+	close(fd);
+}
+
+int module_references(const char *name)
+{
+	char path[128];
+	int n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", name);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	CHECK_EQ(fscanf(f, "%d", &n), 1);
+	fclose(f);
+	return n;
+}
+
+void modules_unload(void)
+{
+	CHECK_EQ(unload(PROBE_MODULE), 0);
+	CHECK_EQ(unload(ENGINE_MODULE), 0);
+}
+
+void modules_load(void)
+{
+	load(ENGINE_MODULE);
+	load(PROBE_MODULE);
+}
+
+static void refused_while_open(const void *unused)
+{
+	int probe = probe_open();
+
+	CHECK_EQ(unload(PROBE_MODULE), -EAGAIN);
+	CHECK_EQ(unload(ENGINE_MODULE), -EAGAIN);
+	close(probe);
+	modules_unload();
+	modules_load();
+}
+
+/* Tasks other than this program. */
+static int tasks_named(const char *prefix)
+{
+	char path[300], name[64];
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+	int n = 0;
+	FILE *f;
+
+	CHECK(dir);
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(name, sizeof(name), f) &&
+		    !strncmp(name, prefix, strlen(prefix)) &&
+		    strcmp(name, "hmmu-test\n"))
+			n++;
+		fclose(f);
+	}
+	closedir(dir);
+	return n;
+}
+
+static void make_a_call(void)
+{
+	void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct hmmu_probe_run run = probe_range(HMMU_PROBE_UNLOCKED, at, 1,
+						WRITE_REQUEST);
+	int probe = probe_open();
+
+	CHECK_EQ(probe_run(probe, &run), 0);
+	close(probe);
+}
+
+static void leaves_nothing(const void *unused)
+{
+	make_a_call();
+	CHECK_REL(counter_total(HMM_UNLOCKED_CALLS), >, 0);
+	CHECK_EQ(access(EVENTS, F_OK), 0);
+
+	modules_unload();
+	CHECK_EQ(module_references(ENGINE_MODULE), -1);
+	CHECK_EQ(access(DEBUGFS, F_OK), -1);
+	CHECK_EQ(access(EVENTS, F_OK), -1);
+	CHECK_EQ(access("/dev/" HMMU_PROBE_DEVICE, F_OK), -1);
+	CHECK_EQ(tasks_named("hmmu"), 0);
+
+	modules_load();
+	for (int i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+		CHECK_EQ(counter_total(i), 0);
+	make_a_call();
+	CHECK_EQ(counter_total(HMM_UNLOCKED_CALLS), 1);
+}
+
+void suite_module(void)
+{
+	add_case(refused_while_open, NULL, "module/refused-while-open");
+	add_case(leaves_nothing, NULL, "module/leaves-nothing");
+}

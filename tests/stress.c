@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Everything at once: requesters, page servers and a world that keeps changing.
+ *
+ * The area has a part behind userfaultfd, whose pages are discarded and brought
+ * back, and a part that maps a file, whose mapping is moved away and back. Page n
+ * of the area always has content n of the series, or is not to be had: so every
+ * success can be checked, whatever happened meanwhile.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "harness.h"
+#include "main.h"
+#include "requester.h"
+#include "uffd.h"
+
+#define SECONDS		20
+#define MISSING_PAGES	768
+#define FILE_PAGES	256
+#define PAGES		(MISSING_PAGES + FILE_PAGES)
+#define REQUESTERS	8
+#define STORMS		3
+#define RANGE_MAX	96
+
+struct world {
+	char *base;
+	int file;
+	int probe;
+	uint64_t series;
+	struct server server;
+	atomic_bool stop;
+	atomic_ulong successes, stale, restarts, drops;
+	atomic_ulong errors[200];
+};
+
+static struct world world;
+
+static void file_map(size_t page, size_t pages)
+{
+	CHECK(mmap(world.base + page * PAGE, pages * PAGE,
+		   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, world.file,
+		   (page - MISSING_PAGES) * PAGE) != MAP_FAILED);
+}
+
+static void world_begin(void)
+{
+	static char page[PAGE];
+
+	world.series = 21;
+	world.probe = probe_open();
+	world.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(world.base != MAP_FAILED);
+
+	world.file = memfd_create("stress", MFD_CLOEXEC);
+	CHECK_REL(world.file, >=, 0);
+	for (size_t i = 0; i < FILE_PAGES; i++) {
+		content_fill(page, world.series, MISSING_PAGES + i, 1);
+		CHECK_EQ(write(world.file, page, PAGE), PAGE);
+	}
+	file_map(MISSING_PAGES, FILE_PAGES);
+
+	world.server = (struct server) {
+		.uffd = uffd_open(0, 0), .base = world.base,
+		.pages = MISSING_PAGES, .threads = 4,
+		.fill = server_fill_series, .arg = &world.series,
+	};
+	CHECK_REL(world.server.uffd, >=, 0);
+	CHECK_EQ(uffd_register(world.server.uffd, world.base,
+			       MISSING_PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	server_start(&world.server);
+}
+
+/* The number of an error that the contract allows here, else ends the test. */
+static void error_check(int error)
+{
+	if (error != -EBUSY && error != -EFAULT && error != -EPERM)
+		FAIL("a call gave %d", error);
+	world.errors[-error]++;
+}
+
+static void success_check(const struct hmmu_probe_run *run, size_t first,
+			  size_t pages)
+{
+	const uint64_t *entries = (void *)run->entries;
+	const char *contents = (void *)run->contents;
+	size_t wrong;
+
+	for (size_t i = 0; i < pages; i++) {
+		CHECK(entries[i] & HMMU_PROBE_VALID);
+		if (run->default_flags & HMMU_PROBE_REQ_WRITE)
+			CHECK(entries[i] & HMMU_PROBE_WRITE);
+	}
+	wrong = content_wrong(contents, world.series, first, pages);
+	if (wrong)
+		FAIL("%zu of %zu pages from %zu have wrong contents", wrong,
+		     pages, first);
+	world.successes++;
+}
+
+static void populate(unsigned int *seed, char *contents, uint64_t *entries)
+{
+	size_t pages = 1 + rand_r(seed) % RANGE_MAX;
+	size_t first = rand_r(seed) % (PAGES - pages);
+	struct hmmu_probe_run run = probe_range(
+		rand_r(seed) % 2 ? HMMU_PROBE_UNLOCKED : HMMU_PROBE_UNLOCKABLE,
+		world.base + first * PAGE, pages,
+		rand_r(seed) % 2 ? READ_REQUEST : WRITE_REQUEST);
+
+	run.timeout_ms = rand_r(seed) % 3 * 50;
+	run.flags = rand_r(seed) % 2 ? HMMU_PROBE_EXACT : 0;
+	run.contents = (uintptr_t)contents;
+	run.entries = (uintptr_t)entries;
+	if (probe_run(world.probe, &run))
+		error_check(run.error);
+	else if (run.stale || (run.call == HMMU_PROBE_UNLOCKABLE && !run.locked))
+		world.stale++;
+	else
+		success_check(&run, first, pages);
+	world.restarts += counted(&run, HMM_UNLOCKED_RESTARTS);
+	world.drops += counted(&run, HMM_UNLOCKED_LOCK_DROPS);
+}
+
+static void *requester(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg;
+	char *contents = malloc(RANGE_MAX * PAGE);
+	uint64_t *entries = malloc(RANGE_MAX * sizeof(*entries));
+
+	CHECK(contents && entries);
+	while (!world.stop)
+		populate(&seed, contents, entries);
+	free(contents);
+	free(entries);
+	return NULL;
+}
+
+static void discard(size_t page, size_t pages)
+{
+	madvise(world.base + page * PAGE, pages * PAGE, MADV_DONTNEED);
+}
+
+static void protect(size_t page, size_t pages)
+{
+	static const int ways[] = { PROT_NONE, PROT_READ };
+	char *at = world.base + page * PAGE;
+
+	mprotect(at, pages * PAGE, ways[page % 2]);
+	mprotect(at, pages * PAGE, PROT_READ | PROT_WRITE);
+}
+
+/*
+ * Only the file's part: moved memory loses its userfaultfd. One thread alone does
+ * this, else one would move what the other has just put in place.
+ */
+static void remap(size_t page, size_t pages)
+{
+	static char *aside;
+	size_t n = pages % 8 + 1;
+	size_t at = MISSING_PAGES + page % (FILE_PAGES - n);
+
+	if (!aside)
+		aside = mmap(NULL, 8 * PAGE, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(mremap(world.base + at * PAGE, n * PAGE, n * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, aside) != MAP_FAILED);
+	file_map(at, n);
+}
+
+static void (* const storms[STORMS])(size_t page, size_t pages) = {
+	discard, protect, remap,
+};
+
+struct storm {
+	unsigned int which, seed;
+};
+
+static void *storm(void *arg)
+{
+	struct storm *s = arg;
+	struct timespec pause = { .tv_nsec = 200000 };
+
+	while (!world.stop) {
+		size_t pages = 1 + rand_r(&s->seed) % 32;
+
+		storms[s->which](rand_r(&s->seed) % (MISSING_PAGES - pages),
+				 pages);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void report(void)
+{
+	note("%lu successes, %lu stale, EBUSY %lu, EFAULT %lu, EPERM %lu, %lu drops, %lu restarts",
+	     world.successes, world.stale, world.errors[EBUSY],
+	     world.errors[EFAULT], world.errors[EPERM], world.drops,
+	     world.restarts);
+	CHECK_REL(world.successes, >, 0);
+	CHECK_REL(world.drops, >, 0);
+	CHECK_REL(world.restarts, >, 0);
+}
+
+static void everything(const void *unused)
+{
+	unsigned int seed = time(NULL);
+	struct timespec span = { .tv_sec = SECONDS };
+	static struct storm storm_args[STORMS];
+	pthread_t threads[REQUESTERS + STORMS];
+	pthread_t *t = threads;
+
+	note("seed %u", seed);
+	world_begin();
+	for (unsigned int i = 0; i < STORMS; i++) {
+		storm_args[i] = (struct storm) { i, seed + i };
+		CHECK_EQ(pthread_create(t++, NULL, storm, &storm_args[i]), 0);
+	}
+	for (uintptr_t i = 0; i < REQUESTERS; i++)
+		CHECK_EQ(pthread_create(t++, NULL, requester,
+					(void *)(seed + STORMS + i)), 0);
+	nanosleep(&span, NULL);
+	world.stop = true;
+	while (t > threads)
+		pthread_join(*--t, NULL);
+	server_stop(&world.server);
+	report();
+}
+
+void suite_stress(void)
+{
+	add_slow_case(120, everything, NULL, "stress/everything");
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rest of the world acts while a fault waits.
+ *
+ * Each case populates PAGES missing pages. Pages before WAITED are answered, the
+ * fault of WAITED is left waiting, then something happens to it or to another
+ * page, and whatever faults come then are answered.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "harness.h"
+#include "main.h"
+#include "requester.h"
+#include "uffd.h"
+
+#define PAGES	16
+#define WAITED	8
+#define DONE	2	/* a page collected by then */
+#define AHEAD	12	/* one not yet reached */
+#define SERIES	11
+#define OTHER	12	/* series of what takes a page's place */
+
+static const enum hmmu_probe_call calls[] = {
+	HMMU_PROBE_UNLOCKED, HMMU_PROBE_UNLOCKABLE,
+};
+
+static const char * const call_names[] = { "unlocked", "unlockable" };
+
+struct wait {
+	char *base;
+	int uffd;
+	struct requester requester;
+	char contents[PAGES * PAGE];
+	uint64_t entries[PAGES];
+};
+
+/**
+ * struct action - what happens while the fault waits
+ * @name: of the case
+ * @act: does it to page @page
+ * @page: WAITED, DONE or AHEAD
+ * @request: of the populate
+ * @error: how the populate is to end
+ * @restarts: the call has to see the sequence moved
+ * @zeros: pages of the range that are zeros afterwards: from this one on
+ */
+struct action {
+	const char *name;
+	void (*act)(struct wait *w, char *page);
+	size_t page;
+	uint64_t request;
+	int error;
+	bool restarts;
+	size_t zeros;
+};
+
+struct variant {
+	enum hmmu_probe_call call;
+	const struct action *action;
+};
+
+static void answer(struct wait *w, const struct uffd_msg *msg)
+{
+	static char page[PAGE] __attribute__((aligned(PAGE)));
+	char *addr = (char *)(msg->arg.pagefault.address & ~(PAGE - 1));
+	int ret;
+
+	content_fill(page, SERIES, (addr - w->base) / PAGE, 1);
+	ret = uffd_copy(w->uffd, addr, page, PAGE);
+	CHECK(!ret || ret == -EEXIST || ret == -ENOENT);
+	if (ret)
+		uffd_wake(w->uffd, addr, PAGE);
+}
+
+static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
+{
+	struct hmmu_probe_run run;
+	struct uffd_msg msg;
+
+	w->base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(w->base != MAP_FAILED);
+	w->uffd = uffd_open(0, 0);
+	CHECK_REL(w->uffd, >=, 0);
+	CHECK_EQ(uffd_register(w->uffd, w->base, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+
+	run = probe_range(call, w->base, PAGES, request);
+	run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
+	run.contents = (uintptr_t)w->contents;
+	run.entries = (uintptr_t)w->entries;
+	requester_start(&w->requester, probe_open(), &run);
+
+	for (size_t i = 0; i < WAITED; i++) {
+		CHECK(uffd_next(w->uffd, &msg, 10000));
+		answer(w, &msg);
+	}
+	CHECK(uffd_next(w->uffd, &msg, 10000));
+	CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w->base, WAITED * PAGE);
+}
+
+static void *join(void *arg)
+{
+	requester_end(&((struct wait *)arg)->requester);
+	return arg;
+}
+
+/* Answer what comes until the call returns. */
+static int finish(struct wait *w)
+{
+	struct uffd_msg msg;
+	pthread_t joiner;
+
+	CHECK_EQ(pthread_create(&joiner, NULL, join, w), 0);
+	while (pthread_tryjoin_np(joiner, NULL))
+		if (w->uffd >= 0 ? uffd_next(w->uffd, &msg, 10)
+				 : (sched_yield(), false))
+			answer(w, &msg);
+	return w->requester.run.error;
+}
+
+static uint64_t moved(const struct hmmu_probe_run *run)
+{
+	return counted(run, HMM_UNLOCKED_MOVED_HELD) +
+	       counted(run, HMM_UNLOCKED_MOVED_DROPPED) +
+	       counted(run, HMM_UNLOCKED_MOVED_YIELDED);
+}
+
+static void acts(const void *arg)
+{
+	const struct variant *v = arg;
+	const struct action *a = v->action;
+	size_t zeros = a->zeros ?: PAGES;
+	static struct wait w;
+
+	begin(&w, v->call, a->request);
+	a->act(&w, w.base + a->page * PAGE);
+	/* Whoever waited for a page that is no more has to be told so. */
+	if (w.uffd >= 0)
+		uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
+
+	CHECK_EQ(finish(&w), a->error);
+	if (a->restarts)
+		CHECK_REL(moved(&w.requester.run), >, 0);
+	else
+		CHECK_EQ(moved(&w.requester.run), 0);
+	if (a->error)
+		return;
+	CHECK_EQ(content_wrong(w.contents, SERIES, 0, zeros), 0);
+	CHECK_EQ(content_not_zero(w.contents + zeros * PAGE, PAGES - zeros), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK((w.entries[i] & HMMU_PROBE_VALID) &&
+		      (!(a->request & HMMU_PROBE_REQ_WRITE) ||
+		       (w.entries[i] & HMMU_PROBE_WRITE)));
+}
+
+static void unmap(struct wait *w, char *page)
+{
+	CHECK_EQ(munmap(page, PAGE), 0);
+}
+
+static void move_away(struct wait *w, char *page)
+{
+	CHECK(mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0)) != MAP_FAILED);
+}
+
+static void protect_none(struct wait *w, char *page)
+{
+	CHECK_EQ(mprotect(page, PAGE, PROT_NONE), 0);
+}
+
+static void protect_read(struct wait *w, char *page)
+{
+	CHECK_EQ(mprotect(page, PAGE, PROT_READ), 0);
+}
+
+static void discard(struct wait *w, char *page)
+{
+	CHECK_EQ(madvise(page, PAGE, MADV_DONTNEED), 0);
+}
+
+static void fork_and_exit(struct wait *w, char *page)
+{
+	pid_t pid = fork();
+	int status;
+
+	CHECK_REL(pid, >=, 0);
+	if (!pid)
+		_exit(0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static void close_server(struct wait *w, char *page)
+{
+	close(w->uffd);
+	w->uffd = -1;
+}
+
+/* The server is another process and the only one that has the userfaultfd. */
+static void server_dies(struct wait *w, char *page)
+{
+	pid_t pid = fork();
+	int status;
+
+	CHECK_REL(pid, >=, 0);
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	close_server(w, page);
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+}
+
+static void unregister(struct wait *w, char *page)
+{
+	CHECK_EQ(uffd_unregister(w->uffd, w->base, PAGES * PAGE), 0);
+}
+
+static const struct action actions[] = {
+	{ "munmap-waited", unmap, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "munmap-done", unmap, DONE, READ_REQUEST, -EFAULT, true },
+	{ "munmap-ahead", unmap, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mremap-waited", move_away, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "mremap-done", move_away, DONE, READ_REQUEST, -EFAULT, true },
+	{ "mremap-ahead", move_away, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-waited", protect_none, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-done", protect_none, DONE, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-ahead", protect_none, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-read-waited", protect_read, WAITED, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-done", protect_read, DONE, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-ahead", protect_read, AHEAD, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-of-read", protect_read, DONE, READ_REQUEST, 0, true },
+	{ "discard-waited", discard, WAITED, READ_REQUEST, 0, true },
+	{ "discard-done", discard, DONE, READ_REQUEST, 0, true },
+	{ "discard-ahead", discard, AHEAD, READ_REQUEST, 0, true },
+	{ "discard-done-write", discard, DONE, WRITE_REQUEST, 0, true },
+	{ "fork-read", fork_and_exit, 0, READ_REQUEST, 0, true },
+	{ "fork-write", fork_and_exit, 0, WRITE_REQUEST, 0, true },
+	{ "server-closes", close_server, 0, READ_REQUEST, 0, false, WAITED },
+	{ "server-dies", server_dies, 0, WRITE_REQUEST, 0, true, WAITED },
+	{ "server-unregisters", unregister, 0, READ_REQUEST, 0, false, WAITED },
+};
+
+/* A page of another mapping takes the place of the one that is waited for. */
+static void replaced(const void *arg)
+{
+	const struct variant *v = arg;
+	static struct wait w;
+	char *other = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(other != MAP_FAILED);
+	content_fill(other, OTHER, 0, 1);
+	begin(&w, v->call, READ_REQUEST);
+	CHECK(mremap(other, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     w.base + WAITED * PAGE) != MAP_FAILED);
+	uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
+
+	CHECK_EQ(finish(&w), 0);
+	CHECK_REL(moved(&w.requester.run), >, 0);
+	CHECK_EQ(content_wrong(w.contents, SERIES, 0, WAITED), 0);
+	CHECK_EQ(content_wrong(w.contents + WAITED * PAGE, OTHER, 0, 1), 0);
+	CHECK_EQ(content_wrong(w.contents + (WAITED + 1) * PAGE, SERIES,
+			       WAITED + 1, PAGES - WAITED - 1), 0);
+}
+
+/* A waiter that is woken with nothing done waits again. */
+static void woken_early(const void *arg)
+{
+	const struct variant *v = arg;
+	static struct wait w;
+	struct uffd_msg msg;
+
+	begin(&w, v->call, READ_REQUEST);
+	for (int i = 0; i < 3; i++) {
+		uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
+		CHECK(uffd_next(w.uffd, &msg, 10000));
+		CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w.base,
+			 WAITED * PAGE);
+	}
+	answer(&w, &msg);
+
+	CHECK_EQ(finish(&w), 0);
+	CHECK_EQ(content_wrong(w.contents, SERIES, 0, PAGES), 0);
+	CHECK_EQ(moved(&w.requester.run), 0);
+	CHECK_EQ(counted(&w.requester.run, HMM_UNLOCKED_FAULTS), PAGES + 3);
+}
+
+void suite_waits(void)
+{
+	static struct variant variants[2][sizeof(actions) / sizeof(*actions) + 1];
+	struct variant *v;
+
+	for (size_t c = 0; c < 2; c++) {
+		v = variants[c];
+		for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+			*v = (struct variant) { calls[c], &actions[i] };
+			add_case(acts, v++, "waits/%s/%s", actions[i].name,
+				 call_names[c]);
+		}
+		*v = (struct variant) { calls[c], NULL };
+		add_case(replaced, v, "waits/replaced/%s", call_names[c]);
+		add_case(woken_early, v, "waits/woken-early/%s", call_names[c]);
+	}
+}
