@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+command_summary="Show a guest's memory restored from a snapshot while it runs."
+command_options="snapshot kernel kernel-image kernel-build kernel-modules memory cpus timeout verbose"
+command_arguments=""
+default_kernel=6.12
+
+command_main() {
+	local snapshot=${option[snapshot]-} bytes
+
+	if [ -z "$snapshot" ]; then
+		prepare_guest 1024 600
+		guest_run demo hmmu-demo
+	else
+		bytes=$(stat -c %s "$snapshot")
+		[ "$bytes" -gt 0 ] || die "the snapshot '$snapshot' is empty"
+		prepare_guest $((1024 + 2 * (bytes / 1048576 + 1))) 1800
+		guest_run --disk "$snapshot" demo hmmu-demo --file /dev/vda --bytes "$bytes"
+	fi
+}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What runs in the guest is built by the top Makefile.
+
+# The modules end up in $modules_built. Extra words are make's.
+build_modules() {
+	modules_built=$top/build/modules/$kernel_release
+	say "building the modules for $kernel_release${*:+ ($*)}"
+	logged_make "modules-$kernel_name" modules "KDIR=$kernel_build" W=1 \
+		KCFLAGS=-Werror "$@"
+}
+
+build_programs() {
+	say "building the user programs"
+	logged_make programs programs
+}
+
+# $1 names the log.
+logged_make() {
+	local log=build/log/$1.log
+
+	shift
+	make -j"$(nproc)" "$@" >"$log" 2>&1 && return
+	tail -n 60 "$log" >&2
+	die "make $1 failed; all of its output is in $log"
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A stock Debian kernel, unpacked to build/kernels/NAME/VERSION.
+
+# Takes the metapackage that depends on the newest image; a kernel_get.
+debian_kernel() {
+	local metapackage=$1 root
+
+	if ! newest_kernel; then
+		apt_update
+		newest_kernel || earlier_kernel ||
+			die "cannot get $metapackage; check the network, and that apt has the bookworm and bookworm-security suites"
+	fi
+	kernel_image=$(echo "$root"/boot/vmlinuz-*)
+	kernel_build=$(echo "$root"/usr/src/linux-headers-*-amd64)
+	kernel_modules=$root
+}
+
+newest_kernel() {
+	local image version
+
+	on_debian_12 ||
+		die "stock kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
+	image=$(deb_depends "$metapackage" 'linux-image-.*') &&
+		version=$(deb_version "$image") || return
+	root=$top/build/kernels/$kernel_name/$version
+	[ -d "$root" ] || fetch_kernel "$image"
+}
+
+earlier_kernel() {
+	root=$(find "$top/build/kernels/$kernel_name" -mindepth 1 -maxdepth 1 2>/dev/null |
+		sort -V | tail -n 1)
+	[ -n "$root" ] && say "using the $kernel_name kernel unpacked earlier: $(basename "$root")"
+}
+
+fetch_kernel() {
+	local release=${1#linux-image-} headers parts
+	local downloads=$top/build/downloads/${root##*/} unpacked=$scratch/kernel
+
+	headers=linux-headers-$release
+	mapfile -t parts < <(deb_depends "$headers" 'linux-headers-.*-common|linux-kbuild-.*')
+	need_disk 1500
+	rm -rf "$unpacked"
+	download_debs "$downloads" "$1" "$headers" "${parts[@]}" &&
+		unpack_debs "$downloads" "$unpacked" &&
+		make_relocatable "$unpacked/usr/src/$headers/Makefile" &&
+		depmod -b "$unpacked" "$release" || return
+	rm -rf "$(dirname "$root")" "$top/build/downloads"
+	mkdir -p "$(dirname "$root")" && mv "$unpacked" "$root"
+}
+
+# The headers include those of /usr/src; these are not installed there, and
+# the clone may be moved.
+make_relocatable() {
+	sed -i 's,^include /usr/src/,include ../,' "$1"
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Boots a guest under QEMU's own CPU emulation and runs one command in it.
+# Three serial ports keep apart what would mix: ttyS0 the kernel console,
+# ttyS1 the command's input and output, ttyS2 its exit status.
+
+# What guest_run returns when the guest itself failed, whatever the command did.
+readonly guest_failed=99
+
+# guest_run [--interactive] [--disk FILE] NAME COMMAND [ARGUMENT...]
+# Returns the command's status. NAME names the logs; the kernel is the prepared
+# one; guest_memory and guest_timeout (0: none) say the rest.
+guest_run() {
+	local interactive='' disk=''
+
+	while [[ $1 == --* ]]; do
+		case $1 in
+		--interactive) interactive=yes ;;
+		--disk)
+			disk=$2
+			shift
+			;;
+		esac
+		shift
+	done
+	local console=build/log/$1-$kernel_name.console
+	shift
+	need_disk 300
+	command_script "$@" >"$scratch/command"
+	make_initramfs "$scratch/initramfs" "$scratch/command"
+	boot
+	judge "$console" "$?"
+}
+
+boot() {
+	local status follower=''
+
+	say "booting $kernel_release (${guest_memory} MiB, console in $console)"
+	: >"$console"
+	: >"$scratch/status"
+	if [ -n "${option[verbose]-}" ]; then
+		tail -f "$console" >&2 &
+		follower=$!
+	fi
+	if [ -n "$interactive" ]; then
+		qemu
+	else
+		# A session of its own keeps the terminal's Ctrl-C from QEMU:
+		# ./run ends it, in order.
+		qemu setsid </dev/null
+	fi
+	status=$?
+	[ -z "$follower" ] || kill "$follower"
+	return "$status"
+}
+
+# Words given are put before QEMU's own.
+qemu() {
+	local drive=()
+
+	[ -z "$disk" ] ||
+		drive=(-drive "file=${disk//,/,,},format=raw,if=virtio,readonly=on")
+	"$@" timeout --foreground -k 5 "$guest_timeout" \
+		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
+		-machine q35 -accel tcg,thread=multi,tb-size=256 -cpu max \
+		-smp "${option[cpus]-2}" -m "$guest_memory" -display none \
+		-kernel "$kernel_image" -initrd "$scratch/initramfs" \
+		-append "$(kernel_parameters)" "${drive[@]}" \
+		-chardev "file,id=console,path=$console" -serial chardev:console \
+		-chardev stdio,id=command,signal=off -serial chardev:command \
+		-chardev "file,id=status,path=$scratch/status" -serial chardev:status
+}
+
+# An oops ends the guest at once. Without mitigations the emulated CPU keeps
+# its translations across system calls, which makes it much faster.
+kernel_parameters() {
+	echo console=ttyS0 oops=panic panic=-1 printk.devkmsg=on mitigations=off
+}
+
+# The guest's /command.
+command_script() {
+	[ -z "$disk" ] || echo 'load virtio_blk || exit'
+	if [ -n "$interactive" ]; then
+		echo "export TERM=$(quote "${TERM-dumb}")"
+		stty size | while read -r rows columns; do
+			[ "$rows" -eq 0 ] || echo "stty rows $rows cols $columns"
+		done
+	else
+		echo 'stty raw -echo'
+	fi
+	echo "exec$(printf ' %s' "$(quote "$@")")"
+}
+
+# Each word in quotes that any shell takes.
+quote() {
+	local word words=()
+
+	for word in "$@"; do
+		words+=("'${word//\'/\'\\\'\'}'")
+	done
+	echo "${words[*]}"
+}

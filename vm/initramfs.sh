@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The guest's root file system.
+
+# Writes an initramfs to $1 whose init runs the script in file $2.
+make_initramfs() {
+	local root=$scratch/root
+
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,dev,modules,proc,root,sys,tmp}
+	cp "$(command -v busybox)" vm/guest/load "$root/bin/"
+	ln -s busybox "$root/bin/sh"
+	cp vm/guest/init "$root/init"
+	cp "$2" "$root/command"
+	find build/programs -maxdepth 1 -type f -executable -exec cp {} "$root/bin/" \;
+	add_modules
+	(cd "$root" && find . | cpio --quiet -o -H newc) >"$1" ||
+		die "cannot write the guest's file system; is the disk full?"
+}
+
+add_modules() {
+	local module
+
+	for module in "$modules_built"/*.ko; do
+		strip --strip-debug -o "$root/modules/$(basename "$module")" "$module"
+	done
+	[ -n "$kernel_modules" ] || return 0
+	add_kernel_module zram
+	add_kernel_module virtio_blk virtio_pci
+}
+
+# `load $1` in the guest is to load $2... and $1, each after what it needs.
+add_kernel_module() {
+	local list=$root/modules/$1.list kind file module
+
+	for module in "${@:2}" "$1"; do
+		# The host's configuration is not the guest's.
+		modprobe -C /dev/null -d "$kernel_modules" -S "$kernel_release" \
+			--show-depends "$module" 2>/dev/null
+	done | while read -r kind file _; do
+		[ "$kind" = insmod ] && unpack_module "$file"
+	done >"$list"
+}
+
+# Prints the module's name in the guest.
+unpack_module() {
+	local name
+
+	name=$(basename "$1")
+	name=${name%%.*}.ko
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.gz) gzip -dc "$1" ;;
+	*) cat "$1" ;;
+	esac >"$root/modules/$name"
+	echo "$name"
+}

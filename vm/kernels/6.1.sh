@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+kernel_in_all=yes
+
+kernel_get() {
+	debian_kernel linux-image-amd64
+}

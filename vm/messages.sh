@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# How ./run talks: results go to stdout, everything else to stderr.
+
+say() {
+	printf '%s\n' "run: $*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+usage_error() {
+	say "$*"
+	exit 2
+}

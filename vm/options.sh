@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The options of all commands. A command file sets:
+#   command_summary    one line for ./run help
+#   command_options    names of the options it takes
+#   command_arguments  what may follow `--`, or empty
+#   default_kernel     what --kernel is when not given
+# and defines command_main, which reads option[NAME] and arguments.
+
+declare -A option=()
+declare -A option_kind=()
+declare -A option_help=()
+option_order=()
+arguments=()
+selected_kernels=()
+
+define_option() {
+	option_order+=("$1")
+	option_kind[$1]=$2
+	option_help[$1]=$3
+}
+
+kernel_choices=$({ kernel_names; echo all; } | paste -sd'|' | sed 's/|/, /g')
+
+define_option kernel NAME "guest kernel: $kernel_choices"
+define_option kernel-image FILE "boot this bzImage (with --kernel-build)"
+define_option kernel-build DIR "its build tree or headers (with --kernel-image)"
+define_option kernel-modules DIR "root holding its lib/modules, for zram and virtio"
+define_option memory MIB "guest memory"
+define_option cpus N "guest processors (default 2)"
+define_option timeout SECONDS "end the guest after this long"
+define_option verbose "" "show the guest's kernel console live"
+define_option case PATTERN "run only the test cases matching PATTERN"
+define_option list "" "list the test cases and end"
+define_option snapshot FILE "run on this memory snapshot"
+
+show_option() {
+	printf '  %-24s %s\n' "$1" "$2"
+}
+
+show_command_help() {
+	local name
+
+	echo "usage: ./run $command_name [options]${command_arguments:+ [-- $command_arguments]}"
+	echo
+	echo "$command_summary"
+	echo
+	for name in "${option_order[@]}"; do
+		accepts "$name" || continue
+		show_option "--$name${option_kind[$name]:+ ${option_kind[$name]}}" \
+			"${option_help[$name]}"
+	done
+	show_option "--help" "show this help"
+	echo
+	echo "The kernel is ${default_kernel} unless --kernel says otherwise."
+}
+
+show_help() {
+	local file
+
+	echo "usage: ./run COMMAND [options]"
+	echo
+	for file in "$top"/commands/*.sh; do
+		(
+			. "$file"
+			printf '  %-8s %s\n' "$(basename "$file" .sh)" "$command_summary"
+		)
+	done
+	echo
+	echo "./run COMMAND --help shows a command's options."
+}
+
+accepts() {
+	[[ " $command_options " == *" $1 "* ]]
+}
+
+parse_options() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--help | -h)
+			show_command_help
+			exit 0
+			;;
+		--)
+			take_arguments "${@:2}"
+			break
+			;;
+		--*=*)
+			set -- "${1%%=*}" "${1#*=}" "${@:2}"
+			continue
+			;;
+		--*)
+			take_option "$@"
+			shift "$taken"
+			;;
+		*)
+			usage_error "unexpected '$1'; ./run $command_name --help shows the options"
+			;;
+		esac
+	done
+	select_kernels
+}
+
+take_arguments() {
+	[[ -n $command_arguments || $# -eq 0 ]] ||
+		usage_error "$command_name takes nothing after --"
+	arguments=("$@")
+}
+
+# Sets taken to the number of words used.
+take_option() {
+	local name=${1#--}
+
+	accepts "$name" ||
+		usage_error "$command_name has no option '$1'; ./run $command_name --help shows those it has"
+	taken=1
+	option[$name]=yes
+	[ -n "${option_kind[$name]}" ] || return 0
+	taken=2
+	[[ $# -ge 2 && -n $2 && $2 != -- ]] ||
+		usage_error "$1 needs a value: $1 ${option_kind[$name]}"
+	check_value "$name" "$2"
+}
+
+check_value() {
+	local value=$2
+
+	case ${option_kind[$1]} in
+	MIB | N | SECONDS)
+		[[ $value =~ ^[1-9][0-9]{0,6}$ ]] ||
+			usage_error "--$1 needs a whole number above 0, not '$value'"
+		;;
+	FILE)
+		[[ -f $value && -r $value ]] ||
+			usage_error "--$1: '$value' is not a file that can be read"
+		value=$(readlink -f "$value")
+		;;
+	DIR)
+		[[ -d $value && -x $value ]] ||
+			usage_error "--$1: '$value' is not a folder that can be entered"
+		value=$(readlink -f "$value")
+		;;
+	esac
+	option[$1]=$value
+}
+
+select_kernels() {
+	local wanted=${option[kernel]-$default_kernel}
+
+	if [ -n "${option[kernel-image]-}${option[kernel-build]-}${option[kernel-modules]-}" ]; then
+		select_own_kernel
+	elif [ "$wanted" = all ]; then
+		[ "$default_kernel" = all ] ||
+			usage_error "$command_name runs on one kernel; name one with --kernel"
+		mapfile -t selected_kernels < <(kernel_names_in_all)
+	elif [ -f "$(kernel_file "$wanted")" ]; then
+		selected_kernels=("$wanted")
+	else
+		usage_error "unknown kernel '$wanted'; there are: $kernel_choices"
+	fi
+}
+
+select_own_kernel() {
+	[ -z "${option[kernel]-}" ] ||
+		usage_error "--kernel and --kernel-image exclude each other"
+	[ -n "${option[kernel-image]-}" ] ||
+		usage_error "--kernel-build and --kernel-modules need --kernel-image FILE too"
+	[ -n "${option[kernel-build]-}" ] ||
+		usage_error "--kernel-image needs --kernel-build DIR too"
+	selected_kernels=(own)
+}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The host's tools. Everything else the scripts call is in Debian's
+# Essential packages.
+
+# command:package
+build_tools=(gcc:gcc make:make pahole:pahole depmod:kmod xz:xz-utils)
+guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
+check_tools=(sparse:sparse shellcheck:shellcheck)
+
+# Libraries of the compiler and of the kernel's own build programs.
+build_libraries=(libc6-dev libelf1 libssl3)
+
+on_debian_12() {
+	grep -qx 'ID=debian' /etc/os-release &&
+		grep -qx 'VERSION_ID="12"' /etc/os-release &&
+		[ "$(dpkg --print-architecture)" = amd64 ]
+} 2>/dev/null
+
+# Takes command:package words.
+need_tools() {
+	local packages
+
+	mapfile -t packages < <(missing_tools "$@")
+	[ ${#packages[@]} -gt 0 ] || return 0
+	on_debian_12 ||
+		die "this is not Debian 12 amd64: install ${packages[*]} (or what they are called here) yourself and run again"
+	install_packages "${packages[@]}"
+}
+
+missing_tools() {
+	local tool package
+
+	for tool in "$@"; do
+		has_tool "${tool%%:*}" || echo "${tool#*:}"
+	done
+	on_debian_12 || return 0
+	for package in "${build_libraries[@]}"; do
+		has_package "$package" || echo "$package"
+	done
+}
+
+has_tool() {
+	command -v "$1" >/dev/null || return
+	# The guest has no libraries.
+	[ "$1" != busybox ] || ! ldd "$(command -v busybox)" >/dev/null 2>&1
+}
+
+has_package() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_packages() {
+	can_be_root ||
+		die "missing Debian packages, and no sudo to install them; as root: apt-get install $*"
+	say "installing Debian packages: $*"
+	# Heals an installation that was cut off.
+	as_root dpkg --configure -a
+	apt_install "$@" || { apt_update && apt_install "$@"; } ||
+		die "cannot install $*; is the network up? see build/log/apt.log"
+}
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+		--no-install-recommends "$@" >>build/log/apt.log 2>&1
+}
+
+apt_update() {
+	can_be_root || return
+	say "updating apt's package lists"
+	as_root apt-get update >>build/log/apt.log 2>&1
+}
+
+can_be_root() {
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+# Builds all that a guest on the one selected kernel needs. $1 and $2 are the
+# command's own --memory and --timeout.
+prepare_guest() {
+	guest_settings "$1" "$2"
+	need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	build_programs
+	kernel_prepare "${selected_kernels[0]}"
+	build_modules
+}
+
+guest_settings() {
+	guest_memory=${option[memory]-$1}
+	guest_timeout=${option[timeout]-$2}
+	need_memory "$guest_memory"
+}

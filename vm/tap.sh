@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reads the TAP (Test Anything Protocol) that the test program writes.
+
+# Sets passed, failed and skipped from file $1.
+tap_count() {
+	skipped=$(grep -cE '^ok .*# SKIP' "$1")
+	passed=$(($(grep -c '^ok ' "$1") - skipped))
+	failed=$(grep -c '^not ok ' "$1")
+}
+
+# Whether all the tests of the plan were reported.
+tap_complete() {
+	local planned
+
+	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$1")
+	[ -n "$planned" ] && [ "$planned" -eq "$(grep -cE '^(not )?ok ' "$1")" ]
+}
+
+tap_failures() {
+	sed -n 's/^not ok [0-9]* - \([^ ]*\).*/\1/p' "$1"
+}
+
+# Prints "SECONDS NAME" lines.
+tap_times() {
+	sed -n 's/^ok [0-9]* - \([^ ]*\).*# time=\([0-9.]*\)s$/\2 \1/p' "$1"
+}
