@@ -46,6 +46,8 @@ unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
  * A page that is mapped by an entry of its own and lacks nothing but write
  * permission: breaking COW replaces just that. Where nothing is mapped a fault
  * may bring a huge page or map its neighbours too.
+ *
+ * Return: true if it will.
  */
 bool hmmu_plan_alone(const struct hmmu_call *call, unsigned long addr)
 {

@@ -90,7 +90,7 @@ static int call_end(struct hmmu_call *call, int ret,
  * mmget(). No lock held that the invalidate callback takes or that user space
  * needs to resolve a fault. Sleeps; waits for faults are killable.
  *
- * Return, with the lock held:
+ * Return: with the lock held
  * * %0	      - all collected; take the driver's lock and test
  *		mmu_interval_read_retry() before using it
  * * %-EBUSY  - the range was invalidated, or faults keep succeeding without
@@ -104,7 +104,7 @@ static int call_end(struct hmmu_call *call, int ret,
  * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
  *		interval), or a fault handler broke its rules
  *
- * Return, with the lock dropped:
+ * and with the lock dropped
  * * %0	      - a fault has completed and taken the lock along; nothing collected
  *		counts. Take a fresh sequence and the lock, call again
  * * %-EINTR  - fatal signal

@@ -2,11 +2,16 @@
 /*
  * Taking the mmap lock again, and what has to be asked then.
  */
+#include <linux/delay.h>
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 
 #include "call.h"
 #include "trace.h"
+
+#define YIELD_LOOKS	8
+#define YIELD_MIN_US	10
+#define YIELD_MAX_US	50
 
 /**
  * hmmu_moved() - note that the sequence has moved
@@ -74,6 +79,24 @@ int hmmu_resume(struct hmmu_call *call)
 	return ret;
 }
 
+/*
+ * Stay away from the lock until whoever waited has it.
+ *
+ * Taking it again at once would not do: a reader may take the lock from under a
+ * writer that was woken but does not run yet, until that has waited 4 ms
+ * (RWSEM_WAIT_TIMEOUT). A writer is on the wait list until it really has the lock.
+ * There is nothing to sleep on that tells when it is off, so look again a few
+ * times; for a stream of writers we do not stand aside longer than that.
+ */
+static void let_pass(struct hmmu_call *call)
+{
+	unsigned int looks = YIELD_LOOKS;
+
+	while (mmap_lock_is_contended(call->mm) && looks-- &&
+	       !fatal_signal_pending(current))
+		usleep_range_state(YIELD_MIN_US, YIELD_MAX_US, TASK_KILLABLE);
+}
+
 /**
  * hmmu_yield() - between two chunks, let others have their turn
  * @call: the call
@@ -92,6 +115,7 @@ int hmmu_yield(struct hmmu_call *call)
 	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
 	mmap_read_unlock(call->mm);
 	call->locked = false;
+	let_pass(call);
 	if (mmap_read_lock_killable(call->mm))
 		return -EINTR;
 	call->locked = true;
