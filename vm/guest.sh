@@ -88,7 +88,10 @@ command_script() {
 	else
 		echo 'stty raw -echo'
 	fi
-	echo "exec$(printf ' %s' "$(quote "$@")")"
+	quote "$@"
+	# When the leader of a terminal's session ends, what was not sent yet is
+	# thrown away. Setting a terminal waits until it is sent.
+	echo 'status=$?; stty sane; exit $status'
 }
 
 # Each word in quotes that any shell takes.
