@@ -95,10 +95,11 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 static void mark_log(const char *name)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[NAME_MAX_LENGTH + 32];
+	int n = snprintf(line, sizeof(line), "hmm-unlocked-test: %s\n", name);
 
-	if (fd < 0)
-		return;
-	dprintf(fd, "hmm-unlocked-test: %s", name);
+	if (fd < 0 || write(fd, line, n) != n)
+		die_errno("cannot write to /dev/kmsg");
 	close(fd);
 }
 
