@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Measure in a guest how long readers and writers wait."
+command_summary="Measure what the calls cost, side by side with the stock call."
 command_options="kernel kernel-image kernel-build kernel-modules memory cpus timeout verbose"
 command_arguments="OPTIONS OF hmmu-bench"
 default_kernel=6.12

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Show a guest's memory restored from a snapshot while it runs."
+command_summary="Show memory that the stock call refuses reach a device."
 command_options="snapshot kernel kernel-image kernel-build kernel-modules memory cpus timeout verbose"
 command_arguments=""
 default_kernel=6.12

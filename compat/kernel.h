@@ -19,6 +19,10 @@
 #error "this kernel is built without CONFIG_HMM_MIRROR: it has no hmm_range_fault()"
 #endif
 
+#if BITS_PER_LONG != 64
+#error "hmm-unlocked is for 64-bit kernels: its counters are read without a lock"
+#endif
+
 /* A page is short of its request exactly where ~entry & request is not 0. */
 static_assert(HMM_PFN_REQ_FAULT == HMM_PFN_VALID);
 static_assert(HMM_PFN_REQ_WRITE == HMM_PFN_WRITE);

@@ -45,6 +45,9 @@
 /* Entries are collected in pieces that share the last level of page table. */
 #define HMMU_CHUNK_SIZE		PMD_SIZE
 
+/* Where answers to faults move the sequence, smaller at first; see walk.c. */
+#define HMMU_CHUNK_SIZE_MIN	(8 * PAGE_SIZE)
+
 /* How often a fault may succeed on one page without making it satisfied. */
 #define HMMU_ATTEMPTS_MAX	16
 
@@ -70,10 +73,13 @@ struct hmmu_requests {
  * @range: the caller's range; entries are collected in place
  * @mm: address space of @range
  * @from: where the next pass begins; all before it is read last
+ * @chunk_size: how much to read at once
+ * @batch: how many pages to fault before reading again
  * @furthest: end of what was ever satisfied, whichever pass it was in
  * @tried: the last page faulted if that answered VM_FAULT_RETRY, or ULONG_MAX
  * @cause: how the sequence was last found moved, a HMM_UNLOCKED_MOVED_*
  * @locked: the mmap lock is held for read
+ * @walked: some pass has got as far as walking
  * @stop_completed: give up on VM_FAULT_COMPLETED in place of going on
  * @requests: what is asked of each page
  * @limit: bounds the time lost to a moving sequence
@@ -83,10 +89,13 @@ struct hmmu_call {
 	struct hmm_range *range;
 	struct mm_struct *mm;
 	unsigned long from;
+	unsigned long chunk_size;
+	unsigned int batch;
 	unsigned long furthest;
 	unsigned long tried;
 	enum hmm_unlocked_counter cause;
 	bool locked;
+	bool walked;
 	bool stop_completed;
 	struct hmmu_requests requests;
 	struct hmmu_limit limit;
@@ -130,7 +139,7 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 /* plan.c */
 unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 			     unsigned long end);
-bool hmmu_plan_alone(const struct hmmu_call *call, unsigned long addr);
+bool hmmu_fills_one_page(const struct hmmu_call *call, unsigned long addr);
 
 /* fault.c */
 int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
@@ -139,8 +148,10 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 /* resume.c */
 int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_lock(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_resume(struct hmmu_call *call);
 int hmmu_yield(struct hmmu_call *call);
+int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);
 
 /* walk.c */
 int hmmu_walk(struct hmmu_call *call);

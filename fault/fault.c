@@ -4,15 +4,16 @@
  *
  * No walk is open here and no VMA is kept from one fault to the next, so the
  * fault handler may drop the mmap lock: userfaultfd to let user space answer,
- * swap and files to wait for I/O. After VM_FAULT_RETRY the run ends and the page
- * is read again before anything else: mostly whoever woke us has brought it, and
- * a page that satisfies its request is not faulted.
+ * swap and files to wait for I/O. Then the run ends and the page is read again
+ * before anything else: mostly whoever woke us has brought it, and a page that
+ * satisfies its request is not faulted.
  *
  * A run is a list of pages that do not depend on each other. To have several of
  * them wait at the same time, this is the place: hand the pages of the run out
  * once the first has dropped the lock, and come back when all have returned.
  */
 #include <linux/ktime.h>
+#include <linux/sched/signal.h>
 
 #include "call.h"
 #include "trace.h"
@@ -51,17 +52,15 @@ static int decode_error(vm_fault_t result)
 	return ret ?: -EINVAL;
 }
 
-/* The handler has dropped the lock and may have waited since @begun. */
+/* The handler has dropped the lock; @waited ns have passed. */
 static int fault_dropped(struct hmmu_call *call, unsigned long addr,
-			 vm_fault_t result, ktime_t begun)
+			 vm_fault_t result, u64 waited)
 {
-	s64 waited = ktime_to_ns(ktime_sub(ktime_get(), begun));
 	int ret;
 
 	call->locked = false;
 	hmmu_count(call, HMM_UNLOCKED_LOCK_DROPS, 1);
 	hmmu_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
-	hmmu_limit_take_off(&call->limit, nsecs_to_jiffies(waited));
 	trace_hmm_unlocked_drop(call, addr, waited);
 
 	if (call->stop_completed && !(result & VM_FAULT_RETRY))
@@ -75,13 +74,13 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	return ret;
 }
 
-static int fault_page(struct hmmu_call *call, unsigned long addr)
+static int fault_page(struct hmmu_call *call, unsigned long addr, bool *dropped)
 {
 	unsigned long need = hmmu_request(call, addr);
 	unsigned int flags = fault_flags(call, addr, need);
 	struct vm_area_struct *vma;
 	vm_fault_t result;
-	ktime_t begun;
+	u64 begun, took;
 	int ret;
 
 	mmap_assert_locked(call->mm);
@@ -93,12 +92,16 @@ static int fault_page(struct hmmu_call *call, unsigned long addr)
 
 	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
 	call->tried = ULONG_MAX;
-	begun = ktime_get();
+	begun = ktime_get_ns();
 	result = handle_mm_fault(vma, addr, flags, NULL);
+	took = ktime_get_ns() - begun;
 	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
 
-	if (result & FAULT_DROPPED)
-		return fault_dropped(call, addr, result, begun);
+	*dropped = result & FAULT_DROPPED;
+	if (*dropped || flags & FAULT_FLAG_TRIED)
+		hmmu_limit_take_off(&call->limit, took);
+	if (*dropped)
+		return fault_dropped(call, addr, result, took);
 	return result & VM_FAULT_ERROR ? decode_error(result) : 0;
 }
 
@@ -108,13 +111,15 @@ static int fault_page(struct hmmu_call *call, unsigned long addr)
  * @addr: on input the first short page; on output the next one that is short
  *	  by what was known before the run, or @end
  * @end: where to stop
- * @batch: how many pages to fault that may fill others too
+ * @batch: how many pages to fault that may fill others too; those that fill just
+ *	   themselves come on top
  *
- * What the faults brought is not known afterwards: read the entries again.
+ * What the faults brought is not known afterwards, and breaking COW has moved the
+ * sequence: read the entries again.
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
  * Return:
- * * %0		     - done; nothing collected earlier has become untrue
+ * * %0		     - done; what was collected is as true as before
  * * %-EBUSY	     - the lock was dropped and the sequence has moved
  * * %-EFAULT	     - a page that can't be had, or an mm marked by the reaper
  * * %-EPERM	     - write asked of a VMA that does not allow it
@@ -126,19 +131,20 @@ static int fault_page(struct hmmu_call *call, unsigned long addr)
 int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch)
 {
-	bool retried = false;
-	int ret = 0;
+	bool dropped = false;
+	int ret;
 
-	while (!ret && !retried && batch && *addr < end) {
-		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR) {
-			ret = -EFAULT;
-			break;
-		}
-		if (!hmmu_plan_alone(call, *addr))
+	while (batch && !dropped && *addr < end) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR)
+			return -EFAULT;
+		if (!hmmu_fills_one_page(call, *addr))
 			batch--;
-		ret = fault_page(call, *addr);
-		retried = call->tried == *addr;
+		ret = fault_page(call, *addr, &dropped);
+		if (ret)
+			return ret;
 		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);
 	}
-	return ret;
+	return 0;
 }

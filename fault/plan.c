@@ -39,17 +39,17 @@ unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 }
 
 /**
- * hmmu_plan_alone() - will a fault on this page fill this page only?
+ * hmmu_fills_one_page() - will a fault on this page change this page only?
  * @call: the call
  * @addr: a page that is short
  *
- * A page that is mapped by an entry of its own and lacks nothing but write
- * permission: breaking COW replaces just that. Where nothing is mapped a fault
- * may bring a huge page or map its neighbours too.
+ * A page that is mapped by an entry of its own lacks nothing but write
+ * permission, and that is given page by page. Where nothing is mapped a fault may
+ * bring a huge page or map its neighbours too.
  *
  * Return: true if it will.
  */
-bool hmmu_plan_alone(const struct hmmu_call *call, unsigned long addr)
+bool hmmu_fills_one_page(const struct hmmu_call *call, unsigned long addr)
 {
 	unsigned long entry = *hmmu_entry(call, addr);
 

@@ -33,11 +33,14 @@ static int call_begin(struct hmmu_call *call, struct hmm_range *range,
 		.range = range,
 		.mm = range->notifier->mm,
 		.from = range->start,
+		.chunk_size = HMMU_CHUNK_SIZE,
+		.batch = 1,
 		.furthest = range->start,
 		.tried = ULONG_MAX,
 	};
 	hmmu_count(call, HMM_UNLOCKED_CALLS, 1);
-	hmmu_limit_start(&call->limit, timeout);
+	call->limit.allowed = timeout;
+	hmmu_limit_restart(&call->limit);
 	trace_hmm_unlocked_begin(call);
 
 	/* exit_mmap() may be running: there is nothing left to be faulted. */
@@ -75,7 +78,8 @@ static int call_end(struct hmmu_call *call, int ret,
  *	   mmu_interval_read_begin(), called before the lock was taken
  * @locked: 1 on entry; on return 1 if the mmap lock is held, 0 if it is not.
  *	    NULL makes this hmm_range_fault()
- * @counters: where to put what the call did, or NULL
+ * @counters: where to put what the call did, or NULL; left alone if @range is
+ *	      malformed
  *
  * Drivers call this as hmm_range_fault_unlockable(@range, @locked).
  *
@@ -84,11 +88,18 @@ static int call_end(struct hmmu_call *call, int ret,
  *
  * Requests in the entries (@range->pfn_flags_mask) are kept through all that
  * happens inside, and stand in the entries again if the call fails or returns
- * without the lock.
+ * without the lock. After success the entries are results: before the range is
+ * asked for again the requests have to be written again, or "readable" would be
+ * read as "fault", "writable" as "fault for write".
+ *
+ * The first write to a page of a shared mapping ends in VM_FAULT_COMPLETED, and
+ * so returns to the caller: one page a call where all are missing.
+ * hmm_range_fault_unlocked_timeout() goes on by itself.
  *
  * Context: mmap lock of @range->notifier->mm held for read, mm pinned by
  * mmget(). No lock held that the invalidate callback takes or that user space
- * needs to resolve a fault. Sleeps; waits for faults are killable.
+ * needs to resolve a fault. Sleeps; waits for faults are killable, if the task is
+ * one that gets SIGKILL: a kernel thread has to allow that.
  *
  * Return: with the lock held
  * * %0	      - all collected; take the driver's lock and test
@@ -119,13 +130,13 @@ int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 		return hmm_range_fault(range);
 	if (malformed(range) || WARN_ON_ONCE(!*locked))
 		return -EINVAL;
-	mmap_assert_locked(range->notifier->mm);
+	lockdep_assert_held_read(&range->notifier->mm->mmap_lock);
 
 	ret = call_begin(&call, range, 0);
 	call.locked = true;
 	call.stop_completed = true;
 	if (!ret)
-		ret = hmmu_check(&call, HMM_UNLOCKED_MOVED_HELD);
+		ret = hmmu_check(&call, HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
 		ret = hmmu_walk(&call);
 	*locked = call.locked;
@@ -139,11 +150,7 @@ static int one_pass(struct hmmu_call *call)
 	int ret;
 
 	range->notifier_seq = mmu_interval_read_begin(range->notifier);
-	if (mmap_read_lock_killable(call->mm))
-		return -EINTR;
-	call->locked = true;
-
-	ret = hmmu_check(call, HMM_UNLOCKED_MOVED_HELD);
+	ret = hmmu_lock(call, HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
 		ret = hmmu_walk(call);
 
@@ -167,7 +174,7 @@ static int passes(struct hmmu_call *call)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (hmmu_limit_exceeded(&call->limit))
+		if (call->walked && hmmu_limit_exceeded(&call->limit))
 			return -EBUSY;
 		hmmu_count(call, HMM_UNLOCKED_RESTARTS, 1);
 		trace_hmm_unlocked_restart(call);
@@ -179,21 +186,27 @@ static int passes(struct hmmu_call *call)
  * hmmu_range_fault_unlocked() - fault a range without holding the mmap lock
  * @range: what to collect; @range->notifier_seq is set by the call
  * @timeout: jiffies that invalidations may cost, 0 for no limit
- * @counters: where to put what the call did, or NULL
+ * @counters: where to put what the call did, or NULL; left alone if @range is
+ *	      malformed
  *
  * Drivers call this as hmm_range_fault_unlocked_timeout(@range, @timeout).
  *
- * @timeout bounds collisions with invalidations and nothing else: the watch
- * stands still while a fault waits, however long, and goes back to 0 whenever
- * the walk gets further than it ever was. At least one pass is made.
+ * @timeout bounds collisions with invalidations and nothing else: waits for
+ * faults and for the mmap lock do not count, however long, and the watch goes
+ * back to 0 whenever the walk gets further than it ever was. At least one walk is
+ * made.
  *
  * Requests in the entries (@range->pfn_flags_mask) are kept through all that
- * happens inside, and stand in the entries again if the call fails.
+ * happens inside, and stand in the entries again if the call fails. After
+ * success the entries are results: before the range is asked for again the
+ * requests have to be written again, or "readable" would be read as "fault",
+ * "writable" as "fault for write".
  *
  * Context: Process context, mmap lock not held by the caller, mm pinned by
  * mmget(). No lock held that the invalidate callback takes or that user space
- * needs to resolve a fault. Sleeps; killable, but for mmu_interval_read_begin(),
- * which waits for invalidations that are already running.
+ * needs to resolve a fault. Sleeps; killable, if the task is one that gets SIGKILL
+ * (a kernel thread has to allow that), but for mmu_interval_read_begin(), which
+ * waits for invalidations that are already running.
  *
  * Return:
  * * %0	      - all collected; take the driver's lock and test

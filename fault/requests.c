@@ -7,8 +7,8 @@
  * The entries are also where the results go, and VALID is REQ_FAULT, WRITE is
  * REQ_WRITE: once a page was read, its request is gone. So where an entry can
  * add to the defaults, its two request bits are kept aside for the whole call,
- * two bits a page, and written back if the call fails. A caller may thus call
- * again with the same array after any failure.
+ * two bits a page, and written back if the call fails: the same call may then be
+ * made again with the same array.
  */
 #include <linux/slab.h>
 
@@ -93,6 +93,10 @@ void hmmu_requests_restore(struct hmmu_call *call)
 				     saved_bits(&call->requests, i);
 }
 
+/**
+ * hmmu_requests_free() - end of hmmu_requests_save(), also of one that failed
+ * @call: the call
+ */
 void hmmu_requests_free(struct hmmu_call *call)
 {
 	kvfree(call->requests.saved);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Taking the mmap lock again, and what has to be asked then.
+ * Taking the mmap lock, for the first time or again, and what to ask then.
  */
 #include <linux/delay.h>
 #include <linux/oom.h>
@@ -13,6 +13,10 @@
 #define YIELD_MIN_US	10
 #define YIELD_MAX_US	50
 
+/* 20 us, 40 us, ... 5 ms, then 5 ms each time: up to 100 ms in all. */
+#define BACK_OFF_US		10
+#define BACK_OFF_SHIFT_MAX	9U
+
 /**
  * hmmu_moved() - note that the sequence has moved
  * @call: the call
@@ -23,6 +27,8 @@
 int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 {
 	call->cause = cause;
+	if (cause == HMM_UNLOCKED_MOVED_DROPPED)
+		call->chunk_size = HMMU_CHUNK_SIZE_MIN;
 	hmmu_count(call, cause, 1);
 	return -EBUSY;
 }
@@ -37,7 +43,7 @@ int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
  *
  * Context: mmap lock held for read.
  * Return:
- * * %0	      - all that was collected is true
+ * * %0	      - no reason seen why not
  * * %-EFAULT - the OOM reaper has marked the mm: its contents are gone
  * * %-EBUSY  - the sequence has moved
  */
@@ -55,24 +61,45 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 }
 
 /**
- * hmmu_resume() - go on after a fault that dropped the lock
+ * hmmu_lock() - take the mmap lock for read, and see whether it was worth it
  * @call: the call, not locked
+ * @cause: what to count if the sequence has moved
  *
- * The signal is tested before the lock is taken, not left to the lock: an
- * uncontended lock is granted to a task that is being killed, which would then
- * fault again without waiting, and again.
+ * The signal is tested here, not left to the lock: an uncontended lock is granted
+ * to a task that is being killed, which would then fault again without waiting,
+ * and again.
  *
  * Context: mmap lock not held. Sleeps, killable.
  * Return: as hmmu_check(), or %-EINTR with the lock not held.
  */
+int hmmu_lock(struct hmmu_call *call, enum hmm_unlocked_counter cause)
+{
+	u64 begun = ktime_get_ns();
+
+	if (fatal_signal_pending(current) || mmap_read_lock_killable(call->mm))
+		return -EINTR;
+	hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
+	call->locked = true;
+	return hmmu_check(call, cause);
+}
+
+static void unlock(struct hmmu_call *call)
+{
+	mmap_read_unlock(call->mm);
+	call->locked = false;
+}
+
+/**
+ * hmmu_resume() - go on after a fault that dropped the lock
+ * @call: the call, not locked
+ *
+ * Context: mmap lock not held. Sleeps, killable.
+ * Return: as hmmu_lock().
+ */
 int hmmu_resume(struct hmmu_call *call)
 {
-	int ret = -EINTR;
+	int ret = hmmu_lock(call, HMM_UNLOCKED_MOVED_DROPPED);
 
-	if (!fatal_signal_pending(current) && !mmap_read_lock_killable(call->mm)) {
-		call->locked = true;
-		ret = hmmu_check(call, HMM_UNLOCKED_MOVED_DROPPED);
-	}
 	if (!ret)
 		hmmu_count(call, HMM_UNLOCKED_RESUMES, 1);
 	trace_hmm_unlocked_resume(call, ret);
@@ -102,7 +129,7 @@ static void let_pass(struct hmmu_call *call)
  * @call: the call
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
- * Return: as hmmu_check(), or %-EINTR.
+ * Return: as hmmu_lock().
  */
 int hmmu_yield(struct hmmu_call *call)
 {
@@ -113,11 +140,31 @@ int hmmu_yield(struct hmmu_call *call)
 		return 0;
 
 	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
-	mmap_read_unlock(call->mm);
-	call->locked = false;
+	unlock(call);
 	let_pass(call);
-	if (mmap_read_lock_killable(call->mm))
-		return -EINTR;
-	call->locked = true;
-	return hmmu_check(call, HMM_UNLOCKED_MOVED_YIELDED);
+	return hmmu_lock(call, HMM_UNLOCKED_MOVED_YIELDED);
+}
+
+/**
+ * hmmu_back_off() - a fault has succeeded without effect: give it time
+ * @call: the call
+ * @attempt: how often that was so for this page, from 1
+ *
+ * Whoever is in the way may need the lock that we hold: on 6.1 a userfaultfd that
+ * is being closed answers faults with VM_FAULT_NOPAGE until it gets the lock for
+ * write. Others need to be left alone, like a page that two devices want.
+ *
+ * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Return: as hmmu_lock(), or HMMU_STUCK once @attempt is HMMU_ATTEMPTS_MAX.
+ */
+int hmmu_back_off(struct hmmu_call *call, unsigned int attempt)
+{
+	unsigned long us = BACK_OFF_US << min(attempt, BACK_OFF_SHIFT_MAX);
+
+	hmmu_count(call, HMM_UNLOCKED_BACK_OFFS, 1);
+	if (attempt >= HMMU_ATTEMPTS_MAX)
+		return HMMU_STUCK;
+	unlock(call);
+	usleep_range_state(us, 2 * us, TASK_KILLABLE);
+	return hmmu_lock(call, HMM_UNLOCKED_MOVED_YIELDED);
 }

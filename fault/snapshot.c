@@ -19,7 +19,7 @@
  * read permission, special mapping), has HMM_PFN_VALID where one is, and neither
  * where a fault may bring one.
  *
- * Context: mmap lock held for read. May be rescheduled, does not wait.
+ * Context: mmap lock held for read. Sleeps at most for the hugetlb VMA lock.
  * Return:
  * * %0	    - read, true until the sequence moves
  * * %-EBUSY - the sequence has moved; nothing was read

@@ -16,21 +16,13 @@
 static DEFINE_PER_CPU(struct hmm_unlocked_counters, totals);
 static struct dentry *stats_dir;
 
-static u64 add_SUM(u64 total, u64 n)
-{
-	return total + n;
-}
+enum stats_total { STATS_SUM, STATS_MAX };
 
-static u64 add_MAX(u64 total, u64 n)
-{
-	return max(total, n);
-}
-
-#define STATS_ROW(id, name, how, help) { #name, add_##how },
+#define STATS_ROW(id, name, how, help) { #name, STATS_##how },
 
 static const struct {
 	const char *name;
-	u64 (*add)(u64 total, u64 n);
+	enum stats_total total;
 } stats_rows[] = {
 	HMM_UNLOCKED_COUNTERS(STATS_ROW)
 };
@@ -39,10 +31,15 @@ static void counters_add(struct hmm_unlocked_counters *to,
 			 const struct hmm_unlocked_counters *from)
 {
 	unsigned int i;
+	u64 n;
 
-	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
-		WRITE_ONCE(to->n[i], stats_rows[i].add(to->n[i],
-						       READ_ONCE(from->n[i])));
+	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++) {
+		n = READ_ONCE(from->n[i]);
+		if (stats_rows[i].total == STATS_SUM)
+			WRITE_ONCE(to->n[i], to->n[i] + n);
+		else
+			WRITE_ONCE(to->n[i], max(to->n[i], n));
+	}
 }
 
 /**

@@ -13,12 +13,14 @@
 
 #include "call.h"
 
+TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_WAITING);
 TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_HELD);
 TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_DROPPED);
 TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_YIELDED);
 
 #define show_cause(cause)						\
 	__print_symbolic(cause,						\
+			 { HMM_UNLOCKED_MOVED_WAITING, "waiting" },	\
 			 { HMM_UNLOCKED_MOVED_HELD, "held" },		\
 			 { HMM_UNLOCKED_MOVED_DROPPED, "dropped" },	\
 			 { HMM_UNLOCKED_MOVED_YIELDED, "yielded" })

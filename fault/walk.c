@@ -5,9 +5,11 @@
  * A pass is a circle: it begins at call->from, goes to the end of the range and
  * on from its start, and is complete when it comes round. If the sequence moves,
  * the next pass begins at the chunk that was under way, so pages that were made
- * present there are collected before it may happen again. (Breaking COW
- * invalidates: passes that all began at the start would read the first chunk
- * once for each chunk of the range.)
+ * present there are collected before it may happen again. Breaking COW
+ * invalidates: passes that all began at the start would read the first chunk once
+ * for each chunk of the range. A page server that lifts write protection
+ * invalidates too, at each page: if the sequence moved while a fault waited, the
+ * next pass begins with a small chunk and grows from there.
  *
  * How many pages to fault before reading again is learned in each chunk. One
  * fault may fill one page (lone 4 KiB faults), some (fault-around, a page server
@@ -15,13 +17,14 @@
  * - after a run read what it faulted, and one page more that was short before
  * - was that one filled along: read on in growing steps, fault singly
  * - was it not: fault twice as many next time
- * Each entry is read at most twice, and once more for each run.
+ * Without a moved sequence N pages cost 3 N entries at most, whatever a fault
+ * fills.
  */
-#include <linux/sched/signal.h>
+#include <linux/minmax.h>
 
 #include "call.h"
 
-#define BATCH_MAX	64
+#define BATCH_MAX	64U
 
 /*
  * Read again from @addr, where a run began. On input @next is the next page that
@@ -30,7 +33,7 @@
 static int read_back(struct hmmu_call *call, unsigned long addr,
 		     unsigned long *next, unsigned long end)
 {
-	unsigned long stop = min(*next + PAGE_SIZE, end);
+	unsigned long stop = *next < end ? *next + PAGE_SIZE : end;
 	unsigned long step = PAGE_SIZE;
 	int ret;
 
@@ -44,24 +47,24 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 		/* Short, but by an entry older than the run. */
 		step *= 2;
 		addr = *next;
-		stop = min(addr + step, end);
+		stop = addr + min(step, end - addr);
 	}
 }
 
-/* All before @addr has been satisfied at one time or another. */
-static void got_to(struct hmmu_call *call, unsigned long addr)
+/* Pages before @addr have all been satisfied at one time or another. */
+static void note_furthest(struct hmmu_call *call, unsigned long addr)
 {
 	if (addr <= call->furthest)
 		return;
 	call->furthest = addr;
-	hmmu_limit_start(&call->limit, call->limit.allowed);
+	hmmu_limit_restart(&call->limit);
 }
 
 static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 		      unsigned long end)
 {
-	unsigned int batch = 1, attempts = 0;
 	unsigned long next, peek;
+	unsigned int attempts = 0;
 	int ret;
 
 	ret = hmmu_snapshot(call, addr, end);
@@ -69,43 +72,60 @@ static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 		return ret;
 
 	for (addr = hmmu_plan_next(call, addr, end); addr < end; addr = next) {
-		got_to(call, addr);
+		note_furthest(call, addr);
 		next = addr;
-		ret = hmmu_fault_run(call, &next, end, batch);
+		ret = hmmu_fault_run(call, &next, end, call->batch);
 		if (ret)
 			return ret;
+
 		peek = next;
+		call->batch = min(2 * call->batch, BATCH_MAX);
 		ret = read_back(call, addr, &next, end);
 		if (ret)
 			return ret;
+		if (next != peek)
+			call->batch = 1;
 
-		batch = next == peek ? min(2 * batch, BATCH_MAX) : 1;
 		if (next > addr || call->tried == addr)
 			attempts = 0;
-		else if (++attempts == HMMU_ATTEMPTS_MAX)
-			return HMMU_STUCK;
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		else
+			ret = hmmu_back_off(call, ++attempts);
+		if (ret)
+			return ret;
 	}
-	got_to(call, end);
+	note_furthest(call, end);
 	return 0;
 }
 
-static int walk_span(struct hmmu_call *call, unsigned long start,
+/* What is left of the range, of the size to read at once, of the page table. */
+static unsigned long chunk_length(const struct hmmu_call *call,
+				  unsigned long addr, unsigned long end)
+{
+	return min3(end - addr, call->chunk_size,
+		    HMMU_CHUNK_SIZE - addr % HMMU_CHUNK_SIZE);
+}
+
+static int walk_span(struct hmmu_call *call, unsigned long addr,
 		     unsigned long end)
 {
-	unsigned long addr, next;
+	unsigned long length;
 	int ret;
 
-	for (addr = start; addr < end; addr = next) {
-		next = min(end, ALIGN_DOWN(addr, HMMU_CHUNK_SIZE) +
-				HMMU_CHUNK_SIZE);
-		call->from = addr;
-		ret = walk_chunk(call, addr, next);
-		if (!ret)
+	for (; addr < end; addr += length) {
+		/* Unless the pass begins here. */
+		if (addr != call->from) {
+			call->from = addr;
 			ret = hmmu_yield(call);
+			if (ret)
+				return ret;
+			if (!(addr % HMMU_CHUNK_SIZE))
+				call->batch = 1;
+		}
+		length = chunk_length(call, addr, end);
+		ret = walk_chunk(call, addr, addr + length);
 		if (ret)
 			return ret;
+		call->chunk_size = min(2 * call->chunk_size, HMMU_CHUNK_SIZE);
 	}
 	return 0;
 }
@@ -115,14 +135,15 @@ static int walk_span(struct hmmu_call *call, unsigned long start,
  * @call: the call
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
- * Return: %0 with all entries true and each request satisfied; %-EBUSY if the
- * sequence has moved; HMMU_STUCK; else as hmmu_fault_run().
+ * Return: %0 with all entries collected and each request satisfied; %-EBUSY if
+ * the sequence has moved; HMMU_STUCK; else as hmmu_fault_run().
  */
 int hmmu_walk(struct hmmu_call *call)
 {
 	unsigned long from = call->from;
 	int ret;
 
+	call->walked = true;
 	ret = walk_span(call, from, call->range->end);
 	if (!ret)
 		ret = walk_span(call, call->range->start, from);

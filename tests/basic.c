@@ -49,6 +49,7 @@ static void populates(const void *variant)
 	struct hmmu_probe_run run = probe_range(*call, at, PAGES, READ_REQUEST);
 
 	server_start(&server);
+	run.flags = HMMU_PROBE_EXACT;
 	run.contents = (uintptr_t)contents;
 	CHECK_EQ(probe_run(probe, &run), 0);
 	server_stop(&server);

@@ -32,7 +32,7 @@ define_option timeout SECONDS "end the guest after this long"
 define_option verbose "" "show the guest's kernel console live"
 define_option case PATTERN "run only the test cases matching PATTERN"
 define_option list "" "list the test cases and end"
-define_option snapshot FILE "run on this memory snapshot"
+define_option snapshot FILE "restore this file in place of one made on the fly"
 
 show_option() {
 	printf '  %-24s %s\n' "$1" "$2"

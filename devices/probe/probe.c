@@ -107,7 +107,8 @@ static int pages_alloc(struct probe_pages *pages,
 		pages->n = (run->end - run->start) >> PAGE_SHIFT;
 	else if (run->requests || run->entries || run->contents || run->after)
 		return -EINVAL;
-	if (pages->n > HMMU_PROBE_MAX_PAGES)
+	if (pages->n > (run->contents ? HMMU_PROBE_MAX_CONTENTS :
+					HMMU_PROBE_MAX_PAGES))
 		return -EINVAL;
 
 	/* A range that is malformed still goes to the call, with an array. */
@@ -131,7 +132,10 @@ static void requests_fill(struct probe_pages *pages)
 		pages->pfns[i] = request_bits(pages->bytes[i]);
 }
 
-/* Under the lock that keeps invalidation out: these pages are ours to read. */
+/*
+ * Under the lock that keeps invalidation out: these pages are ours to read, but
+ * for those that are not even the kernel's (memfd_secret).
+ */
 static void contents_copy(struct probe_pages *pages)
 {
 	unsigned long i;
@@ -141,7 +145,8 @@ static void contents_copy(struct probe_pages *pages)
 		if (!(pages->pfns[i] & HMM_PFN_VALID))
 			continue;
 		page = kmap_local_page(hmm_pfn_to_page(pages->pfns[i]));
-		memcpy(pages->contents + (i << PAGE_SHIFT), page, PAGE_SIZE);
+		copy_from_kernel_nofault(pages->contents + (i << PAGE_SHIFT),
+					 page, PAGE_SIZE);
 		kunmap_local(page);
 	}
 }
@@ -161,10 +166,11 @@ static int call_once(struct probe_interval *interval,
 	u64 begun = ktime_get_ns();
 	int ret;
 
+	run->locked = 0;
+	run->stale = 0;
 	ret = probe_call(run->call)(&range, run, counters);
 	run->ns += ktime_get_ns() - begun;
 	run->loops++;
-	run->stale = 0;
 	if (ret || (run->call == HMMU_PROBE_UNLOCKABLE && !run->locked))
 		return ret;
 
@@ -198,8 +204,11 @@ static void calls_make(struct probe_interval *interval,
 	do {
 		struct hmm_unlocked_counters counters = {};
 
-		/* A result that went stale has overwritten the requests. */
-		if (run->stale)
+		/*
+		 * A result that went stale has overwritten the requests. The
+		 * engine has left them alone if it failed, the stock call has not.
+		 */
+		if (run->stale || run->call == HMMU_PROBE_STOCK)
 			requests_fill(pages);
 		ret = call_once(interval, run, pages, &counters);
 		for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
@@ -215,14 +224,15 @@ static int results_out(const struct hmmu_probe_run *run,
 	u64 __user *entries = u64_to_user_ptr(run->entries);
 	unsigned long i;
 
-	if (run->contents &&
+	if (run->contents && !run->error && !run->stale &&
 	    copy_to_user(u64_to_user_ptr(run->contents), pages->contents,
 			 pages->n << PAGE_SHIFT))
 		return -EFAULT;
 	for (i = 0; i < pages->n; i++) {
 		pages->bytes[i] = request_byte(pages->pfns[i]);
 		if (run->entries &&
-		    put_user(entry_out(pages->pfns[i]), &entries[i]))
+		    put_user(run->error ? 0 : entry_out(pages->pfns[i]),
+			     &entries[i]))
 			return -EFAULT;
 	}
 	if (run->after && copy_to_user(u64_to_user_ptr(run->after),
@@ -285,6 +295,16 @@ static int run_with_mm(struct probe_interval *whole,
 	return ret;
 }
 
+static bool run_is_sane(const struct hmmu_probe_run *run)
+{
+	if (!probe_call(run->call) || run->flags & ~HMMU_PROBE_FLAGS ||
+	    run->timeout_ms > U32_MAX ||
+	    memchr_inv(run->reserved, 0, sizeof(run->reserved)))
+		return false;
+	return !(run->flags & HMMU_PROBE_EXACT) ||
+	       (run->start < run->end && !(run->flags & HMMU_PROBE_NO_MMGET));
+}
+
 static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hmmu_probe_run run;
@@ -294,14 +314,10 @@ static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -ENOTTY;
 	if (copy_from_user(&run, (void __user *)arg, sizeof(run)))
 		return -EFAULT;
-	if (!probe_call(run.call) || run.flags & ~HMMU_PROBE_FLAGS ||
-	    memchr_inv(run.reserved, 0, sizeof(run.reserved)))
+	if (!run_is_sane(&run))
 		return -EINVAL;
 
 	run.ns = 0;
-	run.error = 0;
-	run.locked = 0;
-	run.stale = 0;
 	run.loops = 0;
 	memset(run.counters, 0, sizeof(run.counters));
 

@@ -103,6 +103,8 @@ static int pass(struct hmm_range *range, unsigned long *missing, bool *dropped,
 		ret = walk(range, missing, counters);
 		if (ret || *missing == range->end)
 			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		ret = fault(range, *missing, dropped, counters);
 		if (ret || *dropped)
 			return ret;
@@ -117,7 +119,8 @@ int probe_restart(struct hmm_range *range, struct hmmu_probe_run *run,
 	bool dropped;
 	int ret;
 
-	if (range->pfn_flags_mask || range->start >= range->end)
+	if (range->pfn_flags_mask || range->start >= range->end ||
+	    !PAGE_ALIGNED(range->start | range->end))
 		return -EINVAL;
 
 	for (;;) {

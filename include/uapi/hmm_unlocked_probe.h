@@ -7,8 +7,9 @@
  * fails only where the probe could not make the call; what the call returned is
  * in @error.
  *
- *   EINVAL	unknown @call, unknown @flags, @reserved not 0, range too long, or
- *		buffers given for a range that has no pages
+ *   EINVAL	unknown @call or @flags, flags that exclude each other, @reserved
+ *		not 0, @timeout_ms above 32 bits, range too long, buffers or
+ *		HMMU_PROBE_EXACT given for a range that has no pages
  *   EFAULT	a buffer can't be read or written
  *   ENOMEM	no memory for the buffers in between
  *   ESRCH	the process that opened the device has no memory any more
@@ -22,7 +23,8 @@
 
 #define HMMU_PROBE_DEVICE	"hmm_unlocked_probe"
 #define HMMU_PROBE_MAX_PAGES	(1ULL << 20)
-#define HMMU_PROBE_NR_COUNTERS	16
+#define HMMU_PROBE_MAX_CONTENTS	(1ULL << 16)	/* pages */
+#define HMMU_PROBE_NR_COUNTERS	24
 
 enum hmmu_probe_call {
 	HMMU_PROBE_STOCK,	/* hmm_range_fault() */
@@ -36,7 +38,7 @@ enum hmmu_probe_call {
 #define HMMU_PROBE_LOOP		(1U << 0)
 /* A notifier of exactly the range in place of one for the whole memory. */
 #define HMMU_PROBE_EXACT	(1U << 1)
-/* Do not take the reference on the memory that the engine asks for. */
+/* Do not take the reference on the memory that the engine asks for. Not EXACT. */
 #define HMMU_PROBE_NO_MMGET	(1U << 2)
 #define HMMU_PROBE_FLAGS	(HMMU_PROBE_LOOP | HMMU_PROBE_EXACT | \
 				 HMMU_PROBE_NO_MMGET)
@@ -63,11 +65,11 @@ enum hmmu_probe_call {
  * @pfn_flags_mask: (in) HMMU_PROBE_REQ_* that @requests may add
  * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED, 0 for none
  * @requests: (in) address of a byte a page, or 0
- * @entries: (out) address of a __u64 a page, or 0
+ * @entries: (out) address of a __u64 a page, or 0; all 0 unless @error is 0
  * @after: (out) address of a byte a page, or 0: the request bits that stand in
  *	   the entries after the last call
- * @contents: (out) address for the contents of the pages, or 0; copied only if
- *	      the result was not stale, pages that are not valid are left alone
+ * @contents: (out) address for the contents of the pages, or 0; zeros for pages
+ *	      that are not valid, untouched if @error or @stale is not 0
  * @ns: (out) time spent in the call
  * @error: (out) what it returned, 0 or -errno
  * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held afterwards
