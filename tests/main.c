@@ -49,6 +49,10 @@ int main(int argc, char **argv)
 	}
 
 	suite_basic();
+	suite_memory();
+	suite_userfault();
+	suite_errors();
+	suite_asked();
 	suite_waits();
 	suite_kill();
 	suite_limits();

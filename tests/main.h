@@ -9,6 +9,10 @@ void list_cases(const char *pattern);
 bool run_cases(const char *pattern);
 
 void suite_basic(void);
+void suite_memory(void);
+void suite_userfault(void);
+void suite_errors(void);
+void suite_asked(void);
 void suite_waits(void);
 void suite_kill(void);
 void suite_limits(void);

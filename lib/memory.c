@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "content.h"
+#include "fail.h"
+#include "memory.h"
+
+static size_t available_mib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	size_t kib = 0;
+	char line[128];
+
+	if (!f)
+		die_errno("cannot open /proc/meminfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %zu", &kib) == 1)
+			break;
+	fclose(f);
+	return kib >> 10;
+}
+
+void memory_need(size_t mib)
+{
+	size_t available = available_mib();
+
+	if (available < mib)
+		die("needs %zu MiB of free memory, there are %zu: use a guest with %zu MiB more (./run ... --memory)",
+		    mib, available, mib - available + 64);
+}
+
+void *memory_map(size_t pages, int advice)
+{
+	size_t length = pages * PAGE, head;
+	char *at = mmap(NULL, length + HUGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		die_errno("cannot map %zu pages", pages);
+	head = -(uintptr_t)at % HUGE;
+	if (head)
+		munmap(at, head);
+	munmap(at + head + length, HUGE - head);
+	at += head;
+	if (madvise(at, length, advice))
+		die_errno("madvise(%d)", advice);
+	return at;
+}
+
+void memory_unmap(void *at, size_t pages)
+{
+	munmap(at, pages * PAGE);
+}

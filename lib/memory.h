@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Memory for programs that know how much they need. */
+#ifndef LIB_MEMORY_H
+#define LIB_MEMORY_H
+
+#include <stddef.h>
+
+/* End the program if less than @mib MiB are free. */
+void memory_need(size_t mib);
+
+/*
+ * Anonymous memory that begins at a multiple of 2 MiB, with an @advice of
+ * madvise(2): MADV_NOHUGEPAGE, MADV_HUGEPAGE. Ends the program on failure.
+ */
+void *memory_map(size_t pages, int advice);
+void memory_unmap(void *at, size_t pages);
+
+#endif

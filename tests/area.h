@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of each kind to populate, and what a device sees of it.
+ *
+ * An area lies alone between addresses that are not accessible and begins at
+ * 2 MiB, so that no VMA merges with it and faults around stay inside.
+ */
+#ifndef TESTS_AREA_H
+#define TESTS_AREA_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "content.h"
+#include "probe.h"
+#include "uffd.h"
+
+/* What area_fill() writes: content_fill() of this series, by page. */
+#define SERIES		7
+
+#define PAGES_IN_HUGE	(HUGE / PAGE)
+#define HUGE_ORDER	9
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/**
+ * struct kind - a kind of memory
+ * @name: for the names of cases
+ * @page_size: what one fault brings
+ * @file: open a file of @length bytes, all holes; NULL for anonymous memory
+ * @map_flags: for mmap(2)
+ * @advice: for madvise(2), or 0
+ * @reads_ahead: a fault may bring pages beside its own
+ */
+struct kind {
+	const char *name;
+	size_t page_size;
+	int (*file)(size_t length);
+	int map_flags;
+	int advice;
+	bool reads_ahead;
+};
+
+extern const struct kind kind_anon;
+extern const struct kind kind_thp;
+extern const struct kind kind_shmem;
+extern const struct kind kind_shmem_private;
+extern const struct kind kind_hugetlb;
+extern const struct kind kind_hugetlb_private;
+extern const struct kind kind_file;		/* on ramfs */
+extern const struct kind kind_file_private;	/* on ramfs */
+extern const struct kind kind_disk;		/* the block device zram0 */
+
+static inline size_t kind_pages(const struct kind *kind)
+{
+	return kind->page_size / PAGE;
+}
+
+static inline unsigned int kind_order(const struct kind *kind)
+{
+	return kind->page_size == HUGE ? HUGE_ORDER : 0;
+}
+
+struct area {
+	const struct kind *kind;
+	char *at;
+	size_t pages;
+	int fd;
+};
+
+/* Addresses that are not accessible, beginning at 2 MiB. */
+char *area_reserve(size_t length);
+
+/* @pages pages of nothing yet. Skips the case if there can be no such memory. */
+struct area area_new(const struct kind *kind, size_t pages);
+
+/* The same at a place of its own choice. */
+struct area area_at(char *at, const struct kind *kind, size_t pages);
+
+/* Write the pages through the mapping, so that they are present and writable. */
+void area_fill(const struct area *area);
+
+/* Write the pages of the file, so that they are cached but not mapped. */
+void area_fill_file(const struct area *area);
+
+/* A swap area or block device of @length bytes in place of what zram0 was. */
+void zram_new(size_t length);
+
+#define ZRAM	"/dev/zram0"
+
+/* What a page-table entry is like, from /proc/self/pagemap. */
+#define PAGEMAP_PRESENT		(1ULL << 63)
+#define PAGEMAP_SWAPPED		(1ULL << 62)
+#define PAGEMAP_PFN(entry)	((entry) & ((1ULL << 55) - 1))
+
+void pagemap_read(const void *at, size_t pages, uint64_t *entries);
+
+/* A process that shares all private memory until it is killed with the case. */
+void fork_sharer(void);
+
+/* A userfaultfd with @features; skips the case where there is none. */
+int uffd_need(uint64_t features, const char *what);
+
+/* In what way a device asks. */
+struct how {
+	const char *name;
+	enum hmmu_probe_call call;
+	uint64_t request;
+};
+
+#define NR_HOWS	4
+extern const struct how hows[NR_HOWS];
+
+struct variant {
+	const struct how *how;
+	const void *of;
+};
+
+typedef void variant_fn(const void *variant);
+
+/* Add cases NAME/HOW, each with a struct variant, for all ways to ask. */
+void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for those ways that ask @request. */
+void add_each_call(variant_fn *fn, const void *of, uint64_t request,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/**
+ * struct mirror - a range as a device asks for it, and all that came of it
+ * @run: the run; loops, and has a notifier of exactly the range
+ * @pages: length of the range
+ * @probe: the device
+ * @entries: see struct hmmu_probe_run, as are the next three
+ * @requests: for mirror_ask()
+ * @after: requests that stood in the entries in the end
+ * @contents: what the device read through @entries
+ */
+struct mirror {
+	struct hmmu_probe_run run;
+	size_t pages;
+	int probe;
+	uint64_t *entries;
+	uint8_t *requests;
+	uint8_t *after;
+	char *contents;
+	/* private */
+	pthread_t thread;
+	int ended;
+};
+
+void mirror_init(struct mirror *m, const void *start, size_t pages,
+		 const struct how *how);
+
+/* From now on ask what @m->requests says of each page, in place of the default. */
+void mirror_ask(struct mirror *m);
+
+/* Do it; returns run.error. */
+int mirror_fault(struct mirror *m);
+
+/*
+ * Do it in a thread. While mirror_waits() returns true a fault waits for the
+ * answer to @msg; when it returns false the call is over.
+ */
+void mirror_begin(struct mirror *m);
+bool mirror_waits(struct mirror *m, int uffd, struct uffd_msg *msg);
+int mirror_end(struct mirror *m);
+
+/* Which page of the range a message is about. */
+size_t mirror_page(const struct mirror *m, const struct uffd_msg *msg);
+
+static inline uint64_t mirror_counted(const struct mirror *m,
+				      enum hmm_unlocked_counter which)
+{
+	return counted(&m->run, which);
+}
+
+/* The number of entries that have one of @flags. */
+size_t mirror_with(const struct mirror *m, uint64_t flags);
+
+/* The number of entries whose order is @order. */
+size_t mirror_with_order(const struct mirror *m, unsigned int order);
+
+/* The number of entries that are not valid or not the page that is mapped now. */
+size_t mirror_untrue(const struct mirror *m);
+
+#endif

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Populating memory of each kind, from nothing and when it is there already. */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "harness.h"
+#include "main.h"
+
+/* More than a last-level page table maps, so that there are two chunks. */
+#define PAGES	576
+
+static bool is_private(const struct kind *kind)
+{
+	return kind->map_flags & MAP_PRIVATE;
+}
+
+static size_t pages_of(const struct kind *kind)
+{
+	return kind->page_size == HUGE ? 2 * PAGES_IN_HUGE : PAGES;
+}
+
+static void check_writable(const struct mirror *m, const struct variant *v)
+{
+	const struct kind *kind = v->of;
+
+	if (v->how->request == WRITE_REQUEST)
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
+	else if (is_private(kind))
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
+}
+
+/*
+ * A fault that did its work and dropped the lock ends a call that wants to know,
+ * one that waited for I/O does not: there can be none if @cached.
+ */
+static void check_loops(const struct mirror *m, bool cached)
+{
+	uint64_t drops = mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS);
+
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_RESTARTS), 0);
+	if (m->run.call == HMMU_PROBE_UNLOCKED)
+		CHECK_EQ(m->run.loops, 1);
+	else if (cached)
+		CHECK_EQ(m->run.loops, drops + 1);
+	else
+		CHECK_REL(m->run.loops, <=, drops + 1);
+}
+
+/* No page drops the lock twice, be it only to be waited for and then written. */
+static void check_faults(const struct mirror *m, const struct kind *kind)
+{
+	uint64_t faults = mirror_counted(m, HMM_UNLOCKED_FAULTS);
+	uint64_t drops = mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS);
+
+	if (kind->reads_ahead)
+		CHECK_REL(faults, >, 0);
+	else
+		CHECK_EQ(faults, m->pages / kind_pages(kind));
+	CHECK_REL(faults, <=, m->pages + drops);
+	CHECK_REL(drops, <=, m->pages);
+	check_loops(m, !kind->reads_ahead);
+}
+
+/* Twice each, and once more for each run of faults; runs get longer. */
+static void check_entries_read(const struct mirror *m)
+{
+	if (mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS) == 0)
+		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ), <=,
+			  2 * m->pages + m->pages / 8);
+}
+
+static void missing(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct kind *kind = v->of;
+	struct area area = area_new(kind, pages_of(kind));
+	struct mirror m;
+
+	mirror_init(&m, area.at, area.pages, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_not_zero(m.contents, m.pages), 0);
+	CHECK_EQ(mirror_with_order(&m, kind_order(kind)), m.pages);
+	check_writable(&m, v);
+	check_faults(&m, kind);
+	check_entries_read(&m);
+}
+
+static void present(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct kind *kind = v->of;
+	struct area area = area_new(kind, pages_of(kind));
+	struct mirror m;
+
+	area_fill(&area);
+	mirror_init(&m, area.at, area.pages, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, m.pages), 0);
+	CHECK_EQ(mirror_with_order(&m, kind_order(kind)), m.pages);
+	CHECK_EQ(mirror_with(&m, HMMU_PROBE_WRITE), m.pages);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_ENTRIES_READ), m.pages);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 0);
+}
+
+static size_t resident(const struct area *area)
+{
+	unsigned char *in_core = calloc(area->pages, 1);
+	size_t n = 0;
+
+	CHECK(in_core && !mincore(area->at, area->pages * PAGE, in_core));
+	for (size_t i = 0; i < area->pages; i++)
+		n += in_core[i] & 1;
+	free(in_core);
+	return n;
+}
+
+/* The file's pages are in the page cache but not mapped. */
+static void cached(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(v->of, PAGES);
+	struct mirror m;
+
+	area_fill_file(&area);
+	CHECK_EQ(resident(&area), PAGES);
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, PAGES), 0);
+	check_writable(&m, v);
+	check_loops(&m, v->of != &kind_disk);
+	if (v->how->request == WRITE_REQUEST)
+		CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), PAGES);
+	else
+		CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_FAULTS), <=, PAGES / 4);
+}
+
+/* The pages have to be read from the device, which drops the lock. */
+static void cold(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_disk, PAGES);
+	struct mirror m;
+
+	area_fill_file(&area);
+	CHECK_EQ(fsync(area.fd), 0);
+	CHECK_EQ(posix_fadvise(area.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	CHECK_EQ(resident(&area), 0);
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, PAGES), 0);
+	check_writable(&m, v);
+	CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_LOCK_DROPS), >, 0);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_RESTARTS), 0);
+	if (v->how->request == READ_REQUEST)
+		CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_FAULTS), <, PAGES);
+}
+
+/* Read-only pages of a private file that are then asked for write. */
+static void file_cow(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(v->of, PAGES);
+	struct mirror read, write;
+
+	area_fill_file(&area);
+	mirror_init(&read, area.at, PAGES, &hows[0]);
+	CHECK_EQ(mirror_fault(&read), 0);
+	mirror_init(&write, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&write), 0);
+
+	CHECK_EQ(mirror_untrue(&write), 0);
+	CHECK_EQ(content_wrong(write.contents, SERIES, 0, PAGES), 0);
+	CHECK_EQ(mirror_with(&write, HMMU_PROBE_WRITE), PAGES);
+	CHECK_EQ(mirror_counted(&write, HMM_UNLOCKED_FAULTS), PAGES);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK(HMMU_PROBE_PFN(read.entries[i]) !=
+		      HMMU_PROBE_PFN(write.entries[i]));
+}
+
+static void zero_page(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	struct mirror m;
+
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_not_zero(m.contents, PAGES), 0);
+	check_writable(&m, v);
+	CHECK_EQ(mirror_with(&m, HMMU_PROBE_ZERO),
+		 v->how->request == READ_REQUEST ? PAGES : 0);
+}
+
+/* From the middle of one huge page to the middle of the next. */
+static void from_middle(const void *variant, bool filled)
+{
+	const struct variant *v = variant;
+	const struct kind *kind = v->of;
+	struct area area = area_new(kind, 2 * PAGES_IN_HUGE);
+	const size_t first = 200, pages = PAGES_IN_HUGE;
+	struct mirror m;
+
+	if (filled)
+		area_fill(&area);
+	mirror_init(&m, area.at + first * PAGE, pages, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(mirror_with_order(&m, HUGE_ORDER), pages);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), filled ? 0 : 2);
+	if (filled) {
+		CHECK_EQ(content_wrong(m.contents, SERIES, first, pages), 0);
+		CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_ENTRIES_READ), pages);
+	} else {
+		CHECK_EQ(content_not_zero(m.contents, pages), 0);
+		check_writable(&m, v);
+	}
+}
+
+static void middle_missing(const void *variant)
+{
+	from_middle(variant, false);
+}
+
+static void middle_present(const void *variant)
+{
+	from_middle(variant, true);
+}
+
+/* What is left of a huge page is mapped by entries of single pages. */
+static void thp_unmapped_in_part(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
+	const size_t pages = 400, hole = 100, hole_pages = 50;
+	const size_t after = hole + hole_pages;
+	struct mirror m;
+
+	area_fill(&area);
+	CHECK_EQ(munmap(area.at + pages * PAGE, (area.pages - pages) * PAGE), 0);
+	CHECK_EQ(madvise(area.at + hole * PAGE, hole_pages * PAGE,
+			 MADV_DONTNEED), 0);
+	mirror_init(&m, area.at, pages, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(mirror_with_order(&m, 0), pages);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), hole_pages);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, hole), 0);
+	CHECK_EQ(content_not_zero(m.contents + hole * PAGE, hole_pages), 0);
+	CHECK_EQ(content_wrong(m.contents + after * PAGE, SERIES, after,
+			       pages - after), 0);
+}
+
+/* The huge zero page has to give way to a real one, or to several. */
+static void thp_zero_written(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
+	struct mirror read, write;
+
+	mirror_init(&read, area.at, area.pages, &hows[0]);
+	CHECK_EQ(mirror_fault(&read), 0);
+	CHECK_EQ(mirror_with(&read, HMMU_PROBE_WRITE), 0);
+	mirror_init(&write, area.at, area.pages, v->how);
+	CHECK_EQ(mirror_fault(&write), 0);
+
+	CHECK_EQ(mirror_untrue(&write), 0);
+	CHECK_EQ(content_not_zero(write.contents, area.pages), 0);
+	CHECK_EQ(mirror_with(&write, HMMU_PROBE_WRITE), area.pages);
+	CHECK_REL(mirror_counted(&write, HMM_UNLOCKED_FAULTS), >, 0);
+	CHECK_REL(mirror_counted(&write, HMM_UNLOCKED_FAULTS), <=,
+		  area.pages + 1);
+}
+
+static size_t swapped(const struct area *area)
+{
+	uint64_t mapped[PAGES];
+	size_t n = 0;
+
+	CHECK_REL(area->pages, <=, PAGES);
+	pagemap_read(area->at, area->pages, mapped);
+	for (size_t i = 0; i < area->pages; i++)
+		n += (mapped[i] & PAGEMAP_SWAPPED) != 0;
+	return n;
+}
+
+/* A page that another CPU has not put on the LRU yet stays: try again. */
+static void swap_out(const struct area *area)
+{
+	for (int tries = 0; swapped(area) < area->pages; tries++) {
+		CHECK_REL(tries, <, 1000);
+		CHECK_EQ(madvise(area->at, area->pages * PAGE, MADV_PAGEOUT), 0);
+		sched_yield();
+	}
+}
+
+static void swapped_out(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	struct mirror m;
+
+	zram_new(2 * PAGES * PAGE);
+	CHECK_EQ(system("mkswap " ZRAM " >/dev/null"), 0);
+	CHECK_EQ(swapon(ZRAM, 0), 0);
+	area_fill(&area);
+	swap_out(&area);
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, PAGES), 0);
+	if (v->how->request == WRITE_REQUEST)
+		CHECK_EQ(mirror_with(&m, HMMU_PROBE_WRITE), PAGES);
+	CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_FAULTS), >, 0);
+	CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_FAULTS), <=,
+		  PAGES + mirror_counted(&m, HMM_UNLOCKED_LOCK_DROPS));
+	CHECK_EQ(swapoff(ZRAM), 0);
+}
+
+/* mlock() of pages that come when they are touched. */
+static void locked(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	struct mirror m;
+
+	CHECK_EQ(mlock2(area.at, PAGES * PAGE, MLOCK_ONFAULT), 0);
+	content_fill(area.at, SERIES, 0, PAGES / 2);
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), PAGES / 2);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, PAGES / 2), 0);
+	CHECK_EQ(content_not_zero(m.contents + PAGES / 2 * PAGE, PAGES / 2), 0);
+}
+
+/**
+ * struct piece - part of a range of several VMAs
+ * @kind: what kind of memory
+ * @pages: its length
+ * @filled: present and written, or not there
+ */
+struct piece {
+	const struct kind *kind;
+	size_t pages;
+	bool filled;
+};
+
+/* Pieces of huge pages begin at 2 MiB. */
+static const struct piece pieces[] = {
+	{ &kind_anon, 100, true },
+	{ &kind_shmem, 61, false },
+	{ &kind_anon, 39, false },
+	{ &kind_shmem_private, 12, true },
+	{ &kind_shmem, 200, true },
+	{ &kind_file_private, 100, false },
+	{ &kind_hugetlb, PAGES_IN_HUGE, false },
+	{ &kind_thp, PAGES_IN_HUGE, false },
+	{ &kind_hugetlb_private, PAGES_IN_HUGE, true },
+	{ &kind_anon, 7, false },
+};
+
+static size_t pieces_pages(void)
+{
+	size_t pages = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++)
+		pages += pieces[i].pages;
+	return pages;
+}
+
+static void check_pieces(const char *contents)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		const struct piece *p = &pieces[i];
+
+		if (p->filled)
+			CHECK_EQ(content_wrong(contents, SERIES, 0, p->pages), 0);
+		else
+			CHECK_EQ(content_not_zero(contents, p->pages), 0);
+		contents += p->pages * PAGE;
+	}
+}
+
+static void several_vmas(const void *variant)
+{
+	const struct variant *v = variant;
+	size_t pages = pieces_pages();
+	char *start = area_reserve(pages * PAGE), *at = start;
+	struct mirror m;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		struct area area = area_at(at, pieces[i].kind, pieces[i].pages);
+
+		if (pieces[i].filled)
+			area_fill(&area);
+		at += pieces[i].pages * PAGE;
+	}
+	mirror_init(&m, start, pages, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+
+	CHECK_EQ(mirror_untrue(&m), 0);
+	check_pieces(m.contents);
+	if (v->how->request == WRITE_REQUEST)
+		CHECK_EQ(mirror_with(&m, HMMU_PROBE_WRITE), pages);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_RESTARTS), 0);
+}
+
+static const struct kind *const kinds[] = {
+	&kind_anon, &kind_thp, &kind_shmem, &kind_shmem_private, &kind_hugetlb,
+	&kind_hugetlb_private, &kind_file, &kind_file_private,
+};
+
+static const struct kind *const cached_kinds[] = {
+	&kind_shmem, &kind_shmem_private, &kind_file, &kind_file_private,
+	&kind_disk,
+};
+
+static const struct kind *const huge_kinds[] = {
+	&kind_thp, &kind_hugetlb, &kind_hugetlb_private,
+};
+
+void suite_memory(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		add_each_how(missing, kinds[i], "memory/missing/%s", kinds[i]->name);
+		add_each_how(present, kinds[i], "memory/present/%s", kinds[i]->name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cached_kinds); i++)
+		add_each_how(cached, cached_kinds[i], "memory/cached/%s",
+			     cached_kinds[i]->name);
+	for (size_t i = 0; i < ARRAY_SIZE(huge_kinds); i++) {
+		add_each_how(middle_missing, huge_kinds[i],
+			     "memory/from-middle/missing/%s", huge_kinds[i]->name);
+		add_each_how(middle_present, huge_kinds[i],
+			     "memory/from-middle/present/%s", huge_kinds[i]->name);
+	}
+	add_each_how(cold, &kind_disk, "memory/cold/disk");
+	add_each_call(file_cow, &kind_file_private, WRITE_REQUEST,
+		      "memory/file-cow");
+	add_each_how(zero_page, &kind_anon, "memory/zero-page");
+	add_each_how(thp_unmapped_in_part, NULL, "memory/thp-unmapped-in-part");
+	add_each_call(thp_zero_written, NULL, WRITE_REQUEST,
+		      "memory/thp-zero-written");
+	add_each_how(swapped_out, NULL, "memory/swapped-out");
+	add_each_how(locked, NULL, "memory/locked");
+	add_each_how(several_vmas, NULL, "memory/several-vmas");
+}

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Faults that userfaultfd hands to user space: each mode, each kind of memory. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "area.h"
+#include "harness.h"
+#include "main.h"
+
+#define PAGES	576
+#define FEW	32
+
+/* From later kernels' interface. */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
+#endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON		(1 << 14)
+#endif
+
+/**
+ * struct target - memory that a userfaultfd feature lets be registered
+ * @kind: its kind
+ * @page_size: what one answer brings
+ * @features: UFFD_FEATURE_* that are needed
+ * @what: these in words
+ */
+struct target {
+	const struct kind *kind;
+	size_t page_size;
+	uint64_t features;
+	const char *what;
+};
+
+static const struct target missing_targets[] = {
+	{ &kind_anon, PAGE, 0, "missing faults" },
+	{ &kind_thp, PAGE, 0, "missing faults" },
+	{ &kind_shmem, PAGE, UFFD_FEATURE_MISSING_SHMEM,
+	  "missing faults of shmem" },
+	{ &kind_hugetlb, HUGE, UFFD_FEATURE_MISSING_HUGETLBFS,
+	  "missing faults of hugetlb" },
+	{ &kind_hugetlb_private, HUGE, UFFD_FEATURE_MISSING_HUGETLBFS,
+	  "missing faults of hugetlb" },
+};
+
+static const struct target minor_targets[] = {
+	{ &kind_shmem, PAGE, UFFD_FEATURE_MINOR_SHMEM, "minor faults of shmem" },
+	{ &kind_hugetlb, HUGE, UFFD_FEATURE_MINOR_HUGETLBFS,
+	  "minor faults of hugetlb" },
+};
+
+static const struct target wp_targets[] = {
+	{ &kind_anon, PAGE, UFFD_FEATURE_PAGEFAULT_FLAG_WP, "write protection" },
+	{ &kind_shmem, PAGE, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	  "write protection of shmem" },
+	{ &kind_hugetlb, HUGE, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	  "write protection of hugetlb" },
+};
+
+static const struct target wp_none_targets[] = {
+	{ &kind_anon, PAGE, UFFD_FEATURE_WP_UNPOPULATED,
+	  "write protection of anonymous pages that are not there" },
+	{ &kind_shmem, PAGE, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	  "write protection of shmem" },
+	{ &kind_hugetlb, HUGE, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	  "write protection of hugetlb" },
+};
+
+/**
+ * struct uffd_area - an area of a target, registered, and the mirror of it
+ * @area: the area
+ * @mirror: of all its pages
+ * @uffd: where it is registered
+ * @answers: how many answers bring all pages
+ */
+struct uffd_area {
+	struct area area;
+	struct mirror mirror;
+	int uffd;
+	size_t answers;
+};
+
+static struct uffd_area uffd_area_new(const struct target *t,
+				      const struct how *how, size_t pages)
+{
+	struct uffd_area u = { .uffd = uffd_need(t->features, t->what) };
+
+	if (t->page_size == HUGE)
+		pages = 2 * PAGES_IN_HUGE;
+	u.area = area_new(t->kind, pages);
+	u.answers = pages * PAGE / t->page_size;
+	mirror_init(&u.mirror, u.area.at, pages, how);
+	return u;
+}
+
+static void uffd_area_register(const struct uffd_area *u, uint64_t mode)
+{
+	CHECK_EQ(uffd_register(u->uffd, u->area.at, u->area.pages * PAGE, mode),
+		 0);
+}
+
+/* Each page waited for exactly once, and nothing was read again from the start. */
+static void check_waits(const struct uffd_area *u, uint64_t waits)
+{
+	const struct mirror *m = &u->mirror;
+
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), waits);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_RESTARTS), 0);
+	CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ), <=,
+		  3 * m->pages);
+	CHECK_EQ(m->run.loops, 1);
+}
+
+static void check_populated(const struct uffd_area *u, const struct how *how)
+{
+	const struct mirror *m = &u->mirror;
+
+	CHECK_EQ(mirror_untrue(m), 0);
+	CHECK_EQ(content_wrong(m->contents, SERIES, 0, m->pages), 0);
+	if (how->request == WRITE_REQUEST)
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
+}
+
+static void serve(const struct variant *v, size_t batch)
+{
+	const struct target *t = v->of;
+	struct uffd_area u = uffd_area_new(t, v->how, PAGES);
+	uint64_t series = SERIES;
+	struct server server = {
+		.uffd = u.uffd, .base = u.area.at, .page_size = t->page_size,
+		.pages = u.area.pages, .batch = batch,
+		.fill = server_fill_series, .arg = &series,
+	};
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_MISSING);
+	server_start(&server);
+	CHECK_EQ(mirror_fault(&u.mirror), 0);
+	server_stop(&server);
+
+	check_populated(&u, v->how);
+	check_waits(&u, batch ? PAGES / batch : u.answers);
+	CHECK_EQ(server.faults, batch ? PAGES / batch : u.answers);
+	CHECK_EQ(server.served, u.area.pages);
+	CHECK_EQ(mirror_with_order(&u.mirror,
+				   t->page_size == HUGE ? HUGE_ORDER : 0),
+		 u.area.pages);
+}
+
+static void missing(const void *variant)
+{
+	serve(variant, 0);
+}
+
+static void batches(const void *variant)
+{
+	serve(variant, 16);
+}
+
+/* Give the zero page for reading; who writes has to replace that. */
+static void zeropage(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_new(v->of, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+	size_t waits = 0;
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_MISSING);
+	mirror_begin(m);
+	for (; mirror_waits(m, u.uffd, &msg); waits++)
+		CHECK_EQ(uffd_zeropage(u.uffd,
+				       u.area.at + mirror_page(m, &msg) * PAGE,
+				       PAGE), 0);
+	CHECK_EQ(mirror_end(m), 0);
+
+	CHECK_EQ(waits, FEW);
+	CHECK_EQ(mirror_untrue(m), 0);
+	CHECK_EQ(content_not_zero(m->contents, FEW), 0);
+	if (v->how->request == WRITE_REQUEST) {
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), FEW);
+		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 2 * FEW);
+	} else {
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_ZERO), FEW);
+		check_waits(&u, FEW);
+	}
+}
+
+static void minor(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct target *t = v->of;
+	struct uffd_area u = uffd_area_new(t, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+	size_t waits = 0;
+
+	area_fill_file(&u.area);
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_MINOR);
+	mirror_begin(m);
+	for (; mirror_waits(m, u.uffd, &msg); waits++) {
+		CHECK(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_MINOR);
+		CHECK_EQ(uffd_continue(u.uffd,
+				       u.area.at + mirror_page(m, &msg) * PAGE,
+				       t->page_size), 0);
+	}
+	CHECK_EQ(mirror_end(m), 0);
+
+	CHECK_EQ(waits, u.answers);
+	check_populated(&u, v->how);
+	check_waits(&u, u.answers);
+}
+
+/* Lift the protection where a write waits; returns how often one did. */
+static size_t unprotect(struct uffd_area *u, const struct target *t)
+{
+	struct mirror *m = &u->mirror;
+	struct uffd_msg msg;
+	size_t waits = 0;
+
+	mirror_begin(m);
+	for (; mirror_waits(m, u->uffd, &msg); waits++) {
+		CHECK(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP);
+		CHECK_EQ(uffd_write_protect(u->uffd, u->area.at +
+					    mirror_page(m, &msg) * PAGE,
+					    t->page_size, false), 0);
+	}
+	CHECK_EQ(mirror_end(m), 0);
+	CHECK_EQ(mirror_untrue(m), 0);
+	return waits;
+}
+
+/*
+ * Lifting the protection invalidates. Whether it also makes the page writable,
+ * or leaves that to one more fault, differs between kernels.
+ */
+static void write_protected(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct target *t = v->of;
+	struct uffd_area u = uffd_area_new(t, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	size_t waits;
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_WP);
+	area_fill(&u.area);
+	CHECK_EQ(uffd_write_protect(u.uffd, u.area.at, u.area.pages * PAGE,
+				    true), 0);
+	waits = unprotect(&u, t);
+
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
+	check_populated(&u, v->how);
+	if (v->how->request == READ_REQUEST) {
+		CHECK_EQ(waits, 0);
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
+		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 0);
+	} else {
+		CHECK_EQ(waits, u.answers);
+		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_MOVED_DROPPED), >, 0);
+		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 2 * waits);
+	}
+}
+
+/* The same where there is no page yet: it comes write-protected. */
+static void write_protected_none(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct target *t = v->of;
+	struct uffd_area u = uffd_area_new(t, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	size_t waits;
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_WP);
+	CHECK_EQ(uffd_write_protect(u.uffd, u.area.at, u.area.pages * PAGE,
+				    true), 0);
+	waits = unprotect(&u, t);
+
+	CHECK_EQ(content_not_zero(m->contents, m->pages), 0);
+	if (v->how->request == READ_REQUEST) {
+		CHECK_EQ(waits, 0);
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
+		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), u.answers);
+	} else {
+		CHECK_EQ(waits, u.answers);
+		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
+		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 4 * waits);
+	}
+}
+
+static const struct target poison_target = {
+	&kind_anon, PAGE, UFFD_FEATURE_POISON, "poison",
+};
+
+static void poisoned_answer(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_new(&poison_target, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_MISSING);
+	mirror_begin(m);
+	CHECK(mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(mirror_page(m, &msg), 0);
+	CHECK_EQ(uffd_poison(u.uffd, u.area.at, PAGE), 0);
+	CHECK(!mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(mirror_end(m), -EFAULT);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAILURES), 1);
+}
+
+/* Poison harms those who ask for it, not for its neighbours. */
+static void poisoned_neighbour(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_new(&poison_target, v->how, FEW);
+	struct mirror *m = &u.mirror;
+	const size_t bad = FEW / 2;
+
+	area_fill(&u.area);
+	CHECK_EQ(madvise(u.area.at + bad * PAGE, PAGE, MADV_DONTNEED), 0);
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_MISSING);
+	CHECK_EQ(uffd_poison(u.uffd, u.area.at + bad * PAGE, PAGE), 0);
+	mirror_ask(m);
+	for (size_t i = 0; i < FEW; i++)
+		m->requests[i] = i == bad ? 0 : v->how->request;
+	CHECK_EQ(mirror_fault(m), 0);
+	CHECK_EQ(mirror_with(m, HMMU_PROBE_VALID), FEW - 1);
+	CHECK_EQ(m->entries[bad] & HMMU_PROBE_VALID, 0);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 0);
+
+	m->requests[bad] = v->how->request;
+	CHECK_EQ(mirror_fault(m), -EFAULT);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 1);
+}
+
+/* Faults that nobody is asked about, since the userfaultfd is opened so. */
+static void refused(const struct how *how, int uffd)
+{
+	struct area area = area_new(&kind_anon, FEW);
+	struct uffd_msg msg;
+	struct mirror m;
+
+	CHECK_REL(uffd, >=, 0);
+	content_fill(area.at, SERIES, 0, FEW / 2);
+	CHECK_EQ(uffd_register(uffd, area.at, FEW * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	mirror_init(&m, area.at, FEW, how);
+	CHECK_EQ(mirror_fault(&m), -EFAULT);
+	CHECK(!uffd_next(uffd, &msg, 0));
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 1);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_LOCK_DROPS), 0);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAILURES), 1);
+
+	mirror_init(&m, area.at, FEW / 2, how);
+	CHECK_EQ(mirror_fault(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, FEW / 2), 0);
+}
+
+static void sigbus(const void *variant)
+{
+	const struct variant *v = variant;
+
+	refused(v->how, uffd_need(UFFD_FEATURE_SIGBUS, "SIGBUS feature"));
+}
+
+/* A device's fault is the kernel's: user mode's own are all it would answer. */
+static void user_mode_only(const void *variant)
+{
+	const struct variant *v = variant;
+
+	refused(v->how, uffd_open(0, UFFD_USER_MODE_ONLY));
+}
+
+void suite_userfault(void)
+{
+	const struct target *t;
+
+	for (size_t i = 0; i < ARRAY_SIZE(missing_targets); i++) {
+		t = &missing_targets[i];
+		add_each_how(missing, t, "userfault/missing/%s", t->kind->name);
+		if (t->page_size == PAGE)
+			add_each_how(batches, t, "userfault/batches/%s",
+				     t->kind->name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(minor_targets); i++) {
+		t = &minor_targets[i];
+		add_each_how(minor, t, "userfault/minor/%s", t->kind->name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wp_targets); i++) {
+		t = &wp_targets[i];
+		add_each_how(write_protected, t, "userfault/write-protected/%s",
+			     t->kind->name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wp_none_targets); i++) {
+		t = &wp_none_targets[i];
+		add_each_how(write_protected_none, t,
+			     "userfault/write-protected-none/%s", t->kind->name);
+	}
+	add_each_how(zeropage, &missing_targets[0], "userfault/zeropage");
+	add_each_how(poisoned_answer, NULL, "userfault/poisoned-answer");
+	add_each_how(poisoned_neighbour, NULL, "userfault/poisoned-neighbour");
+	add_each_how(sigbus, NULL, "userfault/sigbus");
+	add_each_how(user_mode_only, NULL, "userfault/user-mode-only");
+}
