@@ -13,34 +13,37 @@
 #define _FAULT_LIMIT_H
 
 #include <linux/jiffies.h>
-#include <linux/timekeeping.h>
 
 /**
  * struct hmmu_limit - stopwatch of a call
  * @allowed: time that may be lost, in jiffies, 0 for no limit
- * @since: when the watch stood at 0, in ns, moved on by each wait taken off
+ * @since: when the watch was last set to 0, in jiffies
+ * @waited: what is to be taken off, in ns: waits of less than a jiffy add up
  */
 struct hmmu_limit {
 	unsigned long allowed;
-	u64 since;
+	unsigned long since;
+	u64 waited;
 };
 
 static inline void hmmu_limit_restart(struct hmmu_limit *limit)
 {
-	limit->since = ktime_get_ns();
+	limit->since = jiffies;
+	limit->waited = 0;
 }
 
-/* Take off @waited ns that have passed since the watch was last restarted. */
-static inline void hmmu_limit_take_off(struct hmmu_limit *limit, u64 waited)
+static inline void hmmu_limit_take_off(struct hmmu_limit *limit, u64 ns)
 {
-	limit->since += waited;
+	limit->waited += ns;
 }
 
 static inline bool hmmu_limit_exceeded(const struct hmmu_limit *limit)
 {
-	return limit->allowed &&
-	       nsecs_to_jiffies(ktime_get_ns() - limit->since) >=
-		       limit->allowed;
+	unsigned long passed = jiffies - limit->since;
+	unsigned long waited = nsecs_to_jiffies(limit->waited);
+
+	return limit->allowed && passed > waited &&
+	       passed - waited >= limit->allowed;
 }
 
 #endif

@@ -3,6 +3,7 @@
  * Taking the mmap lock, for the first time or again, and what to ask then.
  */
 #include <linux/delay.h>
+#include <linux/ktime.h>
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 
