@@ -75,6 +75,7 @@ struct hmmu_requests {
  * @from: where the next pass begins; all before it is read last
  * @chunk_size: how much to read at once
  * @batch: how many pages to fault before reading again
+ * @yield_streak: at how many chunks' ends in a row somebody waited for the lock
  * @furthest: end of what was ever satisfied, whichever pass it was in
  * @tried: the last page faulted if that answered VM_FAULT_RETRY, or ULONG_MAX
  * @cause: how the sequence was last found moved, a HMM_UNLOCKED_MOVED_*
@@ -91,6 +92,7 @@ struct hmmu_call {
 	unsigned long from;
 	unsigned long chunk_size;
 	unsigned int batch;
+	unsigned int yield_streak;
 	unsigned long furthest;
 	unsigned long tried;
 	enum hmm_unlocked_counter cause;
@@ -139,6 +141,8 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 /* plan.c */
 unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 			     unsigned long end);
+unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
+			      unsigned long end);
 bool hmmu_fills_one_page(const struct hmmu_call *call, unsigned long addr);
 
 /* fault.c */

@@ -37,13 +37,14 @@ static inline void hmmu_limit_take_off(struct hmmu_limit *limit, u64 ns)
 	limit->waited += ns;
 }
 
+/* The watch may have been set to 0 shortly before a tick: never cut short. */
 static inline bool hmmu_limit_exceeded(const struct hmmu_limit *limit)
 {
 	unsigned long passed = jiffies - limit->since;
 	unsigned long waited = nsecs_to_jiffies(limit->waited);
 
 	return limit->allowed && passed > waited &&
-	       passed - waited >= limit->allowed;
+	       passed - waited > limit->allowed;
 }
 
 #endif

@@ -46,6 +46,27 @@ unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 }
 
 /**
+ * hmmu_plan_first() - the same for entries that one snapshot has just read
+ * @call: the call
+ * @addr: where the snapshot began
+ * @end: where it ended, within one last-level page table
+ *
+ * If the first of them is mapped by a huge page all of them are, and alike.
+ *
+ * Return: as hmmu_plan_next().
+ */
+unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
+			      unsigned long end)
+{
+	unsigned long entry = *hmmu_entry(call, addr);
+
+	if (call->requests.saved ||
+	    hmm_pfn_to_map_order(entry) < PMD_SHIFT - PAGE_SHIFT)
+		return hmmu_plan_next(call, addr, end);
+	return ~entry & call->requests.every ? addr : end;
+}
+
+/**
  * hmmu_fills_one_page() - will a fault on this page change this page only?
  * @call: the call
  * @addr: a page that is short

@@ -137,10 +137,13 @@ int hmmu_yield(struct hmmu_call *call)
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	cond_resched();
-	if (!mmap_lock_is_contended(call->mm))
+	if (!mmap_lock_is_contended(call->mm)) {
+		call->yield_streak = 0;
 		return 0;
+	}
 
 	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
+	hmmu_count_max(call, HMM_UNLOCKED_YIELD_STREAK, ++call->yield_streak);
 	unlock(call);
 	let_pass(call);
 	return hmmu_lock(call, HMM_UNLOCKED_MOVED_YIELDED);

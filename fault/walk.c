@@ -71,7 +71,7 @@ static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 	if (ret)
 		return ret;
 
-	for (addr = hmmu_plan_next(call, addr, end); addr < end; addr = next) {
+	for (addr = hmmu_plan_first(call, addr, end); addr < end; addr = next) {
 		note_furthest(call, addr);
 		next = addr;
 		ret = hmmu_fault_run(call, &next, end, call->batch);

@@ -16,6 +16,7 @@
 	X(LOCK_DROPS,	lock_drops,	  SUM, "faults that dropped the mmap lock") \
 	X(RESUMES,	resumes,	  SUM, "walks that went on where they stood after a drop") \
 	X(YIELDS,	yields,		  SUM, "times a waiting mmap writer was let pass") \
+	X(YIELD_STREAK,	yield_streak,	  MAX, "chunks in a row that ended with a writer waiting") \
 	X(MOVED_WAITING, moved_waiting,	  SUM, "sequence moved while waiting for the mmap lock") \
 	X(MOVED_HELD,	moved_held,	  SUM, "sequence moved with the mmap lock held") \
 	X(MOVED_DROPPED, moved_dropped,	  SUM, "sequence moved while a fault had dropped the lock") \
