@@ -6,15 +6,19 @@ command_arguments=""
 default_kernel=6.12
 
 command_main() {
-	local snapshot=${option[snapshot]-} bytes
+	local snapshot=${option[snapshot]-} bytes words=()
+
+	# What the guest writes to is a terminal in any case.
+	[ -t 1 ] || words=(--plain)
 
 	if [ -z "$snapshot" ]; then
 		prepare_guest 1024 600
-		guest_run demo hmmu-demo
+		guest_run demo hmmu-demo "${words[@]}"
 	else
 		bytes=$(stat -c %s "$snapshot")
 		[ "$bytes" -gt 0 ] || die "the snapshot '$snapshot' is empty"
 		prepare_guest $((1024 + 2 * (bytes / 1048576 + 1))) 1800
-		guest_run --disk "$snapshot" demo hmmu-demo --file /dev/vda --bytes "$bytes"
+		guest_run --disk "$snapshot" demo hmmu-demo --file /dev/vda --bytes "$bytes" \
+			"${words[@]}"
 	fi
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SHA-256 of what is written into it, by the sha256sum of the system. */
+#ifndef DEMO_CHECKSUM_H
+#define DEMO_CHECKSUM_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#define CHECKSUM_SIZE	65	/* as text, with the end of string */
+
+struct checksum {
+	pid_t pid;
+	int to, from;
+};
+
+void checksum_begin(struct checksum *sum);
+void checksum_add(struct checksum *sum, const void *at, size_t bytes);
+void checksum_end(struct checksum *sum, char text[CHECKSUM_SIZE]);
+
+#endif

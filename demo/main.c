@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Restore a file lazily, with a device that wants it: what the stock call makes of
+ * that, what ours does, and what a loop would that begins again on each dropped
+ * lock.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checksum.h"
+#include "content.h"
+#include "fail.h"
+#include "image.h"
+#include "lazy.h"
+#include "memory.h"
+#include "probe.h"
+#include "show.h"
+
+#define DEFAULT_MIB	64
+#define MIB_MAX		65536ULL
+#define SERVER_BATCH	4	/* pages: it reads and answers 16 KiB at a time */
+#define WINDOW		512	/* pages that the device asks for at a time */
+#define COMPARED_MAX	(64UL << 20 >> 12)
+
+static const char usage[] =
+	"usage: hmmu-demo [--size MIB | --file PATH [--bytes N]] [--plain]\n"
+	"\n"
+	"Restore a file lazily into memory that a device populates.\n"
+	"\n"
+	"  --size MIB   make a file of random content (default 64)\n"
+	"  --file PATH  restore this file or block device\n"
+	"  --bytes N    only its first N bytes\n"
+	"  --plain      lines in place of a bar that moves\n"
+	"  --help       this text\n";
+
+static const struct option options[] = {
+	{ "size", required_argument, NULL, 's' },
+	{ "file", required_argument, NULL, 'f' },
+	{ "bytes", required_argument, NULL, 'b' },
+	{ "plain", no_argument, NULL, 'p' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+static unsigned long long number(const char *name, const char *text,
+				 unsigned long long most)
+{
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+
+	if (*end || *text == '-' || !n || n > most)
+		die("%s is a number from 1 to %llu, not \"%s\"", name, most,
+		    text);
+	return n;
+}
+
+static struct image parse(int argc, char **argv)
+{
+	unsigned long long mib = DEFAULT_MIB, bytes = 0;
+	const char *path = NULL;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			mib = number("--size", optarg, MIB_MAX);
+			break;
+		case 'f':
+			path = optarg;
+			break;
+		case 'b':
+			bytes = number("--bytes", optarg, MIB_MAX << 20);
+			break;
+		case 'p':
+			show_plain();
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (optind < argc || (bytes && !path)) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	if (path)
+		return image_open(path, bytes);
+	memory_need(mib * 2 + 128);
+	return image_make(mib << 20);
+}
+
+static struct server lazily(struct image *image, size_t pages)
+{
+	return (struct server) {
+		.pages = pages,
+		.batch = SERVER_BATCH,
+		.fill = image_read,
+		.arg = image,
+	};
+}
+
+/* Bytes of the image in @pages pages from @first. */
+static size_t bytes_in(const struct image *image, size_t first, size_t pages)
+{
+	uint64_t left = image->bytes - first * PAGE;
+
+	return left < pages * PAGE ? left : pages * PAGE;
+}
+
+static void checksum_of_image(struct image *image, size_t pages,
+			      char text[CHECKSUM_SIZE])
+{
+	static char window[WINDOW * PAGE];
+	struct checksum sum;
+
+	checksum_begin(&sum);
+	for (size_t at = 0, n; at < pages; at += n) {
+		n = pages - at < WINDOW ? pages - at : WINDOW;
+		image_read(window, at, n, image);
+		checksum_add(&sum, window, bytes_in(image, at, n));
+	}
+	checksum_end(&sum, text);
+}
+
+static void same(const char *whose, const char *sum, const char *file)
+{
+	printf("  sha256 of %-24s %s\n", whose, sum);
+	fflush(stdout);
+	if (strcmp(sum, file))
+		die("that is not the checksum of the file");
+}
+
+static void stock_call(int probe, const struct server *memory)
+{
+	struct hmmu_probe_run run = probe_range(HMMU_PROBE_STOCK, memory->base,
+						memory->pages, READ_REQUEST);
+
+	printf("1. The device asks with hmm_range_fault():\n");
+	if (probe_run(probe, &run) != -EFAULT)
+		die("-EFAULT was to be expected here, not %d", run.error);
+	printf("  -EFAULT (%s)\n  It holds the mmap lock throughout, so the page server cannot be waited for.\n\n",
+	       strerror(EFAULT));
+}
+
+static void our_call(int probe, const struct server *memory,
+		     const struct image *image, char text[CHECKSUM_SIZE])
+{
+	static char contents[WINDOW * PAGE];
+	struct checksum sum;
+
+	printf("2. The device asks with hmm_range_fault_unlocked_timeout():\n");
+	checksum_begin(&sum);
+	for (size_t at = 0, n; at < memory->pages; at += n) {
+		struct hmmu_probe_run run;
+
+		n = memory->pages - at < WINDOW ? memory->pages - at : WINDOW;
+		run = probe_range(HMMU_PROBE_UNLOCKED, memory->base + at * PAGE,
+				  n, READ_REQUEST);
+		run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
+		run.contents = (uintptr_t)contents;
+		if (probe_run(probe, &run))
+			die("page %zu is not to be had: %s", at,
+			    strerror(-run.error));
+		checksum_add(&sum, contents, bytes_in(image, at, n));
+		show_progress(at + n, memory->pages);
+	}
+	checksum_end(&sum, text);
+}
+
+/* The whole in one call, of fresh memory. */
+static void compared(int probe, const char *name, enum hmmu_probe_call call,
+		     struct image *image, size_t pages, const char *file)
+{
+	struct server memory = lazily(image, pages);
+	struct hmmu_probe_run run;
+	struct checksum sum;
+	char text[CHECKSUM_SIZE];
+	char *contents = malloc(pages * PAGE);
+
+	if (!contents)
+		die_errno("no memory for %zu pages", pages);
+	lazy_map(&memory);
+	run = probe_range(call, memory.base, pages, READ_REQUEST);
+	run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
+	run.contents = (uintptr_t)contents;
+	if (probe_run(probe, &run))
+		die("%s: %s", name, strerror(-run.error));
+	show_table_row(name, pages, &run);
+	lazy_unmap(&memory);
+
+	checksum_begin(&sum);
+	checksum_add(&sum, contents, bytes_in(image, 0, pages));
+	checksum_end(&sum, text);
+	if (strcmp(text, file))
+		die("%s has brought other contents than the file's", name);
+	free(contents);
+}
+
+static void compare(int probe, struct image *image)
+{
+	size_t pages = image->pages < COMPARED_MAX ? image->pages : COMPARED_MAX;
+	char file[CHECKSUM_SIZE];
+
+	printf("\n3. %s %zu MiB in one call:\n",
+	       pages < image->pages ? "The first" : "All", pages * PAGE >> 20);
+	checksum_of_image(image, pages, file);
+	show_table_head();
+	compared(probe, "restart on each drop", HMMU_PROBE_RESTART, image, pages,
+		 file);
+	compared(probe, "ours", HMMU_PROBE_UNLOCKED, image, pages, file);
+	printf("\n  Restarting on each dropped lock is what mainline's call does. Both have brought\n"
+	       "  the file's contents.\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct image image = parse(argc, argv);
+	struct server memory = lazily(&image, image.pages);
+	char file[CHECKSUM_SIZE], device[CHECKSUM_SIZE];
+	int probe = probe_open();
+
+	memory_need((image.pages >> 8) + 192);
+	lazy_map(&memory);
+	printf("A process maps %llu MiB that are to be restored from a file: the memory is empty,\n"
+	       "a page server (userfaultfd) brings a page when it is touched. A device that\n"
+	       "shares the process's memory wants all of it.\n\n",
+	       (unsigned long long)image.bytes >> 20);
+
+	stock_call(probe, &memory);
+	our_call(probe, &memory, &image, device);
+	lazy_unmap(&memory);
+	checksum_of_image(&image, image.pages, file);
+	same("the file:", file, file);
+	same("what the device sees:", device, file);
+	compare(probe, &image);
+	return 0;
+}
