@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The benchmarks. Each is a file with one function that measures and reports.
+ *
+ * What is compared is run alternately in one process, so that both see the same
+ * machine. Times are those that the probe takes around the call alone.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe.h"
+#include "report.h"
+#include "samples.h"
+
+/**
+ * struct bench - what a benchmark is given
+ * @probe: the device, open
+ * @runs: how often to measure
+ */
+struct bench {
+	int probe;
+	unsigned int runs;
+};
+
+void bench_missing(const struct bench *bench);
+void bench_present(const struct bench *bench);
+void bench_sparse(const struct bench *bench);
+void bench_huge(const struct bench *bench);
+void bench_scratch(const struct bench *bench);
+void bench_writer(const struct bench *bench);
+
+/* Make one call that has to succeed. */
+struct hmmu_probe_run bench_call(const struct bench *bench,
+				 enum hmmu_probe_call call, const void *at,
+				 size_t pages, uint64_t request);
+
+/* The same for a run that has been filled in. */
+void bench_run(const struct bench *bench, struct hmmu_probe_run *run);
+
+/* Write to every @step-th page. */
+void bench_touch(void *at, size_t pages, size_t step);
+
+#endif

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "report.h"
+
+static unsigned int reached, counts_not_reached, times_not_reached;
+
+static const char * const signs[] = {
+	[EQUAL] = "=", [AT_MOST] = "<=", [AT_LEAST] = ">=",
+};
+
+void report_title(const char *fmt, ...)
+{
+	va_list args;
+
+	putchar('\n');
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void line(const char *name, const char *figure)
+{
+	printf("  %-38s %s\n", name, figure);
+	fflush(stdout);
+}
+
+/* Counts in full; of what was measured as much as means something. */
+static const char *number(double value, char *text, size_t size)
+{
+	snprintf(text, size, value < 1000 ? "%.3g" : "%.0f", value);
+	return text;
+}
+
+/* "5", or "5..7" */
+static const char *range(const struct samples *samples, char *text, size_t size)
+{
+	char min[24], max[24];
+
+	number(samples_min(samples), min, sizeof(min));
+	number(samples_max(samples), max, sizeof(max));
+	if (samples_min(samples) == samples_max(samples))
+		snprintf(text, size, "%s", min);
+	else
+		snprintf(text, size, "%s..%s", min, max);
+	return text;
+}
+
+void report_figure(const char *name, const struct samples *samples,
+		   const char *unit)
+{
+	char text[128], median[24], spread[64];
+
+	number(samples_median(samples), median, sizeof(median));
+	snprintf(text, sizeof(text), "%s %s (%s)", median, unit,
+		 range(samples, spread, sizeof(spread)));
+	line(name, text);
+}
+
+static bool within(double value, enum bound bound, double limit)
+{
+	return (bound == AT_LEAST || value <= limit) &&
+	       (bound == AT_MOST || value >= limit);
+}
+
+static void target(const char *name, const char *figure, const char *limit,
+		   bool good)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%-18s %-12s %s", figure, limit,
+		 good ? "reached" : "NOT reached");
+	line(name, text);
+}
+
+void report_count(const char *name, const struct samples *samples,
+		  enum bound bound, double limit)
+{
+	bool good = within(samples_min(samples), bound, limit) &&
+		    within(samples_max(samples), bound, limit);
+	char figure[64], number_text[24], limits[32];
+
+	snprintf(limits, sizeof(limits), "%s %s", signs[bound],
+		 number(limit, number_text, sizeof(number_text)));
+	target(name, range(samples, figure, sizeof(figure)), limits, good);
+	*(good ? &reached : &counts_not_reached) += 1;
+}
+
+void report_ratio(const char *name, double ratio, enum bound bound,
+		  double limit)
+{
+	bool good = within(ratio, bound, limit);
+	char figure[32], limits[32];
+
+	snprintf(figure, sizeof(figure), "%.2f", ratio);
+	snprintf(limits, sizeof(limits), "%s %.2f", signs[bound], limit);
+	target(name, figure, limits, good);
+	*(good ? &reached : &times_not_reached) += 1;
+}
+
+void report_missing(const char *name, const char *why)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "not measured: %s", why);
+	line(name, text);
+}
+
+bool report_end(bool strict)
+{
+	unsigned int not_reached = counts_not_reached + times_not_reached;
+
+	printf("\n%u reached, %u not reached", reached, not_reached);
+	if (not_reached)
+		printf(" (%u counts, %u times)", counts_not_reached,
+		       times_not_reached);
+	putchar('\n');
+	return !counts_not_reached && !(strict && times_not_reached);
+}
