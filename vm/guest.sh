@@ -91,7 +91,11 @@ command_script() {
 	quote "$@"
 	# When the leader of a terminal's session ends, what was not sent yet is
 	# thrown away. Setting a terminal waits until it is sent.
-	echo 'status=$?; stty sane; exit $status'
+	cat <<-'EOF'
+		status=$?
+		stty sane
+		exit $status
+	EOF
 }
 
 # Each word in quotes that any shell takes.
