@@ -5,18 +5,16 @@
  * begins again.
  *
  * A short range is populated several times a run, so that each figure is made of
- * about as many pages. Requester and server share one CPU: their handing over is
- * a context switch then and not a wake-up of another CPU, which may take any time
- * on an emulated or a busy machine.
+ * about as many pages. Requester and server share one CPU, see lib/cpus.h.
  */
-#include <sched.h>
-
 #include "bench.h"
 #include "content.h"
+#include "cpus.h"
 #include "fail.h"
 #include "lazy.h"
 
 #define PAGES_A_FIGURE	4096
+#define PAGES_BEFORE	256
 #define RESTART_MAX	4096
 
 static const size_t sizes[] = { 64, 512, 4096, 16384 };
@@ -36,12 +34,16 @@ static uint64_t populate(const struct bench *bench, enum hmmu_probe_call call,
 {
 	uint64_t series = 1;
 	struct server server = {
-		.pages = pages, .fill = server_fill_series, .arg = &series,
+		.pages = PAGES_BEFORE + pages,
+		.fill = server_fill_series,
+		.arg = &series,
 	};
 	struct hmmu_probe_run run;
 
 	lazy_map(&server);
-	run = bench_call(bench, call, server.base, pages, READ_REQUEST);
+	bench_touch(server.base, PAGES_BEFORE, 1);
+	run = bench_call(bench, call, server.base + PAGES_BEFORE * PAGE, pages,
+			 READ_REQUEST);
 	lazy_unmap(&server);
 
 	samples_add(&figures->faults, counted(&run, HMM_UNLOCKED_FAULTS));
@@ -109,25 +111,13 @@ static void measure_all(const struct bench *bench, struct figures *ours,
 	}
 }
 
-static void set_cpus(const cpu_set_t *cpus)
-{
-	if (sched_setaffinity(0, sizeof(*cpus), cpus))
-		die_errno("sched_setaffinity");
-}
-
 void bench_missing(const struct bench *bench)
 {
 	static struct figures ours[NR_SIZES], restart[NR_SIZES];
-	cpu_set_t all, one;
+	cpu_set_t cpus = cpus_pin();
 
-	if (sched_getaffinity(0, sizeof(all), &all))
-		die_errno("sched_getaffinity");
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-
-	set_cpus(&one);
 	measure_all(bench, ours, restart);
-	set_cpus(&all);
+	cpus_restore(&cpus);
 
 	for (size_t i = 0; i < NR_SIZES; i++)
 		report(sizes[i], &ours[i], &restart[i]);
