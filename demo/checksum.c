@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "checksum.h"
 #include "fail.h"
 
-static void become_sha256sum(int input, int output)
-{
-	dup2(input, STDIN_FILENO);
-	dup2(output, STDOUT_FILENO);
-	execlp("sha256sum", "sha256sum", NULL);
-	die_errno("cannot run sha256sum");
-}
-
+/* Not by fork(): that would copy the page tables of what is being restored. */
 void checksum_begin(struct checksum *sum)
 {
+	char *const argv[] = { "sha256sum", NULL };
+	posix_spawn_file_actions_t actions;
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		die_errno("pipe");
-	sum->pid = fork();
-	if (sum->pid < 0)
-		die_errno("fork");
-	if (!sum->pid)
-		become_sha256sum(in[0], out[1]);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+	errno = posix_spawnp(&sum->pid, argv[0], &actions, NULL, argv, environ);
+	if (errno)
+		die_errno("cannot run sha256sum");
+	posix_spawn_file_actions_destroy(&actions);
 	close(in[0]);
 	close(out[1]);
 	sum->to = in[1];

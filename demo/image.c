@@ -29,9 +29,11 @@ struct image image_open(const char *path, uint64_t bytes)
 	size = lseek(fd, 0, SEEK_END);
 	if (size < 0)
 		die_errno("cannot tell the size of %s", path);
+	if (!size)
+		die("%s is empty", path);
 	if (!bytes)
 		bytes = size;
-	if (!bytes || bytes > (uint64_t)size)
+	if ( bytes > (uint64_t)size)
 		die("%s has %lld bytes: --bytes is to be from 1 to that", path,
 		    (long long)size);
 	return image_of(fd, bytes);

@@ -12,6 +12,7 @@
 
 #include "checksum.h"
 #include "content.h"
+#include "cpus.h"
 #include "fail.h"
 #include "image.h"
 #include "lazy.h"
@@ -142,6 +143,7 @@ static void stock_call(int probe, const struct server *memory)
 						memory->pages, READ_REQUEST);
 
 	printf("1. The device asks with hmm_range_fault():\n");
+	fflush(stdout);
 	if (probe_run(probe, &run) != -EFAULT)
 		die("-EFAULT was to be expected here, not %d", run.error);
 	printf("  -EFAULT (%s)\n  It holds the mmap lock throughout, so the page server cannot be waited for.\n\n",
@@ -155,6 +157,7 @@ static void our_call(int probe, const struct server *memory,
 	struct checksum sum;
 
 	printf("2. The device asks with hmm_range_fault_unlocked_timeout():\n");
+	fflush(stdout);
 	checksum_begin(&sum);
 	for (size_t at = 0, n; at < memory->pages; at += n) {
 		struct hmmu_probe_run run;
@@ -182,9 +185,11 @@ static void compared(int probe, const char *name, enum hmmu_probe_call call,
 	struct checksum sum;
 	char text[CHECKSUM_SIZE];
 	char *contents = malloc(pages * PAGE);
+	cpu_set_t cpus;
 
 	if (!contents)
 		die_errno("no memory for %zu pages", pages);
+	cpus = cpus_pin();
 	lazy_map(&memory);
 	run = probe_range(call, memory.base, pages, READ_REQUEST);
 	run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
@@ -193,6 +198,7 @@ static void compared(int probe, const char *name, enum hmmu_probe_call call,
 		die("%s: %s", name, strerror(-run.error));
 	show_table_row(name, pages, &run);
 	lazy_unmap(&memory);
+	cpus_restore(&cpus);
 
 	checksum_begin(&sum);
 	checksum_add(&sum, contents, bytes_in(image, 0, pages));
@@ -209,6 +215,7 @@ static void compare(int probe, struct image *image)
 
 	printf("\n3. %s %zu MiB in one call:\n",
 	       pages < image->pages ? "The first" : "All", pages * PAGE >> 20);
+	fflush(stdout);
 	checksum_of_image(image, pages, file);
 	show_table_head();
 	compared(probe, "restart on each drop", HMMU_PROBE_RESTART, image, pages,
