@@ -2,6 +2,7 @@
 /* Faults that userfaultfd hands to user space: each mode, each kind of memory. */
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "area.h"
 #include "harness.h"
@@ -232,14 +233,15 @@ static size_t unprotect(struct uffd_area *u, const struct target *t)
 }
 
 /*
- * Lifting the protection invalidates. Whether it also makes the page writable,
- * or leaves that to one more fault, differs between kernels.
+ * Lifting the protection invalidates, so each page begins a pass, which is not to
+ * read a whole page table for it. Whether it also makes the page writable, or
+ * leaves that to one more fault, differs between kernels.
  */
 static void write_protected(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct target *t = v->of;
-	struct uffd_area u = uffd_area_new(t, v->how, FEW);
+	struct uffd_area u = uffd_area_new(t, v->how, PAGES);
 	struct mirror *m = &u.mirror;
 	size_t waits;
 
@@ -259,6 +261,9 @@ static void write_protected(const void *variant)
 		CHECK_EQ(waits, u.answers);
 		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_MOVED_DROPPED), >, 0);
 		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 2 * waits);
+		if (v->how->call == HMMU_PROBE_UNLOCKED)
+			CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ),
+				  <=, 16 * m->pages);
 	}
 }
 
@@ -286,6 +291,41 @@ static void write_protected_none(const void *variant)
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
 		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 4 * waits);
 	}
+}
+
+/*
+ * The userfaultfd is closed while the call is busy with pages that have none, and
+ * holds the lock which closing needs. On 6.1 faults of its last page succeed
+ * without effect until closing gets that lock.
+ */
+static void closed_meanwhile(const void *variant)
+{
+	const struct variant *v = variant;
+	struct area area = area_new(&kind_anon, PAGES_IN_HUGE);
+	char *last = area.at + (area.pages - 1) * PAGE;
+	char content[PAGE] __attribute__((aligned(PAGE)));
+	int uffd = uffd_need(0, "anything");
+	uint64_t second = 0;
+	struct uffd_msg msg;
+	struct mirror m;
+
+	CHECK_EQ(uffd_register(uffd, area.at, PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	CHECK_EQ(uffd_register(uffd, last, PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	mirror_init(&m, area.at, area.pages, v->how);
+	mirror_begin(&m);
+	CHECK(mirror_waits(&m, uffd, &msg));
+	content_fill(content, SERIES, 0, 1);
+	CHECK_EQ(uffd_copy(uffd, area.at, content, PAGE), 0);
+	while (!(second & PAGEMAP_PRESENT))
+		pagemap_read(area.at + PAGE, 1, &second);
+	close(uffd);
+
+	CHECK_EQ(mirror_end(&m), 0);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_STUCK), 0);
+	CHECK_EQ(content_wrong(m.contents, SERIES, 0, 1), 0);
+	CHECK_EQ(content_not_zero(m.contents + PAGE, m.pages - 1), 0);
 }
 
 static const struct target poison_target = {
@@ -376,6 +416,7 @@ void suite_userfault(void)
 {
 	const struct target *t;
 
+	add_each_how(closed_meanwhile, NULL, "userfault/closed-meanwhile");
 	for (size_t i = 0; i < ARRAY_SIZE(missing_targets); i++) {
 		t = &missing_targets[i];
 		add_each_how(missing, t, "userfault/missing/%s", t->kind->name);

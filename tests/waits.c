@@ -78,6 +78,7 @@ static void answer(struct wait *w, const struct uffd_msg *msg)
 		uffd_wake(w->uffd, addr, PAGE);
 }
 
+/* Answer up to the fault of WAITED, and leave that one waiting. */
 static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 {
 	struct hmmu_probe_run run;
