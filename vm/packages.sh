@@ -8,8 +8,9 @@ build_tools=(gcc:gcc make:make pahole:pahole depmod:kmod xz:xz-utils)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
 check_tools=(sparse:sparse shellcheck:shellcheck)
 
-# Libraries of the compiler and of the kernel's own build programs.
-build_libraries=(libc6-dev libelf1 libssl3)
+# What the compiler and the kernel's own build programs need: libraries, and all
+# of Perl for the check of kernel-doc comments.
+build_libraries=(libc6-dev libelf1 libssl3 perl)
 
 on_debian_12() {
 	grep -qx 'ID=debian' /etc/os-release &&
