@@ -51,6 +51,9 @@
 /* How often a fault may succeed on one page without making it satisfied. */
 #define HMMU_ATTEMPTS_MAX	16
 
+/* A call that has not come to walk yet may begin this many passes, limit or not. */
+#define HMMU_PASSES_MIN		8
+
 /*
  * Internal results; neither leaves the module. A fault ended with the lock
  * dropped and the caller wants it so; a page stays short though faults succeed.
@@ -152,7 +155,8 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 /* resume.c */
 int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
-int hmmu_lock(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_lock(struct hmmu_call *call, u64 begun,
+	      enum hmm_unlocked_counter cause);
 int hmmu_resume(struct hmmu_call *call);
 int hmmu_yield(struct hmmu_call *call);
 int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);

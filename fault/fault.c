@@ -52,7 +52,7 @@ static int decode_error(vm_fault_t result)
 	return ret ?: -EINVAL;
 }
 
-/* The handler has dropped the lock; @waited ns have passed. */
+/* The handler has dropped the lock, @waited ns after the run began. */
 static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 			 vm_fault_t result, u64 waited)
 {
@@ -74,14 +74,18 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	return ret;
 }
 
-static int fault_page(struct hmmu_call *call, unsigned long addr, u64 begun,
+/*
+ * @begun is when the run began, or when the clock was last read in it: reading it
+ * at each fault would be a tenth of a quick one.
+ */
+static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun,
 		      bool *dropped)
 {
 	unsigned long need = hmmu_request(call, addr);
 	unsigned int flags = fault_flags(call, addr, need);
 	struct vm_area_struct *vma;
 	vm_fault_t result;
-	u64 waited = 0;
+	u64 now, waited = 0;
 	int ret;
 
 	mmap_assert_locked(call->mm);
@@ -97,8 +101,11 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 begun,
 	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
 
 	*dropped = result & FAULT_DROPPED;
-	if (*dropped || flags & FAULT_FLAG_TRIED)
-		waited = ktime_get_ns() - begun;
+	if (*dropped || flags & FAULT_FLAG_TRIED) {
+		now = ktime_get_ns();
+		waited = now - *begun;
+		*begun = now;
+	}
 	hmmu_limit_take_off(&call->limit, waited);
 	if (*dropped)
 		return fault_dropped(call, addr, result, waited);
@@ -131,7 +138,6 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 begun,
 int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch)
 {
-	/* Once a run, not a fault: that would be a tenth of a quick one. */
 	u64 begun = ktime_get_ns();
 	bool dropped = false;
 	int ret;
@@ -143,7 +149,7 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 			return -EFAULT;
 		if (!hmmu_fills_one_page(call, *addr))
 			batch--;
-		ret = fault_page(call, *addr, begun, &dropped);
+		ret = fault_page(call, *addr, &begun, &dropped);
 		if (ret)
 			return ret;
 		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);

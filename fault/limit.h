@@ -3,8 +3,9 @@
  * The limit of a call is a stopwatch, not a deadline: it bounds the time that a
  * moving sequence may cost and nothing else. Waiting is taken off: for a fault
  * that dropped the lock (a slow page server is no reason to give up) or was tried
- * again after that, and for the lock. And the watch goes back to 0 whenever the
- * walk gets further than ever before.
+ * again after that; for the lock, and standing aside from it, if the sequence has
+ * not moved meanwhile. And the watch goes back to 0 whenever the walk gets further
+ * than ever before.
  *
  * Time passed is compared with time allowed; nothing is subtracted from the
  * limit, so a remainder that rounds to 0 cannot come to mean "no limit".
@@ -37,11 +38,14 @@ static inline void hmmu_limit_take_off(struct hmmu_limit *limit, u64 ns)
 	limit->waited += ns;
 }
 
-/* The watch may have been set to 0 shortly before a tick: never cut short. */
+/*
+ * Never cut short: the watch may have been set to 0 shortly before a tick, hence
+ * more than @allowed, and what was waited is rounded up.
+ */
 static inline bool hmmu_limit_exceeded(const struct hmmu_limit *limit)
 {
 	unsigned long passed = jiffies - limit->since;
-	unsigned long waited = nsecs_to_jiffies(limit->waited);
+	unsigned long waited = nsecs_to_jiffies(limit->waited + TICK_NSEC - 1);
 
 	return limit->allowed && passed > waited &&
 	       passed - waited > limit->allowed;

@@ -11,6 +11,7 @@
  * and of the form with an int *locked that was posted before it.
  */
 #include <linux/export.h>
+#include <linux/ktime.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
@@ -150,7 +151,7 @@ static int one_pass(struct hmmu_call *call)
 	int ret;
 
 	range->notifier_seq = mmu_interval_read_begin(range->notifier);
-	ret = hmmu_lock(call, HMM_UNLOCKED_MOVED_WAITING);
+	ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
 		ret = hmmu_walk(call);
 
@@ -166,6 +167,7 @@ static int one_pass(struct hmmu_call *call)
  */
 static int passes(struct hmmu_call *call)
 {
+	unsigned int tried = 0;
 	int ret;
 
 	for (;;) {
@@ -174,7 +176,8 @@ static int passes(struct hmmu_call *call)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (call->walked && hmmu_limit_exceeded(&call->limit))
+		if (hmmu_limit_exceeded(&call->limit) &&
+		    (call->walked || ++tried >= HMMU_PASSES_MIN))
 			return -EBUSY;
 		hmmu_count(call, HMM_UNLOCKED_RESTARTS, 1);
 		trace_hmm_unlocked_restart(call);
@@ -192,9 +195,10 @@ static int passes(struct hmmu_call *call)
  * Drivers call this as hmm_range_fault_unlocked_timeout(@range, @timeout).
  *
  * @timeout bounds collisions with invalidations and nothing else: waits for
- * faults and for the mmap lock do not count, however long, and the watch goes
- * back to 0 whenever the walk gets further than it ever was. At least one walk is
- * made.
+ * faults do not count, however long, nor do waits for the mmap lock during which
+ * nothing was invalidated, and the watch goes back to 0 whenever the walk gets
+ * further than it ever was. A call that was kept from walking at all is given a
+ * few more tries.
  *
  * Requests in the entries (@range->pfn_flags_mask) are kept through all that
  * happens inside, and stand in the entries again if the call fails. After

@@ -14,7 +14,7 @@
 #define YIELD_MIN_US	10
 #define YIELD_MAX_US	50
 
-/* 20 us, 40 us, ... 5 ms, then 5 ms each time: up to 100 ms in all. */
+/* 20 us, 40 us, ... 5 ms, then 5 ms each time: 40 to 80 ms in all. */
 #define BACK_OFF_US		10
 #define BACK_OFF_SHIFT_MAX	9U
 
@@ -64,7 +64,11 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 /**
  * hmmu_lock() - take the mmap lock for read, and see whether it was worth it
  * @call: the call, not locked
+ * @begun: since when we have been waiting for it, in ktime_get_ns()
  * @cause: what to count if the sequence has moved
+ *
+ * The wait is taken off the limit unless the sequence has moved meanwhile: then it
+ * was lost to an invalidation, and that is what the limit is about.
  *
  * The signal is tested here, not left to the lock: an uncontended lock is granted
  * to a task that is being killed, which would then fault again without waiting,
@@ -73,15 +77,18 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
  * Context: mmap lock not held. Sleeps, killable.
  * Return: as hmmu_check(), or %-EINTR with the lock not held.
  */
-int hmmu_lock(struct hmmu_call *call, enum hmm_unlocked_counter cause)
+int hmmu_lock(struct hmmu_call *call, u64 begun,
+	      enum hmm_unlocked_counter cause)
 {
-	u64 begun = ktime_get_ns();
+	int ret;
 
 	if (fatal_signal_pending(current) || mmap_read_lock_killable(call->mm))
 		return -EINTR;
-	hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
 	call->locked = true;
-	return hmmu_check(call, cause);
+	ret = hmmu_check(call, cause);
+	if (!ret)
+		hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
+	return ret;
 }
 
 static void unlock(struct hmmu_call *call)
@@ -99,7 +106,7 @@ static void unlock(struct hmmu_call *call)
  */
 int hmmu_resume(struct hmmu_call *call)
 {
-	int ret = hmmu_lock(call, HMM_UNLOCKED_MOVED_DROPPED);
+	int ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 
 	if (!ret)
 		hmmu_count(call, HMM_UNLOCKED_RESUMES, 1);
@@ -134,6 +141,8 @@ static void let_pass(struct hmmu_call *call)
  */
 int hmmu_yield(struct hmmu_call *call)
 {
+	u64 begun;
+
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	cond_resched();
@@ -144,9 +153,10 @@ int hmmu_yield(struct hmmu_call *call)
 
 	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
 	hmmu_count_max(call, HMM_UNLOCKED_YIELD_STREAK, ++call->yield_streak);
+	begun = ktime_get_ns();
 	unlock(call);
 	let_pass(call);
-	return hmmu_lock(call, HMM_UNLOCKED_MOVED_YIELDED);
+	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }
 
 /**
@@ -164,11 +174,12 @@ int hmmu_yield(struct hmmu_call *call)
 int hmmu_back_off(struct hmmu_call *call, unsigned int attempt)
 {
 	unsigned long us = BACK_OFF_US << min(attempt, BACK_OFF_SHIFT_MAX);
+	u64 begun = ktime_get_ns();
 
 	hmmu_count(call, HMM_UNLOCKED_BACK_OFFS, 1);
 	if (attempt >= HMMU_ATTEMPTS_MAX)
 		return HMMU_STUCK;
 	unlock(call);
 	usleep_range_state(us, 2 * us, TASK_KILLABLE);
-	return hmmu_lock(call, HMM_UNLOCKED_MOVED_YIELDED);
+	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }

@@ -2,7 +2,7 @@
 /*
  * The limit of a call bounds what invalidations cost, and nothing else.
  *
- * The storm discards the whole range from several threads without a pause. The
+ * The storm invalidates the whole range from several threads without a pause. The
  * populate asks for write on pages that are never left alone long enough for one
  * pass, so it can only be ended by its limit or by a signal.
  */
@@ -29,20 +29,31 @@
 #define GONE_MS		1000
 
 struct storm {
+	void (*blow)(char *at, unsigned long number);
 	char *at;
 	pthread_t threads[STORM_THREADS];
 	atomic_bool stop;
 	atomic_ulong blows;
 };
 
+static void discard(char *at, unsigned long number)
+{
+	madvise(at, PAGES * PAGE, MADV_DONTNEED);
+}
+
+/* The mmap lock held for write: calls are kept waiting for it as well. */
+static void protect(char *at, unsigned long number)
+{
+	mprotect(at, PAGES * PAGE, PROT_READ | PROT_WRITE |
+		 (number % 2 ? PROT_EXEC : 0));
+}
+
 static void *blow(void *arg)
 {
 	struct storm *storm = arg;
 
-	while (!storm->stop) {
-		madvise(storm->at, PAGES * PAGE, MADV_DONTNEED);
-		storm->blows++;
-	}
+	while (!storm->stop)
+		storm->blow(storm->at, storm->blows++);
 	return NULL;
 }
 
@@ -65,15 +76,20 @@ static void storm_end(struct storm *storm)
 		pthread_join(storm->threads[i], NULL);
 }
 
-static void storm_with_limit(const void *unused)
+/* On a busy host the storm may pause for long enough to let a call succeed. */
+static void storm_with_limit(const void *blow)
 {
 	static struct storm storm;
 	struct hmmu_probe_run run;
+	int probe = probe_open();
 
+	storm.blow = *(void (* const *)(char *, unsigned long))blow;
 	storm_begin(&storm);
 	run = probe_range(HMMU_PROBE_UNLOCKED, storm.at, PAGES, WRITE_REQUEST);
 	run.timeout_ms = LIMIT_MS;
-	CHECK_EQ(probe_run(probe_open(), &run), -EBUSY);
+	while (!probe_run(probe, &run))
+		continue;
+	CHECK_EQ(run.error, -EBUSY);
 	storm_end(&storm);
 
 	CHECK_REL(counted(&run, HMM_UNLOCKED_RESTARTS), >, 0);
@@ -159,10 +175,7 @@ static void slow_server_and_invalidation(const void *unused)
 	CHECK_REL(counted(&run, HMM_UNLOCKED_RESTARTS), >=, SLOW_PAGES - 1);
 }
 
-/*
- * A process that has this one's memory, so that only it is killed. On a busy host
- * the storm may pause for long enough to let a call succeed.
- */
+/* A process that has this one's memory, so that only it is killed. */
 static int populate_for_ever(void *arg)
 {
 	struct storm *storm = arg;
@@ -199,6 +212,7 @@ static void storm_without_limit(const void *unused)
 	int status;
 	pid_t pid;
 
+	storm.blow = discard;
 	storm_begin(&storm);
 	pid = clone(populate_for_ever, stack + sizeof(stack),
 		    CLONE_VM | CLONE_FILES | SIGCHLD, &storm);
@@ -219,7 +233,15 @@ static void storm_without_limit(const void *unused)
 
 void suite_limits(void)
 {
-	add_case(storm_with_limit, NULL, "limits/storm-with-limit");
+	static void (* const blows[])(char *at, unsigned long number) = {
+		discard, protect,
+	};
+
+	/* A limit that is charged too little ends a call after 20 s and more. */
+	add_slow_case(10, storm_with_limit, &blows[0],
+		      "limits/discards-with-limit");
+	add_slow_case(10, storm_with_limit, &blows[1],
+		      "limits/mprotects-with-limit");
 	add_case(storm_without_limit, NULL, "limits/storm-without-limit");
 	add_case(slow_server, NULL, "limits/slow-server");
 	add_case(slow_server_and_invalidation, NULL,

@@ -222,16 +222,18 @@ static int results_out(const struct hmmu_probe_run *run,
 		       struct probe_pages *pages)
 {
 	u64 __user *entries = u64_to_user_ptr(run->entries);
+	bool collected = !run->error && (run->locked ||
+					 run->call != HMMU_PROBE_UNLOCKABLE);
 	unsigned long i;
 
-	if (run->contents && !run->error && !run->stale &&
+	if (run->contents && collected && !run->stale &&
 	    copy_to_user(u64_to_user_ptr(run->contents), pages->contents,
 			 pages->n << PAGE_SHIFT))
 		return -EFAULT;
 	for (i = 0; i < pages->n; i++) {
 		pages->bytes[i] = request_byte(pages->pfns[i]);
 		if (run->entries &&
-		    put_user(run->error ? 0 : entry_out(pages->pfns[i]),
+		    put_user(collected ? entry_out(pages->pfns[i]) : 0,
 			     &entries[i]))
 			return -EFAULT;
 	}

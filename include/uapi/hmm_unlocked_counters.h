@@ -20,11 +20,11 @@
 	X(MOVED_WAITING, moved_waiting,	  SUM, "sequence moved while waiting for the mmap lock") \
 	X(MOVED_HELD,	moved_held,	  SUM, "sequence moved with the mmap lock held") \
 	X(MOVED_DROPPED, moved_dropped,	  SUM, "sequence moved while a fault had dropped the lock") \
-	X(MOVED_YIELDED, moved_yielded,	  SUM, "sequence moved while a writer was let pass") \
+	X(MOVED_YIELDED, moved_yielded,	  SUM, "sequence moved while a writer was let pass, or in a back-off") \
 	X(BACK_OFFS,	back_offs,	  SUM, "times a fault succeeded without effect") \
 	X(STUCK,	stuck,		  SUM, "calls ended by that") \
 	X(RESTARTS,	restarts,	  SUM, "passes begun again inside a call") \
-	X(LONGEST_WAIT_NS, longest_wait_ns, MAX, "longest fault that dropped the lock, ns") \
+	X(LONGEST_WAIT_NS, longest_wait_ns, MAX, "longest run of faults that dropped the lock, ns") \
 	X(SCRATCH_BYTES, scratch_bytes,	  MAX, "memory allocated by one call, bytes")
 
 #define HMM_UNLOCKED_COUNTER_ID(id, name, how, help) HMM_UNLOCKED_##id,

@@ -10,6 +10,7 @@
  *   EINVAL	unknown @call or @flags, flags that exclude each other, @reserved
  *		not 0, @timeout_ms above 32 bits, range too long, buffers or
  *		HMMU_PROBE_EXACT given for a range that has no pages
+ *   EOVERFLOW	HMMU_PROBE_EXACT given for a range that no notifier can have
  *   EFAULT	a buffer can't be read or written
  *   ENOMEM	no memory for the buffers in between
  *   ESRCH	the process that opened the device has no memory any more
@@ -65,11 +66,13 @@ enum hmmu_probe_call {
  * @pfn_flags_mask: (in) HMMU_PROBE_REQ_* that @requests may add
  * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED, 0 for none
  * @requests: (in) address of a byte a page, or 0
- * @entries: (out) address of a __u64 a page, or 0; all 0 unless @error is 0
+ * @entries: (out) address of a __u64 a page, or 0; all 0 if the call failed or
+ *	     came back without the lock
  * @after: (out) address of a byte a page, or 0: the request bits that stand in
  *	   the entries after the last call
  * @contents: (out) address for the contents of the pages, or 0; zeros for pages
- *	      that are not valid, untouched if @error or @stale is not 0
+ *	      that are not valid, untouched if the call failed, came
+ *	      back without the lock, or @stale is not 0
  * @ns: (out) time spent in the call
  * @error: (out) what it returned, 0 or -errno
  * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held afterwards
