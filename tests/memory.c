@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "cpus.h"
 #include "harness.h"
 #include "main.h"
 
@@ -299,7 +300,10 @@ static size_t swapped(const struct area *area)
 	return n;
 }
 
-/* A page that another CPU has not put on the LRU yet stays: try again. */
+/*
+ * To be called on the CPU that has filled the area: a page that another CPU has
+ * not put on the LRU yet stays, and may do so for ever.
+ */
 static void swap_out(const struct area *area)
 {
 	for (int tries = 0; swapped(area) < area->pages; tries++) {
@@ -312,6 +316,7 @@ static void swap_out(const struct area *area)
 static void swapped_out(const void *variant)
 {
 	const struct variant *v = variant;
+	cpu_set_t cpus = cpus_pin();
 	struct area area = area_new(&kind_anon, PAGES);
 	struct mirror m;
 
@@ -320,6 +325,7 @@ static void swapped_out(const void *variant)
 	CHECK_EQ(swapon(ZRAM, 0), 0);
 	area_fill(&area);
 	swap_out(&area);
+	cpus_restore(&cpus);
 	mirror_init(&m, area.at, PAGES, v->how);
 	CHECK_EQ(mirror_fault(&m), 0);
 
