@@ -157,6 +157,7 @@ int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_lock(struct hmmu_call *call, u64 begun,
 	      enum hmm_unlocked_counter cause);
+void hmmu_unlock(struct hmmu_call *call);
 int hmmu_resume(struct hmmu_call *call);
 int hmmu_yield(struct hmmu_call *call);
 int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);

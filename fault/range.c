@@ -156,8 +156,7 @@ static int one_pass(struct hmmu_call *call)
 		ret = hmmu_walk(call);
 
 	if (call->locked)
-		mmap_read_unlock(call->mm);
-	call->locked = false;
+		hmmu_unlock(call);
 	return ret;
 }
 

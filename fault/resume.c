@@ -91,7 +91,11 @@ int hmmu_lock(struct hmmu_call *call, u64 begun,
 	return ret;
 }
 
-static void unlock(struct hmmu_call *call)
+/**
+ * hmmu_unlock() - let go of the mmap lock
+ * @call: the call, locked
+ */
+void hmmu_unlock(struct hmmu_call *call)
 {
 	mmap_read_unlock(call->mm);
 	call->locked = false;
@@ -154,7 +158,7 @@ int hmmu_yield(struct hmmu_call *call)
 	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
 	hmmu_count_max(call, HMM_UNLOCKED_YIELD_STREAK, ++call->yield_streak);
 	begun = ktime_get_ns();
-	unlock(call);
+	hmmu_unlock(call);
 	let_pass(call);
 	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }
@@ -179,7 +183,7 @@ int hmmu_back_off(struct hmmu_call *call, unsigned int attempt)
 	hmmu_count(call, HMM_UNLOCKED_BACK_OFFS, 1);
 	if (attempt >= HMMU_ATTEMPTS_MAX)
 		return HMMU_STUCK;
-	unlock(call);
+	hmmu_unlock(call);
 	usleep_range_state(us, 2 * us, TASK_KILLABLE);
 	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }
