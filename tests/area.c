@@ -250,30 +250,35 @@ static void add_variant(variant_fn *fn, const void *of, const char *name,
 	add_case(fn, v, "%s/%s", name, how->name);
 }
 
-void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
+/* For the ways that ask one of two requests. */
+static void add_requests(variant_fn *fn, const void *of, uint64_t one,
+			 uint64_t other, const char *fmt, va_list args)
 {
 	char name[80];
+
+	vsnprintf(name, sizeof(name), fmt, args);
+	for (size_t i = 0; i < NR_HOWS; i++)
+		if (hows[i].request == one || hows[i].request == other)
+			add_variant(fn, of, name, &hows[i]);
+}
+
+void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(name, sizeof(name), fmt, args);
+	add_requests(fn, of, READ_REQUEST, WRITE_REQUEST, fmt, args);
 	va_end(args);
-	for (size_t i = 0; i < NR_HOWS; i++)
-		add_variant(fn, of, name, &hows[i]);
 }
 
 void add_each_call(variant_fn *fn, const void *of, uint64_t request,
 		   const char *fmt, ...)
 {
-	char name[80];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(name, sizeof(name), fmt, args);
+	add_requests(fn, of, request, request, fmt, args);
 	va_end(args);
-	for (size_t i = 0; i < NR_HOWS; i++)
-		if (hows[i].request == request)
-			add_variant(fn, of, name, &hows[i]);
 }
 
 void mirror_init(struct mirror *m, const void *start, size_t pages,

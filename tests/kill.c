@@ -15,25 +15,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "content.h"
+#include "area.h"
 #include "fail.h"
 #include "harness.h"
 #include "main.h"
 #include "module.h"
-#include "requester.h"
 #include "uffd.h"
 
 #define PAGES	64
 #define GONE_MS	1000
 
-struct variant {
+struct scene {
 	const char *name;
 	enum hmmu_probe_call call;
 	uint64_t request;
 	bool server_elsewhere;
 };
 
-static const struct variant variants[] = {
+static const struct scene variants[] = {
 	{ "unlocked/server-inside", HMMU_PROBE_UNLOCKED, READ_REQUEST, false },
 	{ "unlocked/server-elsewhere", HMMU_PROBE_UNLOCKED, WRITE_REQUEST, true },
 	{ "unlockable/server-inside", HMMU_PROBE_UNLOCKABLE, WRITE_REQUEST, false },
@@ -57,24 +56,24 @@ static int hear(void)
 	return number;
 }
 
-static void victim(const struct variant *v)
+static void victim(const struct scene *v)
 {
 	void *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int uffd = uffd_open(0, 0);
-	struct hmmu_probe_run run = probe_range(v->call, at, PAGES, v->request);
-	struct requester requester;
+	const struct how how = { .call = v->call, .request = v->request };
+	struct mirror mirror;
 	struct uffd_msg msg;
 
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	if (uffd_register(uffd, at, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING))
 		die("cannot register");
 	say(uffd);
-	run.flags = HMMU_PROBE_LOOP;
-	requester_start(&requester, probe_open(), &run);
+	mirror_init(&mirror, at, PAGES, &how);
+	mirror_begin(&mirror);
 	if (!v->server_elsewhere && uffd_next(uffd, &msg, 10000))
 		say(0);
-	requester_end(&requester);
+	mirror_end(&mirror);
 }
 
 /* Take the victim's userfaultfd over, be sure that its fault waits. */
@@ -90,7 +89,7 @@ static int adopt(int pidfd, int number)
 
 static void killed(const void *arg)
 {
-	const struct variant *v = arg;
+	const struct scene *v = arg;
 	struct pollfd gone = { .events = POLLIN };
 	int uffd = -1, number, status;
 	pid_t pid;

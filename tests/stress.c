@@ -8,6 +8,7 @@
  * success can be checked, whatever happened meanwhile.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +18,7 @@
 #include "content.h"
 #include "harness.h"
 #include "main.h"
-#include "requester.h"
+#include "probe.h"
 #include "uffd.h"
 
 #define SECONDS		20

@@ -8,22 +8,19 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "content.h"
+#include "area.h"
 #include "harness.h"
 #include "main.h"
-#include "requester.h"
 #include "uffd.h"
 
 #define PAGES	16
 #define WAITED	8
 #define DONE	2	/* a page collected by then */
 #define AHEAD	12	/* one not yet reached */
-#define SERIES	11
 #define OTHER	12	/* series of what takes a page's place */
 
 static const enum hmmu_probe_call calls[] = {
@@ -35,9 +32,7 @@ static const char * const call_names[] = { "unlocked", "unlockable" };
 struct wait {
 	char *base;
 	int uffd;
-	struct requester requester;
-	char contents[PAGES * PAGE];
-	uint64_t entries[PAGES];
+	struct mirror mirror;
 };
 
 /**
@@ -60,7 +55,7 @@ struct action {
 	size_t zeros;
 };
 
-struct variant {
+struct scene {
 	enum hmmu_probe_call call;
 	const struct action *action;
 };
@@ -81,7 +76,7 @@ static void answer(struct wait *w, const struct uffd_msg *msg)
 /* Answer up to the fault of WAITED, and leave that one waiting. */
 static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 {
-	struct hmmu_probe_run run;
+	const struct how how = { .call = call, .request = request };
 	struct uffd_msg msg;
 
 	w->base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
@@ -92,11 +87,8 @@ static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 	CHECK_EQ(uffd_register(w->uffd, w->base, PAGES * PAGE,
 			       UFFDIO_REGISTER_MODE_MISSING), 0);
 
-	run = probe_range(call, w->base, PAGES, request);
-	run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
-	run.contents = (uintptr_t)w->contents;
-	run.entries = (uintptr_t)w->entries;
-	requester_start(&w->requester, probe_open(), &run);
+	mirror_init(&w->mirror, w->base, PAGES, &how);
+	mirror_begin(&w->mirror);
 
 	for (size_t i = 0; i < WAITED; i++) {
 		CHECK(uffd_next(w->uffd, &msg, 10000));
@@ -106,24 +98,14 @@ static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 	CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w->base, WAITED * PAGE);
 }
 
-static void *join(void *arg)
-{
-	requester_end(&((struct wait *)arg)->requester);
-	return arg;
-}
-
 /* Answer what comes until the call returns. */
 static int finish(struct wait *w)
 {
 	struct uffd_msg msg;
-	pthread_t joiner;
 
-	CHECK_EQ(pthread_create(&joiner, NULL, join, w), 0);
-	while (pthread_tryjoin_np(joiner, NULL))
-		if (w->uffd >= 0 ? uffd_next(w->uffd, &msg, 10)
-				 : (sched_yield(), false))
-			answer(w, &msg);
-	return w->requester.run.error;
+	while (mirror_waits(&w->mirror, w->uffd, &msg))
+		answer(w, &msg);
+	return mirror_end(&w->mirror);
 }
 
 static uint64_t moved(const struct hmmu_probe_run *run)
@@ -135,7 +117,7 @@ static uint64_t moved(const struct hmmu_probe_run *run)
 
 static void acts(const void *arg)
 {
-	const struct variant *v = arg;
+	const struct scene *v = arg;
 	const struct action *a = v->action;
 	size_t zeros = a->zeros ?: PAGES;
 	static struct wait w;
@@ -148,17 +130,17 @@ static void acts(const void *arg)
 
 	CHECK_EQ(finish(&w), a->error);
 	if (a->restarts)
-		CHECK_REL(moved(&w.requester.run), >, 0);
+		CHECK_REL(moved(&w.mirror.run), >, 0);
 	else
-		CHECK_EQ(moved(&w.requester.run), 0);
+		CHECK_EQ(moved(&w.mirror.run), 0);
 	if (a->error)
 		return;
-	CHECK_EQ(content_wrong(w.contents, SERIES, 0, zeros), 0);
-	CHECK_EQ(content_not_zero(w.contents + zeros * PAGE, PAGES - zeros), 0);
+	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, zeros), 0);
+	CHECK_EQ(content_not_zero(w.mirror.contents + zeros * PAGE, PAGES - zeros), 0);
 	for (size_t i = 0; i < PAGES; i++)
-		CHECK((w.entries[i] & HMMU_PROBE_VALID) &&
+		CHECK((w.mirror.entries[i] & HMMU_PROBE_VALID) &&
 		      (!(a->request & HMMU_PROBE_REQ_WRITE) ||
-		       (w.entries[i] & HMMU_PROBE_WRITE)));
+		       (w.mirror.entries[i] & HMMU_PROBE_WRITE)));
 }
 
 static void unmap(struct wait *w, char *page)
@@ -255,7 +237,7 @@ static const struct action actions[] = {
 /* A page of another mapping takes the place of the one that is waited for. */
 static void replaced(const void *arg)
 {
-	const struct variant *v = arg;
+	const struct scene *v = arg;
 	static struct wait w;
 	char *other = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -268,17 +250,17 @@ static void replaced(const void *arg)
 	uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
 
 	CHECK_EQ(finish(&w), 0);
-	CHECK_REL(moved(&w.requester.run), >, 0);
-	CHECK_EQ(content_wrong(w.contents, SERIES, 0, WAITED), 0);
-	CHECK_EQ(content_wrong(w.contents + WAITED * PAGE, OTHER, 0, 1), 0);
-	CHECK_EQ(content_wrong(w.contents + (WAITED + 1) * PAGE, SERIES,
+	CHECK_REL(moved(&w.mirror.run), >, 0);
+	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, WAITED), 0);
+	CHECK_EQ(content_wrong(w.mirror.contents + WAITED * PAGE, OTHER, 0, 1), 0);
+	CHECK_EQ(content_wrong(w.mirror.contents + (WAITED + 1) * PAGE, SERIES,
 			       WAITED + 1, PAGES - WAITED - 1), 0);
 }
 
 /* A waiter that is woken with nothing done waits again. */
 static void woken_early(const void *arg)
 {
-	const struct variant *v = arg;
+	const struct scene *v = arg;
 	static struct wait w;
 	struct uffd_msg msg;
 
@@ -292,24 +274,24 @@ static void woken_early(const void *arg)
 	answer(&w, &msg);
 
 	CHECK_EQ(finish(&w), 0);
-	CHECK_EQ(content_wrong(w.contents, SERIES, 0, PAGES), 0);
-	CHECK_EQ(moved(&w.requester.run), 0);
-	CHECK_EQ(counted(&w.requester.run, HMM_UNLOCKED_FAULTS), PAGES + 3);
+	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, PAGES), 0);
+	CHECK_EQ(moved(&w.mirror.run), 0);
+	CHECK_EQ(counted(&w.mirror.run, HMM_UNLOCKED_FAULTS), PAGES + 3);
 }
 
 void suite_waits(void)
 {
-	static struct variant variants[2][sizeof(actions) / sizeof(*actions) + 1];
-	struct variant *v;
+	static struct scene variants[2][sizeof(actions) / sizeof(*actions) + 1];
+	struct scene *v;
 
 	for (size_t c = 0; c < 2; c++) {
 		v = variants[c];
 		for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
-			*v = (struct variant) { calls[c], &actions[i] };
+			*v = (struct scene) { calls[c], &actions[i] };
 			add_case(acts, v++, "waits/%s/%s", actions[i].name,
 				 call_names[c]);
 		}
-		*v = (struct variant) { calls[c], NULL };
+		*v = (struct scene) { calls[c], NULL };
 		add_case(replaced, v, "waits/replaced/%s", call_names[c]);
 		add_case(woken_early, v, "waits/woken-early/%s", call_names[c]);
 	}
