@@ -25,7 +25,8 @@
  * that a page server needs to answer.
  *
  * Hazards:
- * - After a drop no VMA looked up earlier may be used: it may be freed.
+ * - After a drop no VMA looked up earlier may be used: it may be freed. And a page
+ *   that was short may have been brought: see hmmu_call.known.
  * - Output flags share their bits with request flags: a request is read from
  *   hmmu_request(), never from an entry.
  * - Breaking COW invalidates: the engine's own faults can move the sequence.
@@ -76,6 +77,8 @@ struct hmmu_requests {
  * @range: the caller's range; entries are collected in place
  * @mm: address space of @range
  * @from: where the next pass begins; all before it is read last
+ * @known: entries short of their request are so up to here, as read since the
+ *	   lock was taken; 0 if nothing was read since
  * @chunk_size: how much to read at once
  * @batch: how many pages to fault before reading again
  * @yield_streak: at how many chunks' ends in a row somebody waited for the lock
@@ -93,6 +96,7 @@ struct hmmu_call {
 	struct hmm_range *range;
 	struct mm_struct *mm;
 	unsigned long from;
+	unsigned long known;
 	unsigned long chunk_size;
 	unsigned int batch;
 	unsigned int yield_streak;
@@ -157,6 +161,7 @@ int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_lock(struct hmmu_call *call, u64 begun,
 	      enum hmm_unlocked_counter cause);
+void hmmu_unlocked(struct hmmu_call *call);
 void hmmu_unlock(struct hmmu_call *call);
 int hmmu_resume(struct hmmu_call *call);
 int hmmu_yield(struct hmmu_call *call);

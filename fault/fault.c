@@ -13,6 +13,7 @@
  * once the first has dropped the lock, and come back when all have returned.
  */
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/sched/signal.h>
 
 #include "call.h"
@@ -58,7 +59,7 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 {
 	int ret;
 
-	call->locked = false;
+	hmmu_unlocked(call);
 	hmmu_count(call, HMM_UNLOCKED_LOCK_DROPS, 1);
 	hmmu_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
 	trace_hmm_unlocked_drop(call, addr, waited);
@@ -69,7 +70,7 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	if (result & VM_FAULT_RETRY)
 		call->tried = addr;
 	ret = hmmu_resume(call);
-	if (!ret && WARN_ON_ONCE(result & VM_FAULT_ERROR))
+	if (ret != -EINTR && WARN_ON_ONCE(result & VM_FAULT_ERROR))
 		ret = decode_error(result);
 	return ret;
 }
@@ -78,13 +79,13 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
  * @begun is when the run began, or when the clock was last read in it: reading it
  * at each fault would be a tenth of a quick one.
  */
-static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun,
-		      bool *dropped)
+static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 {
 	unsigned long need = hmmu_request(call, addr);
 	unsigned int flags = fault_flags(call, addr, need);
 	struct vm_area_struct *vma;
 	vm_fault_t result;
+	bool dropped;
 	u64 now, waited = 0;
 	int ret;
 
@@ -100,14 +101,14 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun,
 	result = handle_mm_fault(vma, addr, flags, NULL);
 	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
 
-	*dropped = result & FAULT_DROPPED;
-	if (*dropped || flags & FAULT_FLAG_TRIED) {
+	dropped = result & FAULT_DROPPED;
+	if (dropped || flags & FAULT_FLAG_TRIED) {
 		now = ktime_get_ns();
 		waited = now - *begun;
 		*begun = now;
 	}
 	hmmu_limit_take_off(&call->limit, waited);
-	if (*dropped)
+	if (dropped)
 		return fault_dropped(call, addr, result, waited);
 	return result & VM_FAULT_ERROR ? decode_error(result) : 0;
 }
@@ -115,14 +116,15 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun,
 /**
  * hmmu_fault_run() - fault some of the pages that are short
  * @call: the call
- * @addr: on input the first short page; on output the next one that is short
- *	  by what was known before the run, or @end
- * @end: where to stop
+ * @addr: on input the first short page, known to be so; on output the next one
+ *	  that is short by what was read before the run, or @end
+ * @end: end of the chunk
  * @batch: how many pages to fault that may fill others too; those that fill just
  *	   themselves come on top
  *
- * What the faults brought is not known afterwards, and breaking COW has moved the
- * sequence: read the entries again.
+ * No page is faulted by what was read before the lock was dropped: the run ends
+ * there, and where what is known ends. What the faults brought is not known
+ * afterwards, and breaking COW has moved the sequence: read the entries again.
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
  * Return:
@@ -139,17 +141,16 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch)
 {
 	u64 begun = ktime_get_ns();
-	bool dropped = false;
 	int ret;
 
-	while (batch && !dropped && *addr < end) {
+	while (batch && *addr < min(end, call->known)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR)
 			return -EFAULT;
 		if (!hmmu_fills_one_page(call, *addr))
 			batch--;
-		ret = fault_page(call, *addr, &begun, &dropped);
+		ret = fault_page(call, *addr, &begun);
 		if (ret)
 			return ret;
 		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);

@@ -92,13 +92,23 @@ int hmmu_lock(struct hmmu_call *call, u64 begun,
 }
 
 /**
+ * hmmu_unlocked() - note that the mmap lock is gone
+ * @call: the call, whose lock was let go of by a fault
+ */
+void hmmu_unlocked(struct hmmu_call *call)
+{
+	call->locked = false;
+	call->known = 0;
+}
+
+/**
  * hmmu_unlock() - let go of the mmap lock
  * @call: the call, locked
  */
 void hmmu_unlock(struct hmmu_call *call)
 {
 	mmap_read_unlock(call->mm);
-	call->locked = false;
+	hmmu_unlocked(call);
 }
 
 /**

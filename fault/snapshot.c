@@ -7,6 +7,8 @@
  * for every kind of entry that this kernel has, which a walker of ours would
  * have to follow from release to release.
  */
+#include <linux/minmax.h>
+
 #include "call.h"
 
 /**
@@ -42,8 +44,10 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 	ret = hmm_range_fault(&part);
 	if (ret == -EBUSY)
 		return hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD);
-	if (!ret)
-		hmmu_count(call, HMM_UNLOCKED_ENTRIES_READ,
-			   (end - start) >> PAGE_SHIFT);
-	return ret;
+	if (ret)
+		return ret;
+	call->known = max(call->known, end);
+	hmmu_count(call, HMM_UNLOCKED_ENTRIES_READ,
+		   (end - start) >> PAGE_SHIFT);
+	return 0;
 }

@@ -17,8 +17,10 @@
  * - after a run read what it faulted, and one page more that was short before
  * - was that one filled along: read on in growing steps, fault singly
  * - was it not: fault twice as many next time
+ * - has a fault dropped the lock: whatever was short may have been brought, so
+ *   begin again to fault singly, and to read ahead no more than to fault
  * Without a moved sequence N pages cost 3 N entries at most, whatever a fault
- * fills.
+ * fills; 4 N if some faults drop the lock and others do not.
  */
 #include <linux/minmax.h>
 
@@ -28,13 +30,14 @@
 
 /*
  * Read again from @addr, where a run began. On input @next is the next page that
- * was short before the run, on output the next that is short now.
+ * was short before the run, on output the next that is short now. It is read with
+ * @ahead - 1 pages that follow it.
  */
 static int read_back(struct hmmu_call *call, unsigned long addr,
-		     unsigned long *next, unsigned long end)
+		     unsigned long *next, unsigned long end, unsigned int ahead)
 {
-	unsigned long stop = *next < end ? *next + PAGE_SIZE : end;
-	unsigned long step = PAGE_SIZE;
+	unsigned long step = ahead * PAGE_SIZE;
+	unsigned long stop = *next + min(step, end - *next);
 	int ret;
 
 	for (;;) {
@@ -51,6 +54,32 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 	}
 }
 
+/*
+ * Fault some of the pages that are short, from @addr on, and read again. @next
+ * becomes the next page that is short.
+ */
+static int fault_and_read(struct hmmu_call *call, unsigned long addr,
+			  unsigned long *next, unsigned long end)
+{
+	unsigned int ahead = 1;
+	unsigned long peek;
+	int ret;
+
+	*next = addr;
+	ret = hmmu_fault_run(call, next, end, call->batch);
+	if (ret)
+		return ret;
+
+	peek = *next;
+	call->batch = call->known ? min(2 * call->batch, BATCH_MAX) : 1;
+	if (peek >= call->known)
+		ahead = call->batch;
+	ret = read_back(call, addr, next, end, ahead);
+	if (*next != peek)
+		call->batch = 1;
+	return ret;
+}
+
 /* Pages before @addr have all been satisfied at one time or another. */
 static void note_furthest(struct hmmu_call *call, unsigned long addr)
 {
@@ -63,7 +92,7 @@ static void note_furthest(struct hmmu_call *call, unsigned long addr)
 static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 		      unsigned long end)
 {
-	unsigned long next, peek;
+	unsigned long next;
 	unsigned int attempts = 0;
 	int ret;
 
@@ -73,25 +102,19 @@ static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 
 	for (addr = hmmu_plan_first(call, addr, end); addr < end; addr = next) {
 		note_furthest(call, addr);
-		next = addr;
-		ret = hmmu_fault_run(call, &next, end, call->batch);
+		ret = fault_and_read(call, addr, &next, end);
 		if (ret)
 			return ret;
 
-		peek = next;
-		call->batch = min(2 * call->batch, BATCH_MAX);
-		ret = read_back(call, addr, &next, end);
-		if (ret)
-			return ret;
-		if (next != peek)
-			call->batch = 1;
-
+		if (next == addr && call->tried != addr) {
+			ret = hmmu_back_off(call, ++attempts);
+			if (!ret)
+				ret = read_back(call, addr, &next, end, 1);
+			if (ret)
+				return ret;
+		}
 		if (next > addr || call->tried == addr)
 			attempts = 0;
-		else
-			ret = hmmu_back_off(call, ++attempts);
-		if (ret)
-			return ret;
 	}
 	note_furthest(call, end);
 	return 0;
