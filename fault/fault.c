@@ -21,17 +21,6 @@
 
 #define FAULT_DROPPED	(VM_FAULT_RETRY | VM_FAULT_COMPLETED)
 
-/* The snapshot knew all this, but the lock may have been dropped since. */
-static int check_vma(const struct vm_area_struct *vma, unsigned long need)
-{
-	if (!vma || vma->vm_flags & (VM_IO | VM_PFNMAP) ||
-	    !(vma->vm_flags & VM_READ))
-		return -EFAULT;
-	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE))
-		return -EPERM;
-	return 0;
-}
-
 static unsigned int fault_flags(const struct hmmu_call *call,
 				unsigned long addr, unsigned long need)
 {
@@ -87,14 +76,15 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	vm_fault_t result;
 	bool dropped;
 	u64 now, waited = 0;
-	int ret;
 
 	mmap_assert_locked(call->mm);
 
+	/* Read since the lock was taken: there is a VMA, and it can be read. */
 	vma = vma_lookup(call->mm, addr);
-	ret = check_vma(vma, need);
-	if (ret)
-		return ret;
+	if (WARN_ON_ONCE(!vma))
+		return -EFAULT;
+	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE))
+		return -EPERM;
 
 	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
 	call->tried = ULONG_MAX;
