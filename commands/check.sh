@@ -32,7 +32,7 @@ check() {
 }
 
 check_scripts() {
-	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/* commands/*
+	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/* model/*.sh commands/*
 }
 
 # The kernel's own headers are not clean under sparse: only what it says of

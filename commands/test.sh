@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Run the test cases in a guest of each kernel."
+command_summary="Explore the engine in the model, then test it in a guest of each kernel."
 command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus timeout verbose"
 command_arguments=""
 default_kernel=all
@@ -8,19 +8,45 @@ default_kernel=all
 command_main() {
 	local case_words=(${option[case]+--case "${option[case]}"}) kernel
 
-	guest_settings 2048 1200
-	need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	need_tools "${model_tools[@]}"
 	build_programs
+	select_scenarios model/
 	cases=$(build/programs/hmmu-test --list "${case_words[@]}")
-	[ -n "$cases" ] || die "no test case matches; ./run test --list shows all"
+	[ -n "$cases${scenarios[*]}" ] ||
+		die "no test case matches; ./run test --list shows all"
 	if [ -n "${option[list]-}" ]; then
-		echo "$cases"
+		list_cases
 		return
 	fi
-	for kernel in "${selected_kernels[@]}"; do
-		test_on "$kernel"
-	done
+	test_model
+	if [ -n "$cases" ]; then
+		guest_settings 2048 1200
+		need_tools "${build_tools[@]}" "${guest_tools[@]}"
+		for kernel in "${selected_kernels[@]}"; do
+			test_on "$kernel"
+		done
+	fi
 	report
+}
+
+list_cases() {
+	local file
+
+	for file in "${scenarios[@]}"; do
+		echo "model/$(basename "$file")"
+	done
+	printf '%s' "${cases:+$cases$'\n'}"
+}
+
+# Needs no kernel and no guest, so whatever else is missing, this is answered.
+test_model() {
+	local passed failed start=$SECONDS
+
+	[ ${#scenarios[@]} -gt 0 ] || return
+	build_model sanitized
+	explore_scenarios
+	explored_failures model/ >>"$scratch/failures"
+	echo "model $passed $failed 0 $((SECONDS - start))" >>"$scratch/table"
 }
 
 # Adds the kernel's results to those in the scratch folder.
@@ -88,7 +114,7 @@ report() {
 	echo
 	awk '
 	BEGIN { format = "%-16s %8s %8s %8s %8s\n"
-		printf format, "kernel", "passed", "failed", "skipped", "seconds" }
+		printf format, "where", "passed", "failed", "skipped", "seconds" }
 	{ printf format, $1, $2, $3, $4, $5; p += $2; f += $3; s += $4 }
 	END { printf "%d passed, %d failed, %d skipped\n", p, f, s
 		exit f > 0 || p == 0 }' "$scratch/table"

@@ -4,7 +4,7 @@
 #   command_summary    one line for ./run help
 #   command_options    names of the options it takes
 #   command_arguments  what may follow `--`, or empty
-#   default_kernel     what --kernel is when not given
+#   default_kernel     what --kernel is when not given, if it takes that
 # and defines command_main, which reads option[NAME] and arguments.
 
 declare -A option=()
@@ -30,8 +30,15 @@ define_option memory MIB "guest memory"
 define_option cpus N "guest processors (default 2)"
 define_option timeout SECONDS "end the guest after this long"
 define_option verbose "" "show the guest's kernel console live"
-define_option case PATTERN "run only the test cases matching PATTERN"
-define_option list "" "list the test cases and end"
+define_option case PATTERN "only what matches PATTERN: a name, its beginning, or a shell pattern"
+define_option list "" "list the names and end"
+define_option actions COUNT "let the actors do so many things, in place of what each scenario says"
+define_option replay SCHEDULE "tell the story of this schedule of the one scenario of --case"
+define_option loop "" "let actors begin again when they are through"
+define_option coverage "" "show how much of the engine was executed"
+define_option seconds SECONDS "how long"
+define_option seed COUNT "where randomness begins; the same again does the same"
+define_option guided "" "let libFuzzer choose, by what each schedule has reached"
 define_option snapshot FILE "restore this file in place of one made on the fly"
 
 show_option() {
@@ -51,8 +58,10 @@ show_command_help() {
 			"${option_help[$name]}"
 	done
 	show_option "--help" "show this help"
-	echo
-	echo "The kernel is ${default_kernel} unless --kernel says otherwise."
+	if accepts kernel; then
+		echo
+		echo "The kernel is ${default_kernel} unless --kernel says otherwise."
+	fi
 }
 
 show_help() {
@@ -130,6 +139,10 @@ check_value() {
 		[[ $value =~ ^[1-9][0-9]{0,6}$ ]] ||
 			usage_error "--$1 needs a whole number above 0, not '$value'"
 		;;
+	COUNT)
+		[[ $value =~ ^(0|[1-9][0-9]{0,17})$ ]] ||
+			usage_error "--$1 needs a whole number, not '$value'"
+		;;
 	FILE)
 		[[ -f $value && -r $value ]] ||
 			usage_error "--$1: '$value' is not a file that can be read"
@@ -145,8 +158,10 @@ check_value() {
 }
 
 select_kernels() {
-	local wanted=${option[kernel]-$default_kernel}
+	local wanted
 
+	accepts kernel || return 0
+	wanted=${option[kernel]-$default_kernel}
 	if [ -n "${option[kernel-image]-}${option[kernel-build]-}${option[kernel-modules]-}" ]; then
 		select_own_kernel
 	elif [ "$wanted" = all ]; then

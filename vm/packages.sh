@@ -3,14 +3,16 @@
 # The host's tools. Everything else the scripts call is in Debian's
 # Essential packages.
 
-# command:package
-build_tools=(gcc:gcc make:make pahole:pahole depmod:kmod xz:xz-utils)
+# command:package, or :package for what has no command. The compiler and the
+# kernel's own build programs need libraries, and all of Perl for the check of
+# kernel-doc comments.
+model_tools=(gcc:gcc make:make :libc6-dev :libxxhash-dev)
+build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
+	depmod:kmod xz:xz-utils)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
 check_tools=(sparse:sparse shellcheck:shellcheck)
-
-# What the compiler and the kernel's own build programs need: libraries, and all
-# of Perl for the check of kernel-doc comments.
-build_libraries=(libc6-dev libelf1 libssl3 perl)
+mutant_tools=(patch:patch)
+fuzzer_tools=(clang:clang)
 
 on_debian_12() {
 	grep -qx 'ID=debian' /etc/os-release &&
@@ -30,14 +32,16 @@ need_tools() {
 }
 
 missing_tools() {
-	local tool package
+	local word tool package
 
-	for tool in "$@"; do
-		has_tool "${tool%%:*}" || echo "${tool#*:}"
-	done
-	on_debian_12 || return 0
-	for package in "${build_libraries[@]}"; do
-		has_package "$package" || echo "$package"
+	for word in "$@"; do
+		tool=${word%%:*}
+		package=${word#*:}
+		if [ -n "$tool" ]; then
+			has_tool "$tool" || echo "$package"
+		elif on_debian_12; then
+			has_package "$package" || echo "$package"
+		fi
 	done
 }
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+command_summary="Run the engine in a model of the kernel, in all orders of events."
+command_options="case list actions loop replay coverage"
+command_arguments=""
+
+command_main() {
+	local variant=sanitized words=() begun=$SECONDS
+
+	select_scenarios ""
+	[ ${#scenarios[@]} -gt 0 ] ||
+		die "no scenario matches; ./run model --list shows all"
+	if [ -n "${option[list]-}" ]; then
+		list_scenarios
+		return
+	fi
+	need_tools "${model_tools[@]}"
+	if [ -n "${option[coverage]-}" ]; then
+		# Counts of an earlier run would be added to.
+		rm -rf build/model/coverage
+		variant=coverage
+	fi
+	build_model "$variant"
+	[ -z "${option[actions]-}" ] || words+=(--actions "${option[actions]}")
+	[ -z "${option[loop]-}" ] || words+=(--loop)
+	if [ -n "${option[replay]-}" ]; then
+		replay "${words[@]}"
+		return
+	fi
+	explore_scenarios "${words[@]}"
+	echo
+	explored_totals
+	[ "$variant" != coverage ] || report_coverage || failed=$((failed + 1))
+	[ "$failed" -eq 0 ] || explored_failures ""
+	echo "$passed passed, $failed failed, 0 skipped"
+	say "explored in $((SECONDS - begun)) s"
+	[ "$failed" -eq 0 ]
+}
+
+list_scenarios() {
+	local file
+
+	for file in "${scenarios[@]}"; do
+		printf '%-32s %s\n' "$(basename "$file")" \
+			"$(sed -n '/SPDX/!{s/^# //p;q}' "$file")"
+	done
+}
+
+replay() {
+	[ ${#scenarios[@]} -eq 1 ] ||
+		die "--replay needs one scenario: give its name with --case"
+	"$model" "$@" --replay "${option[replay]}" "${scenarios[0]}"
+}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+command_summary="Break the engine on purpose, in many ways: the model must notice each."
+command_options="case list"
+command_arguments=""
+
+command_main() {
+	local mutants name begun=$SECONDS
+
+	mapfile -t mutants < <(files_of_case "$top/model/mutants" "" | xargs -r -n 1 basename)
+	[ ${#mutants[@]} -gt 0 ] ||
+		die "no mutant matches; ./run mutants --list shows all"
+	if [ -n "${option[list]-}" ]; then
+		for name in "${mutants[@]}"; do
+			printf '%-32s %s\n' "$name" "$(mutant_line What "$name")"
+		done
+		return
+	fi
+	need_tools "${model_tools[@]}" "${mutant_tools[@]}"
+	build_model sanitized
+	rm -rf build/mutants
+	mkdir -p build/mutants "$scratch/table"
+	printf '%-9s %-32s %-18s %s\n' result mutant scenario "what was noticed"
+	for name in "${mutants[@]}"; do
+		while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
+			wait -n
+		done
+		try_mutant "$name" &
+	done
+	wait
+	report_mutants "${#mutants[@]}"
+	say "tried in $((SECONDS - begun)) s"
+	[ "$failed" -eq 0 ]
+}
+
+# The line of a mutant's head that begins with $1.
+mutant_line() {
+	sed -n "s/^$1: //p;/^---/q" "$top/model/mutants/$2"
+}
+
+# Ends with one line in the table, whatever happens.
+try_mutant() {
+	local tree=$top/build/mutants/$1 line
+
+	line=$(make_mutant "$1" "$tree" && hunt "$1" "$tree")
+	printf '%s\n' "$line" >"$scratch/table/$1"
+	printf '%s\n' "$line"
+	rm -rf "$tree"
+}
+
+# Copies what the model is made of, built, with its times: only what the patch
+# touches is built again.
+make_mutant() {
+	local log=$top/build/log/mutant-$1.log
+
+	mkdir -p "$2/build/model"
+	cp -a fault include compat model "$2"
+	cp -a build/model/sanitized build/model/seam "$2/build/model"
+	if ! patch --forward --quiet -d "$2" -p1 <"model/mutants/$1" >"$log" 2>&1; then
+		table_line broken "$1" - "does not apply: see build/log/mutant-$1.log"
+	elif ! make -C "$2" -f model/Makefile lenient=-Wno-error >>"$log" 2>&1; then
+		table_line broken "$1" - "does not compile: see build/log/mutant-$1.log"
+	else
+		return 0
+	fi
+	return 1
+}
+
+table_line() {
+	printf '%-9s %-32s %-18s %s' "$@"
+}
+
+# The scenario that is known to notice comes first, the others after it.
+hunt() {
+	local said scenario first
+
+	first=$(mutant_line First "$1")
+	for scenario in "$first" $(cd model/scenarios && printf '%s\n' * | grep -vxF "$first"); do
+		said=$("$2/build/model/sanitized/hmmu-model" --brief "model/scenarios/$scenario" 2>&1) &&
+			continue
+		table_line killed "$1" "$scenario" "$(tail -n 1 <<<"$said" | sed 's/^ *//')"
+		return
+	done
+	table_line SURVIVED "$1" - "$(mutant_line What "$1")"
+}
+
+report_mutants() {
+	local killed
+
+	killed=$(cat "$scratch"/table/* | grep -c '^killed ')
+	failed=$(($1 - killed))
+	if [ "$failed" -gt 0 ]; then
+		printf '\nnot noticed:\n'
+		grep -hv '^killed ' "$scratch"/table/*
+	fi
+	echo
+	echo "$killed passed, $failed failed, 0 skipped"
+}

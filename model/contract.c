@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "contract.h"
+#include "run.h"
+#include "scenario.h"
+#include "schedule.h"
+#include "totals.h"
+
+#define REQUEST_BITS	(HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
+
+/* As in the engine: faults without effect on one page that end a call. */
+#define IDLE_FAULTS_MAX	16
+
+/* A call that was kept from walking may begin this many passes, limit or not. */
+#define PASSES_MIN	8
+
+/* Two ticks are lost in rounding, one is passed before it is looked at. */
+#define LATE_TICKS	3
+
+/* Calls into the model without progress and without anybody else acting. */
+#define WORK_MAX	(40 * (pages_in_range() + IDLE_FAULTS_MAX))
+#define WORK_AFTER_KILL_MAX	24
+
+static bool satisfies(unsigned int page, unsigned long entry)
+{
+	return !(~entry & scenario_asked(page));
+}
+
+void contract_may_fail(int error)
+{
+	world.watch.may_fail |= 1U << -error;
+}
+
+static bool may_fail(int error)
+{
+	return error < 0 && error > -32 && world.watch.may_fail >> -error & 1;
+}
+
+static void page_may_fail(unsigned int page)
+{
+	const struct page *p = &world.pages[page];
+	unsigned long asked = scenario_asked(page);
+
+	if (!asked)
+		return;
+	if (!(p->area & VM_READ) || p->area & (VM_IO | VM_PFNMAP) ||
+	    p->kind == SPECIAL)
+		contract_may_fail(-EFAULT);
+	else if (asked & HMM_PFN_REQ_WRITE && !(p->area & VM_WRITE))
+		contract_may_fail(-EPERM);
+}
+
+void contract_world_changed(void)
+{
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		if (in_range(page))
+			page_may_fail(page);
+	if (world.reaped || !world.mm.mm_users.counter)
+		contract_may_fail(-EFAULT);
+}
+
+/*
+ * Work is what the subject does by itself. Progress and other people's actions
+ * set it back: how often the latter come is not the subject's fault. Nor is it if
+ * somebody is not let go on with what he has begun; no machine does that for long.
+ */
+static void work_pays(void)
+{
+	tally.work = 0;
+	tally.passed_over_before = tally.passed_over;
+}
+
+static unsigned int pages_in_range(void)
+{
+	return page_of(world.range.end) - page_of(world.range.start);
+}
+
+void contract_works(void)
+{
+	if (++tally.work > WORK_MAX) {
+		if (tally.passed_over != tally.passed_over_before)
+			cut();
+		violated("%u steps without progress, and nobody else could do anything",
+			 tally.work);
+	}
+	if (world.killed && ++tally.work_after_kill > WORK_AFTER_KILL_MAX)
+		violated("killed %u steps ago, and still there",
+			 tally.work_after_kill);
+}
+
+void contract_actor_acted(void)
+{
+	work_pays();
+	contract_world_changed();
+	contract_device();
+}
+
+void contract_killed(void)
+{
+	contract_may_fail(-EINTR);
+	tally.work_after_kill = 0;
+}
+
+/* Time: what is lost to invalidations counts against a limit, waiting does not. */
+void contract_time_passes(u64 ns)
+{
+	struct watch *w = &world.watch;
+
+	switch (w->where) {
+	case DROPPED:
+		w->excused += ns;
+		break;
+	case RELOCKING:
+		w->undecided += ns;
+		break;
+	case WALKING:
+		w->lost += ns;
+		break;
+	}
+}
+
+static void progress(void)
+{
+	struct watch *w = &world.watch;
+
+	work_pays();
+	w->since = world.now;
+	w->excused = w->undecided = w->lost = 0;
+}
+
+static unsigned long ticks(u64 ns)
+{
+	return ns / TICK_NSEC;
+}
+
+void contract_pass_begins(void)
+{
+	struct watch *w = &world.watch;
+
+	contract_works();
+	if (!w->walked && w->passes < PASSES_MIN)
+		w->passes++;
+	if (scenario.timeout && w->walked &&
+	    ticks(w->lost) >= scenario.timeout + LATE_TICKS)
+		violated("%lu ticks were lost to invalidations, the limit is %lu, and another pass begins",
+			 ticks(w->lost), scenario.timeout);
+}
+
+void contract_timed_out(void)
+{
+	const struct watch *w = &world.watch;
+
+	if (w->idle_faults >= IDLE_FAULTS_MAX)
+		return;
+	if (w->killed)
+		violated("-EBUSY though it was killed in time to see it");
+	if (!w->walked && w->passes < PASSES_MIN)
+		violated("-EBUSY after %u passes that did not get to walk",
+			 w->passes);
+	if (!scenario.timeout)
+		violated("-EBUSY though there is no limit");
+	if (world.now - w->since - w->excused <= scenario.timeout * TICK_NSEC)
+		violated("-EBUSY though only %llu us of the limit's %llu are gone",
+			 (world.now - w->since - w->excused) / 1000,
+			 scenario.timeout * TICK_NSEC / 1000);
+}
+
+void contract_invalidated(void)
+{
+	if (!sequence_moved() && world.watch.idle_faults < IDLE_FAULTS_MAX)
+		violated("-EBUSY though the sequence has not moved");
+}
+
+/* The lock. */
+void contract_locking(void)
+{
+	world.watch.where = RELOCKING;
+}
+
+void contract_locked(void)
+{
+	struct watch *w = &world.watch;
+
+	contract_works();
+	w->marked = world.reaped;
+}
+
+/* The subject looks at the sequence: was the wait for the lock in vain? */
+void contract_looked(void)
+{
+	struct watch *w = &world.watch;
+
+	if (w->where != RELOCKING)
+		return;
+	w->where = ELSEWHERE;
+	if (sequence_moved())
+		w->lost += w->undecided;
+	else
+		w->excused += w->undecided;
+	w->undecided = 0;
+}
+
+/* What was read may not be so any more, and a writer had its chance. */
+void contract_unlocked(void)
+{
+	struct watch *w = &world.watch;
+
+	memset(w->read, UNREAD, sizeof(w->read));
+	w->idle_holding = 0;
+	w->killed = world.killed;
+	w->starved_table = NOWHERE;
+	w->where = ELSEWHERE;
+}
+
+/* It wants to read, and may find that the sequence has moved. */
+void contract_walks(void)
+{
+	world.watch.walked = true;
+	contract_looked();
+}
+
+/* Reading: one page table may be read while a writer waits, not a second. */
+void contract_read_begins(unsigned int page)
+{
+	struct watch *w = &world.watch;
+	unsigned int table = page / TABLE_PAGES;
+
+	contract_works();
+	w->gets_on = true;
+	w->where = WALKING;
+	if (!world.mm.mm_users.counter)
+		violated("an address space without users is read");
+	if (!world.lock.waiting)
+		w->starved_table = NOWHERE;
+	else if (w->starved_table == NOWHERE)
+		w->starved_table = table;
+	else if (w->starved_table != table)
+		violated("a writer waits for the lock while one page table after the other is read");
+}
+
+void contract_read(unsigned int page, unsigned long entry)
+{
+	struct watch *w = &world.watch;
+
+	w->read[page] = satisfies(page, entry) ? READ_FINE : READ_SHORT;
+	w->gets_on &= w->read[page] == READ_FINE;
+	if (w->gets_on && page == w->furthest) {
+		w->furthest++;
+		progress();
+		/* Whoever keeps a watch does not set it back in the same moment. */
+		w->where = ELSEWHERE;
+	}
+}
+
+/* Faulting. */
+static void check_flags(unsigned int page, unsigned int flags)
+{
+	unsigned long asked = scenario_asked(page);
+	bool again = world.watch.tried == page;
+	unsigned int expected = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
+				FAULT_FLAG_KILLABLE;
+
+	if (!asked)
+		violated("page %u was faulted, and nobody asked for it", page);
+	if (asked & HMM_PFN_REQ_WRITE)
+		expected |= FAULT_FLAG_WRITE;
+	if (again)
+		expected |= FAULT_FLAG_TRIED;
+	if (flags != expected)
+		violated("page %u was faulted with flags %#x in place of %#x",
+			 page, flags, expected);
+}
+
+static void check_need(unsigned int page, unsigned int flags)
+{
+	u32 area = world.pages[page].area;
+
+	if (!(area & VM_READ) || area & (VM_IO | VM_PFNMAP))
+		violated("page %u was faulted, its mapping does not allow that",
+			 page);
+	if (flags & FAULT_FLAG_WRITE && !(area & VM_WRITE))
+		violated("page %u was faulted for write in a read-only mapping",
+			 page);
+	if (world.watch.read[page] == READ_FINE)
+		violated("page %u was faulted though it was read and satisfies its request",
+			 page);
+	if (world.watch.read[page] == UNREAD)
+		violated("page %u was faulted by what was read before something happened to it",
+			 page);
+}
+
+void contract_fault_begins(unsigned int page, unsigned int flags)
+{
+	struct watch *w = &world.watch;
+
+	contract_works();
+	check_flags(page, flags);
+	check_need(page, flags);
+	if (world.killed && ++w->faults_after_kill > 1)
+		violated("killed, and begins another fault");
+	w->read[page] = UNREAD;
+	w->where = FAULTING;
+	/* From here on the engine takes off more than just waits. */
+	if (flags & FAULT_FLAG_TRIED)
+		w->lost = 0;
+}
+
+void contract_dropped(void)
+{
+	world.watch.where = DROPPED;
+	world.watch.lost = 0;
+	tally.drops++;
+}
+
+static void note_idle(unsigned int page, vm_fault_t result)
+{
+	struct watch *w = &world.watch;
+
+	if (w->idle_page != page)
+		w->idle_faults = w->idle_holding = 0;
+	w->idle_page = page;
+	if (result & VM_FAULT_RETRY || satisfies(page, cpu_entry(page))) {
+		w->idle_faults = 0;
+		return;
+	}
+	if (++w->idle_faults > IDLE_FAULTS_MAX)
+		violated("page %u was faulted %u times without effect", page,
+			 w->idle_faults);
+	if (++w->idle_holding > 1 && world.lock.waiting)
+		violated("page %u is faulted without effect again and again, and a writer waits for the lock",
+			 page);
+}
+
+void contract_fault_ends(unsigned int page, vm_fault_t result)
+{
+	struct watch *w = &world.watch;
+	const vm_fault_t dropped = VM_FAULT_RETRY | VM_FAULT_COMPLETED;
+
+	w->where = result & dropped ? ELSEWHERE : WALKING;
+	w->tried = result & VM_FAULT_RETRY ? page : NOWHERE;
+	w->completed |= !!(result & VM_FAULT_COMPLETED);
+	if (result & VM_FAULT_ERROR)
+		contract_may_fail(vm_fault_to_errno(result, 0) ?: -EINVAL);
+	if (result & VM_FAULT_FALLBACK ||
+	    (result & VM_FAULT_ERROR && result & dropped))
+		w->broke_rules = true;
+	note_idle(page, result);
+}
+
+void contract_warned(const char *condition)
+{
+	if (!world.watch.broke_rules)
+		violated("warns without a reason: %s", condition);
+}
+
+/* A page of the device must be the CPU's, and no more writable than there. */
+static bool mapped_alike(unsigned int page, uint16_t frame, bool writable)
+{
+	const struct page *p = &world.pages[page];
+
+	return (p->kind == PRESENT || p->kind == DEVICE_OURS) &&
+	       p->frame == frame && (p->writable || !writable);
+}
+
+void contract_device(void)
+{
+	for (unsigned int page = 0; page < MAX_PAGES; page++) {
+		const struct device_entry *e = &world.device[page];
+
+		if (e->frame && !mapped_alike(page, e->frame, e->writable))
+			violated("the device maps frame %#x at page %u, the CPU does not (%s)",
+				 e->frame, page, page_text(page));
+	}
+}
+
+/* After the return. */
+static void check_requests_restored(void)
+{
+	if (!(world.range.pfn_flags_mask & REQUEST_BITS))
+		return;
+	for (unsigned int page = 0; page < MAX_PAGES; page++) {
+		unsigned int i = page - page_of(world.range.start);
+
+		if (in_range(page) &&
+		    (world.range.hmm_pfns[i] ^ scenario.request[page]) &
+		    world.range.pfn_flags_mask)
+			violated("it failed, and the request of page %u is lost",
+				 page);
+	}
+}
+
+static void check_counters(const struct hmm_unlocked_counters *counters)
+{
+	if (counters->n[HMM_UNLOCKED_ENTRIES_READ] != tally.entries_read ||
+	    counters->n[HMM_UNLOCKED_FAULTS] != tally.faults ||
+	    counters->n[HMM_UNLOCKED_LOCK_DROPS] != tally.drops)
+		violated("counts %llu entries, %llu faults, %llu drops; there were %llu, %llu, %llu",
+			 counters->n[HMM_UNLOCKED_ENTRIES_READ],
+			 counters->n[HMM_UNLOCKED_FAULTS],
+			 counters->n[HMM_UNLOCKED_LOCK_DROPS],
+			 tally.entries_read, tally.faults, tally.drops);
+}
+
+void contract_returned(int ret, bool locked,
+		       const struct hmm_unlocked_counters *counters)
+{
+	if (locked != world.lock.subject)
+		violated("says that the lock is %s, and it is %s",
+			 locked ? "held" : "not held",
+			 world.lock.subject ? "held" : "not held");
+	if (memory_in_use())
+		violated("%u pieces of memory are not freed", memory_in_use());
+	if (ret && ret != -EBUSY && !may_fail(ret))
+		violated("there was no reason to fail with %s", error_name(ret));
+	if (!ret && world.watch.broke_rules)
+		violated("success, and a fault handler has broken its rules");
+	if (ret)
+		check_requests_restored();
+	if (counters)
+		check_counters(counters);
+	totals_expect_call();
+}
+
+static void check_entry(unsigned int page, unsigned long entry)
+{
+	bool writable = entry & HMM_PFN_WRITE;
+	uint16_t frame = entry;
+
+	if (!satisfies(page, entry))
+		violated("success, and page %u is short of its request", page);
+	if (entry & HMM_PFN_VALID && !mapped_alike(page, frame, writable))
+		violated("success, and the entry of page %u is not what the CPU maps (%s)",
+			 page, page_text(page));
+	if (!(entry & HMM_PFN_VALID) && entry && entry != HMM_PFN_ERROR)
+		violated("success, and page %u was never read", page);
+}
+
+void contract_collected(void)
+{
+	if (sequence_moved())
+		return;
+	if (world.watch.marked)
+		violated("success, and the mm was marked by the OOM reaper");
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		if (in_range(page))
+			check_entry(page, world.range.hmm_pfns[page -
+				    page_of(world.range.start)]);
+}
+
+void contract_came_back_unlocked(int ret)
+{
+	if (ret != 0 && ret != -EINTR)
+		violated("%s, and the lock is dropped", error_name(ret));
+	if (ret)
+		return;
+	if (!world.watch.completed)
+		violated("the lock is dropped, and no fault has completed");
+	check_requests_restored();
+}
+
+void contract_call_begins(void)
+{
+	tally = (struct tally){};
+	world.watch = (struct watch){
+		.tried = NOWHERE,
+		.idle_page = NOWHERE,
+		.starved_table = NOWHERE,
+		.furthest = page_of(world.range.start),
+		.marked = world.lock.subject && world.reaped,
+		.where = world.lock.subject ? WALKING : ELSEWHERE,
+		.since = world.now,
+	};
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		if (in_range(page))
+			world.range.hmm_pfns[page - page_of(world.range.start)] =
+				scenario.request[page];
+	if (world.killed)
+		contract_killed();
+	contract_world_changed();
+}
+
+const char *error_name(int error)
+{
+	switch (error) {
+	case 0:
+		return "0";
+	case -EBUSY:
+		return "-EBUSY";
+	case -EFAULT:
+		return "-EFAULT";
+	case -EPERM:
+		return "-EPERM";
+	case -ENOMEM:
+		return "-ENOMEM";
+	case -EINTR:
+		return "-EINTR";
+	case -EINVAL:
+		return "-EINVAL";
+	default:
+		return "what no call returns";
+	}
+}

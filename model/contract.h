@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract: what must hold in each moment, and after the return.
+ *
+ * It is written against the model's truth (page tables, who holds the lock, who
+ * was killed), never against what the engine thinks. The model calls the first
+ * group as things happen; a subject calls the second when it has an answer.
+ */
+#ifndef MODEL_CONTRACT_H
+#define MODEL_CONTRACT_H
+
+#include <linux/hmm_unlocked.h>
+
+/* From now on the call may end in this errno. */
+void contract_may_fail(int error);
+/* The same for what the address space does not allow now. */
+void contract_world_changed(void);
+
+void contract_pass_begins(void);
+void contract_locking(void);
+void contract_locked(void);
+void contract_looked(void);
+void contract_unlocked(void);
+void contract_time_passes(u64 ns);
+void contract_works(void);
+void contract_walks(void);
+void contract_read_begins(unsigned int page);
+void contract_read(unsigned int page, unsigned long entry);
+void contract_fault_begins(unsigned int page, unsigned int flags);
+void contract_dropped(void);
+void contract_fault_ends(unsigned int page, vm_fault_t result);
+void contract_warned(const char *condition);
+void contract_actor_acted(void);
+void contract_killed(void);
+
+/* The device maps nothing that the CPU does not. */
+void contract_device(void);
+
+/* A call of the engine is about to be made; the requests are written. */
+void contract_call_begins(void);
+/* One has returned; @locked is what it says of the lock. */
+void contract_returned(int ret, bool locked,
+		       const struct hmm_unlocked_counters *counters);
+/* hmm_range_fault_unlocked_timeout() was right to give up. */
+void contract_timed_out(void);
+/* hmm_range_fault_unlockable() was. */
+void contract_invalidated(void);
+/* It has let go of the lock. */
+void contract_came_back_unlocked(int ret);
+/* A call said 0: all is collected, and true if the sequence has not moved. */
+void contract_collected(void);
+
+const char *error_name(int error);
+
+#endif

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading scenario files. One statement a line, words apart by spaces; docs/model.md
+ * tells what each means.
+ */
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "contract.h"
+#include "scenario.h"
+
+#define MAX_WORDS	24
+
+struct scenario scenario;
+
+static const char *file_name;
+static unsigned int line_number;
+
+/* Entries end where the sanitizer begins. */
+static unsigned long *entries;
+
+static void __attribute__((noreturn, format(printf, 1, 2)))
+wrong(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s:%u: ", file_name, line_number);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+static unsigned long number(const char *word, unsigned long most)
+{
+	char *end;
+	unsigned long n = strtoul(word ?: "", &end, 10);
+
+	if (!word || end == word || *end || n > most)
+		wrong("'%s' is not a number from 0 to %lu", word ?: "", most);
+	return n;
+}
+
+/* "4" or "4-7". */
+static void pages(const char *word, unsigned int *first, unsigned int *last)
+{
+	char from[8] = "";
+	const char *dash = strchr(word ?: "", '-');
+
+	if (dash && dash - word < (long)sizeof(from)) {
+		memcpy(from, word, dash - word);
+		*first = number(from, MAX_PAGES - 1);
+		*last = number(dash + 1, MAX_PAGES - 1);
+	} else {
+		*first = *last = number(word, MAX_PAGES - 1);
+	}
+	if (*first > *last)
+		wrong("pages '%s' end before they begin", word);
+}
+
+struct word {
+	const char *name;
+	unsigned long value;
+};
+
+static unsigned long meaning(const char *word, const struct word *words,
+			     const char *of)
+{
+	for (; words->name; words++)
+		if (word && !strcmp(word, words->name))
+			return words->value;
+	wrong("'%s' is not %s", word ?: "", of);
+}
+
+static u32 area_flags(char **words)
+{
+	static const struct word flags[] = {
+		{ "none", AREA_MAPPED },
+		{ "r", VM_READ },
+		{ "rw", VM_READ | VM_WRITE },
+		{ "shared", VM_SHARED },
+		{ "missing", VM_UFFD_MISSING },
+		{ "wp", VM_UFFD_WP },
+		{ "thp", VM_HUGEPAGE },
+		{ "hugetlb", VM_HUGETLB },
+		{ "io", VM_IO },
+		{ "pfnmap", VM_PFNMAP },
+		{}
+	};
+	u32 area = AREA_MAPPED;
+
+	if (!*words)
+		wrong("what kind of area?");
+	for (; *words; words++)
+		area |= meaning(*words, flags, "a property of an area");
+	return area;
+}
+
+static void set_call(char **words)
+{
+	for (int i = 0; subjects[i]; i++)
+		if (words[0] && !strcmp(words[0], subjects[i]->name)) {
+			scenario.subject = subjects[i];
+			return;
+		}
+	wrong("there is no subject '%s'", words[0] ?: "");
+}
+
+static void set_limit(char **words)
+{
+	scenario.timeout = number(words[0], 1000);
+	scenario.timed = true;
+}
+
+static void set_pages(char **words)
+{
+	unsigned int first, last;
+
+	pages(words[0], &first, &last);
+	scenario.start.range.start = first * PAGE_SIZE;
+	scenario.start.range.end = (last + 1) * PAGE_SIZE;
+}
+
+static void set_interval(char **words)
+{
+	unsigned int first, last;
+
+	pages(words[0], &first, &last);
+	scenario.start.notifier.interval_tree.start = first * PAGE_SIZE;
+	scenario.start.notifier.interval_tree.last = (last + 1) * PAGE_SIZE - 1;
+}
+
+/* For all pages by default_flags, for some by their entries. */
+static void set_ask(char **words)
+{
+	static const struct word requests[] = {
+		{ "nothing", 0 },
+		{ "read", HMM_PFN_REQ_FAULT },
+		{ "write", HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE },
+		{ "only-write", HMM_PFN_REQ_WRITE },
+		{}
+	};
+	unsigned long request = meaning(words[0], requests, "a request");
+	unsigned int first, last;
+
+	if (!words[1]) {
+		scenario.start.range.default_flags = request;
+		return;
+	}
+	pages(words[1], &first, &last);
+	for (unsigned int page = first; page <= last; page++)
+		scenario.request[page] = request;
+	scenario.start.range.pfn_flags_mask =
+		HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+}
+
+static void set_area(char **words)
+{
+	unsigned int first, last;
+	u32 area;
+
+	pages(words[0], &first, &last);
+	area = area_flags(words + 1);
+	for (unsigned int page = first; page <= last; page++)
+		scenario.start.pages[page].area = area;
+}
+
+/* A page that is there gets a frame; what it may do follows from its area. */
+static void set_state_of(struct page *p, unsigned int page, const char *word)
+{
+	static const struct word kinds[] = {
+		{ "absent", ABSENT }, { "uncached", ABSENT },
+		{ "present", PRESENT }, { "readonly", PRESENT },
+		{ "copied", PRESENT }, { "zero", PRESENT },
+		{ "huge", PRESENT }, { "guarded", PRESENT },
+		{ "swapped", SWAPPED }, { "slow", SWAPPED },
+		{ "poisoned", POISONED }, { "special", SPECIAL },
+		{ "ours", DEVICE_OURS }, { "foreign", DEVICE_OTHER },
+		{}
+	};
+
+	p->kind = meaning(word, kinds, "a state of a page");
+	p->slow = !strcmp(word, "slow") || !strcmp(word, "uncached");
+	p->huge = !strcmp(word, "huge");
+	p->zero = !strcmp(word, "zero");
+	p->copied = !strcmp(word, "copied");
+	p->guarded = !strcmp(word, "guarded");
+	p->generation = p->kind != ABSENT;
+	p->frame = p->generation << 8 | (page + 1);
+	p->writable = p->area & VM_WRITE &&
+		      (!strcmp(word, "present") || p->huge ||
+		       p->kind == DEVICE_OURS);
+}
+
+static void set_state(char **words)
+{
+	unsigned int first, last;
+
+	pages(words[0], &first, &last);
+	for (unsigned int page = first; page <= last; page++)
+		set_state_of(&scenario.start.pages[page], page, words[1]);
+}
+
+static void set_trouble(char **words)
+{
+	static const struct word results[] = {
+		{ "oom", VM_FAULT_OOM },
+		{ "sigbus", VM_FAULT_SIGBUS },
+		{ "sigsegv", VM_FAULT_SIGSEGV },
+		{ "hwpoison", VM_FAULT_HWPOISON },
+		{ "nopage", VM_FAULT_NOPAGE },
+		{ "retry", VM_FAULT_RETRY },
+		{ "completed", VM_FAULT_COMPLETED },
+		{ "fallback", VM_FAULT_FALLBACK },
+		{ "retry+sigbus", VM_FAULT_RETRY | VM_FAULT_SIGBUS },
+		{ "retry+fallback", VM_FAULT_RETRY | VM_FAULT_FALLBACK },
+		{ "refusal", 0 },
+		{}
+	};
+	unsigned long result;
+
+	scenario.start.trouble_left = number(words[0], 200);
+	for (words++; *words; words++) {
+		result = meaning(*words, results, "a trouble");
+		if (!result)
+			scenario.refusals = true;
+		else if (scenario.troubles < 8)
+			scenario.trouble[scenario.troubles++] = result;
+		else
+			wrong("too many troubles");
+	}
+}
+
+static void set_actions(char **words)
+{
+	scenario.start.actions_left = number(words[0], 200);
+}
+
+static void set_flag(char **words)
+{
+	static const struct word flags[] = {
+		{ "torn", 0 }, { "timed", 1 }, { "nopage-release", 2 },
+		{ "reaped", 3 }, { "no-users", 4 }, {}
+	};
+
+	switch (meaning(words[0], flags, "something that the world can be")) {
+	case 0:
+		scenario.torn = true;
+		break;
+	case 1:
+		scenario.timed = true;
+		break;
+	case 2:
+		scenario.released_nopage = true;
+		break;
+	case 3:
+		scenario.start.reaped = true;
+		break;
+	case 4:
+		scenario.start.mm.mm_users.counter = 0;
+		break;
+	}
+}
+
+static void set_action(struct action *a, char **words)
+{
+	if (!words[0])
+		wrong("an action is missing");
+	a->operation = operation_by_name(words[0]);
+	if (!a->operation)
+		wrong("there is no action '%s'", words[0]);
+	switch (operation_operand(a->operation)) {
+	case NO_OPERAND:
+		if (words[1])
+			wrong("%s takes no operand", words[0]);
+		return;
+	case NUMBER:
+		a->number = number(words[1], 1000);
+		return;
+	case PAGES_AREA:
+		a->area = area_flags(words + 2);
+		break;
+	case PAGES_TO:
+		a->number = number(words[2], MAX_PAGES - 1);
+		break;
+	default:
+		break;
+	}
+	pages(words[1], &a->first, &a->last);
+}
+
+static unsigned int split(char *text, const char *at, char **words,
+			  unsigned int most)
+{
+	unsigned int n = 0;
+	char *rest = NULL;
+
+	for (char *word = strtok_r(text, at, &rest); word;
+	     word = strtok_r(NULL, at, &rest)) {
+		if (n == most)
+			wrong("too much in one line");
+		words[n++] = word;
+	}
+	words[n] = NULL;
+	return n;
+}
+
+/* "NAME: ACTION; ACTION" */
+static void set_actor(char *text, bool loops)
+{
+	char *actions[MAX_ACTIONS + 1], *words[MAX_WORDS + 1];
+	char *colon = strchr(text, ':');
+	struct actor *actor = &scenario.actor[scenario.actors];
+
+	if (scenario.actors == MAX_ACTORS)
+		wrong("more than %d actors", MAX_ACTORS);
+	if (!colon || colon == text || colon - text >= (long)sizeof(actor->name))
+		wrong("an actor is: NAME: ACTION; ACTION ...");
+	*colon = '\0';
+	strcpy(actor->name, text);
+	actor->loops = loops;
+	actor->actions = split(colon + 1, ";", actions, MAX_ACTIONS);
+	if (!actor->actions)
+		wrong("%s has nothing to do", actor->name);
+	for (unsigned int i = 0; i < actor->actions; i++) {
+		split(actions[i], " \t", words, MAX_WORDS);
+		set_action(&actor->action[i], words);
+	}
+	scenario.actors++;
+}
+
+static const struct statement {
+	const char *name;
+	void (*set)(char **words);
+} statements[] = {
+	{ "call", set_call },
+	{ "limit", set_limit },
+	{ "pages", set_pages },
+	{ "interval", set_interval },
+	{ "ask", set_ask },
+	{ "area", set_area },
+	{ "state", set_state },
+	{ "trouble", set_trouble },
+	{ "actions", set_actions },
+	{ "world", set_flag },
+};
+
+static void read_statement(char *line)
+{
+	char *words[MAX_WORDS + 1];
+
+	line += strspn(line, " \t");
+	if (!strncmp(line, "actor ", 6) || !strncmp(line, "loop ", 5)) {
+		set_actor(strchr(line, ' ') + 1, *line == 'l');
+		return;
+	}
+	if (!split(line, " \t", words, MAX_WORDS))
+		return;
+	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
+		if (!strcmp(words[0], statements[i].name)) {
+			statements[i].set(words + 1);
+			return;
+		}
+	wrong("what is '%s'?", words[0]);
+}
+
+static void check(void)
+{
+	const struct hmm_range *range = &scenario.start.range;
+	const struct mmu_interval_notifier *n = &scenario.start.notifier;
+
+	line_number = 0;
+	if (!scenario.subject)
+		wrong("no call");
+	if (!range->end)
+		wrong("no pages");
+	if (range->start < n->interval_tree.start ||
+	    range->end - 1 > n->interval_tree.last)
+		wrong("the pages are not in the interval");
+}
+
+static void defaults(void)
+{
+	scenario = (struct scenario){
+		.start.mm.mm_users.counter = 1,
+		.start.notifier.mm = &world.mm,
+		.start.notifier.invalidate_seq = 1,
+		.start.notifier.interval_tree.last = MAX_PAGES * PAGE_SIZE - 1,
+		.start.range.notifier = &world.notifier,
+		.start.range.dev_private_owner = &scenario,
+		.start.invalidations.seq = 2,
+		.start.lock.writer = NOBODY,
+	};
+	/* What stands in an entry before must not matter, requests aside. */
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		scenario.request[page] = 0xabcd;
+}
+
+static void place_entries(void)
+{
+	struct hmm_range *range = &scenario.start.range;
+
+	free(entries);
+	entries = calloc((range->end - range->start) / PAGE_SIZE,
+			 sizeof(*entries));
+	if (!entries)
+		abort();
+	range->hmm_pfns = entries;
+	if (range->pfn_flags_mask)
+		return;
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		scenario.request[page] |= HMM_PFN_VALID | HMM_PFN_WRITE;
+}
+
+void scenario_load(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[256], copy[256];
+
+	if (!file) {
+		perror(path);
+		exit(2);
+	}
+	file_name = path;
+	line_number = 0;
+	defaults();
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(scenario.name, sizeof(scenario.name), "%s", basename(copy));
+	while (fgets(line, sizeof(line), file)) {
+		line_number++;
+		line[strcspn(line, "#\n")] = '\0';
+		read_statement(line);
+	}
+	fclose(file);
+	check();
+	place_entries();
+}
+
+void scenario_begin(void)
+{
+	world = scenario.start;
+	contract_call_begins();
+}
+
+unsigned long scenario_asked(unsigned int page)
+{
+	const struct hmm_range *range = &world.range;
+	unsigned long asked = range->default_flags;
+
+	if (range->pfn_flags_mask)
+		asked |= scenario.request[page] &
+			 (HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
+	return asked & HMM_PFN_REQ_FAULT ? asked : 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A scenario: how the world stands at first, what the subject is asked for and
+ * what the actors have in mind. docs/model.md describes the file format.
+ */
+#ifndef MODEL_SCENARIO_H
+#define MODEL_SCENARIO_H
+
+#include "actions.h"
+#include "subjects.h"
+#include "world.h"
+
+struct actor {
+	char name[16];
+	unsigned int actions;
+	struct action action[MAX_ACTIONS];
+	bool loops;
+};
+
+/**
+ * struct scenario - one file of scenarios/
+ * @name: of the file
+ * @subject: what runs
+ * @timeout: limit given to the subject, in jiffies
+ * @timed: time passes and is part of a moment
+ * @torn: actors may act between two entries of one read
+ * @released_nopage: a closing userfaultfd answers as that of 6.1 does
+ * @request: what is asked of each page by its entry
+ * @start: the world before the subject begins
+ * @troubles: results that a fault may have for no reason in the model
+ * @all_loop: all actors begin again when they are through
+ * @refusals: an allocation may be refused, as one of the troubles
+ * @actors: how many
+ * @actor: who they are
+ */
+struct scenario {
+	char name[64];
+	const struct subject *subject;
+	unsigned long timeout;
+	bool timed, torn, released_nopage, refusals, all_loop;
+	unsigned long request[MAX_PAGES];
+	struct world start;
+	unsigned int troubles;
+	vm_fault_t trouble[8];
+	unsigned int actors;
+	struct actor actor[MAX_ACTORS];
+};
+
+extern struct scenario scenario;
+
+/* Ends the program if the file is not one. */
+void scenario_load(const char *path);
+
+/* The world as @scenario wants it at first. */
+void scenario_begin(void);
+
+/* What is asked of a page, defaults included: 0, or REQ_FAULT [| REQ_WRITE]. */
+unsigned long scenario_asked(unsigned int page);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Compiled without sanitizers: it reads the redzones of the stack as well, and
+ * they are as good as any other byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "scenario.h"
+#include "state.h"
+
+#define SCRUBBED	8192
+
+/* Between its frame address and its own variables a function keeps its caller's. */
+#define SAVED_REGISTERS	(5 * sizeof(long))
+
+#define TABLE_FIRST	(1UL << 16)
+#define TABLE_MAX	(1UL << 28)
+
+static const char *stack_end, *stack_here;
+static const char *ignored;
+static size_t ignored_size;
+
+static uint64_t *table;
+static size_t table_size, table_used;
+
+void state_stack_begins(const void *frame)
+{
+	stack_end = frame;
+	ignored = NULL;
+	ignored_size = 0;
+}
+
+void state_stack_ends(const void *frame)
+{
+	stack_here = (const char *)frame - SAVED_REGISTERS;
+}
+
+void state_ignore(const void *from, size_t size)
+{
+	ignored = from;
+	ignored_size = size;
+}
+
+static uint64_t hash_bytes(const void *from, const void *to, uint64_t hash)
+{
+	return XXH3_64bits_withSeed(from, (const char *)to - (const char *)from,
+				    hash);
+}
+
+/* What lies below the stack is left from calls that have returned. */
+static __attribute__((noinline)) void scrub(void)
+{
+	volatile char below[SCRUBBED];
+
+	memset((char *)below, 0, sizeof(below));
+}
+
+static uint64_t hash_stack(void)
+{
+	if (!ignored)
+		return hash_bytes(stack_here, stack_end, 0);
+	return hash_bytes(ignored + ignored_size, stack_end,
+			  hash_bytes(stack_here, ignored, 0));
+}
+
+uint64_t state_hash(void)
+{
+	const struct hmm_range *range = &world.range;
+	uint64_t hash;
+
+	scrub();
+	hash = hash_stack();
+	hash = hash_bytes(&world, &world + 1, hash);
+	hash = hash_bytes(range->hmm_pfns, range->hmm_pfns +
+			  (range->end - range->start) / PAGE_SIZE, hash);
+	return hash_bytes(memory_contents(), memory_contents() + MEMORY_SIZE,
+			  hash) ?: 1;
+}
+
+static bool table_add(uint64_t hash)
+{
+	size_t i = hash & (table_size - 1);
+
+	while (table[i] && table[i] != hash)
+		i = (i + 1) & (table_size - 1);
+	if (table[i])
+		return false;
+	table[i] = hash;
+	table_used++;
+	return true;
+}
+
+static void table_grow(void)
+{
+	uint64_t *old = table;
+	size_t old_size = table_size;
+
+	table_size = old ? 2 * old_size : TABLE_FIRST;
+	table_used = 0;
+	table = table_size <= TABLE_MAX ? calloc(table_size, sizeof(*table)) : NULL;
+	if (!table) {
+		fprintf(stderr, "%s: more than %zu moments to remember; lower the number of actions\n",
+			scenario.name, old_size / 2);
+		exit(2);
+	}
+	for (size_t i = 0; i < old_size; i++)
+		if (old[i])
+			table_add(old[i]);
+	free(old);
+}
+
+bool states_seen(uint64_t hash)
+{
+	if (2 * table_used >= table_size)
+		table_grow();
+	return !table_add(hash);
+}
+
+size_t states_count(void)
+{
+	return table_used;
+}
+
+void states_forget(void)
+{
+	free(table);
+	table = NULL;
+	table_size = table_used = 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is this a moment that was seen before?
+ *
+ * The future of a run depends on the world and on what the subject has on its
+ * stack and in its memory; where the same bytes stand there, and the same code
+ * goes on, the same future follows. So a moment is told by a hash of all that,
+ * registers included, and it is sound not to go on from one that was gone on
+ * from before. Bytes that no longer mean anything may differ; then a moment is
+ * explored twice, which costs time and nothing else.
+ *
+ * Two moments may share a hash of 64 bits by accident: with ten million of them
+ * the odds are about one in 370 thousand that any do.
+ */
+#ifndef MODEL_STATE_H
+#define MODEL_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The subject's stack begins at this address, growing down. */
+void state_stack_begins(const void *frame);
+
+/*
+ * It ends at the frame of a function that begins with this. Its own variables do
+ * not belong to a moment, so they must be the same wherever the rest is; the
+ * registers that it found do, it has to put them into its frame.
+ */
+#define state_stack_ends_here() do {				\
+	__builtin_unwind_init();				\
+	state_stack_ends(__builtin_frame_address(0));		\
+} while (0)
+void state_stack_ends(const void *frame);
+
+/* This merely counts: leave it out. */
+void state_ignore(const void *from, size_t size);
+
+uint64_t state_hash(void);
+
+/* Adds it; returns true if it was there. */
+bool states_seen(uint64_t hash);
+size_t states_count(void);
+void states_forget(void);
+
+#endif

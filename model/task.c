@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The subject as a task: signals, time, memory, and what it complains about.
+ *
+ * Time stands still unless the scenario is a timed one; then it moves when the
+ * subject sleeps, and when an actor says so.
+ */
+#include <sanitizer/asan_interface.h>
+#include <stdarg.h>
+
+#include "contract.h"
+#include "scenario.h"
+#include "schedule.h"
+
+bool fatal_signal_pending(void *task)
+{
+	contract_works();
+	point();
+	return world.killed;
+}
+
+void usleep_range_state(unsigned long least, unsigned long most,
+			unsigned int state)
+{
+	model_assert_unlocked();
+	if (state != TASK_KILLABLE)
+		violated("a sleep that a kill does not end");
+	tell("subject", "sleeps for %lu us", most);
+	contract_locking();
+	point();
+	let_time_pass(most * 1000);
+}
+
+void let_time_pass(u64 ns)
+{
+	if (!scenario.timed)
+		return;
+	world.now += ns;
+	contract_time_passes(ns);
+}
+
+unsigned long model_jiffies(void)
+{
+	if (scenario.timed)
+		point();
+	return world.now / TICK_NSEC;
+}
+
+u64 ktime_get_ns(void)
+{
+	if (scenario.timed)
+		point();
+	return world.now;
+}
+
+static bool allocation_refused(void)
+{
+	if (!scenario.refusals || !world.trouble_left || !choose(2))
+		return false;
+	world.trouble_left--;
+	contract_may_fail(-ENOMEM);
+	return true;
+}
+
+/* Memory at the same addresses in each run; outside of what was asked for, poison. */
+#define MEMORY_PIECES	4
+#define PIECE_SIZE	(MEMORY_SIZE / MEMORY_PIECES)
+
+static char memory[MEMORY_PIECES][PIECE_SIZE] __attribute__((aligned(16)));
+static bool memory_used[MEMORY_PIECES];
+
+const char *memory_contents(void)
+{
+	return memory[0];
+}
+
+void memory_reset(void)
+{
+	ASAN_POISON_MEMORY_REGION(memory, sizeof(memory));
+	memset(memory_used, 0, sizeof(memory_used));
+}
+
+unsigned int memory_in_use(void)
+{
+	unsigned int pieces = 0;
+
+	for (int i = 0; i < MEMORY_PIECES; i++)
+		pieces += memory_used[i];
+	return pieces;
+}
+
+void *kvcalloc(size_t n, size_t size, unsigned int gfp)
+{
+	if (allocation_refused()) {
+		tell("subject", "is refused %zu bytes", n * size);
+		return NULL;
+	}
+	for (int i = 0; i < MEMORY_PIECES && n * size <= PIECE_SIZE; i++) {
+		if (memory_used[i])
+			continue;
+		memory_used[i] = true;
+		ASAN_UNPOISON_MEMORY_REGION(memory[i], n * size);
+		return memset(memory[i], 0, n * size);
+	}
+	violated("%zu bytes were asked for, with %u pieces in use", n * size,
+		 memory_in_use());
+}
+
+void kvfree(const void *freed)
+{
+	size_t piece = ((const char *)freed - memory[0]) / PIECE_SIZE;
+
+	if (!freed)
+		return;
+	if (piece >= MEMORY_PIECES || freed != memory[piece] ||
+	    !memory_used[piece])
+		violated("memory was freed that was not allocated");
+	memory_used[piece] = false;
+	ASAN_POISON_MEMORY_REGION(memory[piece], PIECE_SIZE);
+}
+
+void model_warn(const char *condition)
+{
+	tell("subject", "warns: %s", condition);
+	contract_warned(condition);
+}
+
+const char *model_symbol(unsigned long value, const struct model_symbol *symbols)
+{
+	while (symbols->name && symbols->value != value)
+		symbols++;
+	return symbols->name ? symbols->name : "(unknown)";
+}
+
+void model_trace(const char *name, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (!telling)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	tell("trace", "%s: %s", name, text);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The world that the engine is run in: one address space, one device that
+ * mirrors part of it, one task that faults for the device (the subject), and
+ * actors that do what the rest of a process and the kernel may do meanwhile.
+ *
+ * Principle: all that the future depends on is in `world` and on the subject's
+ * stack. Both are plain memory without a pointer to anywhere else, so that a
+ * run can be begun again from a copy, and two moments can be told to be the same
+ * one (state.c). What merely counts is in `tally`.
+ *
+ * Vocabulary: a page is told by its number, address / PAGE_SIZE. An action is
+ * what one actor does in one go (munmap, an answer of a page server); it is made
+ * of steps, and between any two steps others may act. A run is one history from
+ * the subject's start to its return, a schedule the list of choices that make
+ * it. A point is a place where a choice is made, see schedule.h.
+ *
+ * The mmap lock, readers and writers:
+ * - a reader may enter whenever no writer is in, also past waiting writers: the
+ *   kernel lets readers steal the lock for 4 ms
+ * - a writer that waits can be seen by mmap_lock_is_contended()
+ */
+#ifndef MODEL_WORLD_H
+#define MODEL_WORLD_H
+
+#include <string.h>
+
+#include "kernel.h"
+#include "hmm_unlocked_counters.h"
+
+#define MAX_PAGES	64
+#define MAX_ACTORS	8
+#define MAX_ACTIONS	8
+#define TABLE_PAGES	(PMD_SIZE / PAGE_SIZE)
+
+#define NOBODY		(-1)
+#define NOWHERE		0xff
+
+/* Set in each area, also in one without any access. */
+#define AREA_MAPPED	(1U << 31)
+
+enum page_kind {
+	ABSENT,
+	PRESENT,
+	SWAPPED,
+	MIGRATING,
+	POISONED,
+	SPECIAL,
+	DEVICE_OURS,
+	DEVICE_OTHER,
+};
+
+/**
+ * struct page - what one page of the address space maps
+ * @area: VM_* flags of the mapping, 0 where there is none
+ * @kind: enum page_kind
+ * @generation: how many frames stood here before; a part of the frame's number
+ * @frame: number of the frame, never used twice
+ * @writable: the entry allows writing
+ * @copied: a write has to replace the frame, for it is shared
+ * @zero: the frame is the zero page
+ * @huge: one entry maps the whole page table's worth
+ * @guarded: userfaultfd write protection
+ * @slow: the contents have to be read from somewhere first
+ */
+struct page {
+	u32 area;
+	u8 kind;
+	u8 generation;
+	uint16_t frame;
+	bool writable, copied, zero, huge, guarded, slow;
+};
+
+/* A short-lived wait of the subject in a userfaultfd. */
+struct userfault {
+	u8 page;
+	bool waits, woken, write_protect;
+};
+
+struct mmap_lock {
+	bool subject;
+	u8 readers;
+	u8 waiting;
+	signed char writer;
+};
+
+/* As in mm/mmu_notifier.c; the interval's own number is in the notifier. */
+struct invalidations {
+	unsigned long seq;
+	unsigned long running;
+};
+
+struct actor_state {
+	u8 action;
+	u8 step;
+	u8 first, last;
+};
+
+/* What the device has mapped: frame 0 is nothing. */
+struct device_entry {
+	uint16_t frame;
+	bool writable;
+};
+
+/* Holding the lock, in a fault, in one that has let go of it, waiting for the lock. */
+enum where { WALKING, FAULTING, DROPPED, RELOCKING, ELSEWHERE };
+
+enum last_read { UNREAD, READ_SHORT, READ_FINE };
+
+/**
+ * struct watch - what the contract has to remember, see contract.c
+ * @read: what the subject was last told of each page, since it took the lock
+ * @may_fail: errnos that something in this run has given a reason for
+ * @tried: the page whose fault answered VM_FAULT_RETRY last, or NOWHERE
+ * @idle_page: the page that was last faulted without effect, or NOWHERE
+ * @idle_faults: how often in a row
+ * @idle_holding: the same since the lock was taken
+ * @faults_after_kill: faults begun since the subject was killed
+ * @furthest: how far any walk got: the pages before were all satisfied once
+ * @walked: some walk has begun
+ * @passes: begun before that, PASSES_MIN at most
+ * @gets_on: all pages of this read were satisfied so far
+ * @marked: the reaper's mark was set when the subject last took the lock
+ * @killed: it was killed before it last let go of the lock
+ * @completed: a fault has answered VM_FAULT_COMPLETED
+ * @broke_rules: a fault has answered what none may
+ * @starved_table: page table read while a writer waited, or NOWHERE
+ * @where: what the subject is in, as far as time is concerned
+ * @since: time of the last progress
+ * @excused: time since then that does not count against a limit
+ * @undecided: waited for the lock; counts if the sequence moves meanwhile
+ * @lost: time since then that does count
+ */
+struct watch {
+	u8 read[MAX_PAGES];
+	u32 may_fail;
+	u8 tried;
+	u8 idle_page, idle_faults, idle_holding;
+	u8 faults_after_kill;
+	u8 furthest;
+	bool walked, gets_on;
+	u8 passes;
+	bool marked;
+	bool killed;
+	bool completed;
+	bool broke_rules;
+	u8 starved_table;
+	u8 where;
+	u64 since;
+	u64 excused;
+	u64 undecided;
+	u64 lost;
+};
+
+struct world {
+	struct mm_struct mm;
+	struct mmu_interval_notifier notifier;
+	struct hmm_range range;
+	struct invalidations invalidations;
+	struct mmap_lock lock;
+	struct userfault userfault;
+	struct actor_state actors[MAX_ACTORS];
+	struct page pages[MAX_PAGES];
+	struct device_entry device[MAX_PAGES];
+	struct watch watch;
+	u64 now;
+	u32 actions_left;
+	u8 trouble_left;
+	bool killed;
+	bool reaped;
+	bool released;
+};
+
+extern struct world world;
+
+/**
+ * struct tally - what merely counts: two histories that lead to one moment may differ
+ * @entries_read: by the kernel's walker
+ * @faults: begun
+ * @drops: faults that let go of the lock
+ * @work: calls into the model since there was progress or somebody acted
+ * @work_after_kill: the same since the subject was killed
+ * @passed_over: points at which somebody in the middle of an action could have
+ *	gone on, and did not
+ * @passed_over_before: the same when @work was 0
+ */
+struct tally {
+	u64 entries_read;
+	u64 faults;
+	u64 drops;
+	unsigned int work;
+	unsigned int work_after_kill;
+	unsigned int passed_over;
+	unsigned int passed_over_before;
+};
+
+extern struct tally tally;
+
+static inline unsigned int page_of(unsigned long addr)
+{
+	return addr >> PAGE_SHIFT;
+}
+
+static inline bool in_range(unsigned int page)
+{
+	return page >= page_of(world.range.start) &&
+	       page < page_of(world.range.end);
+}
+
+/* lock.c */
+bool lock_is_free_for_readers(void);
+void lock_dropped(void);
+
+/* notifier.c */
+void invalidate_start(unsigned int first, unsigned int last);
+void invalidate_callback(unsigned int first, unsigned int last);
+void invalidate_end(void);
+bool sequence_moved(void);
+
+/* mm.c */
+struct page *new_frame(unsigned int page, bool writable);
+void zap(unsigned int page);
+unsigned long cpu_entry(unsigned int page);
+void areas_forget(void);
+void areas_check(const struct vm_area_struct *vma, unsigned int page);
+const char *page_text(unsigned int page);
+
+/* task.c */
+#define MEMORY_SIZE	4096
+
+void let_time_pass(u64 ns);
+void memory_reset(void);
+const char *memory_contents(void);
+unsigned int memory_in_use(void);
+
+#endif
