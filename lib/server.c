@@ -62,19 +62,21 @@ static void *serve(void *arg)
 		{ .fd = server->stop_fd, .events = POLLIN },
 	};
 	struct uffd_msg msg;
-	void *buffer = mmap(NULL, server->batch * PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	char *buffer = server->buffers +
+		       server->running++ * server->batch * PAGE;
 
-	if (buffer == MAP_FAILED)
-		die_errno("no memory for a page server's buffer");
 	while (poll(fds, 2, -1) > 0 && !fds[1].revents) {
 		if (read(server->uffd, &msg, sizeof(msg)) != sizeof(msg))
 			continue;
 		if (msg.event == UFFD_EVENT_PAGEFAULT)
 			answer(server, msg.arg.pagefault.address, buffer);
 	}
-	munmap(buffer, server->batch * PAGE);
 	return NULL;
+}
+
+static size_t buffers_size(const struct server *server)
+{
+	return server->threads * server->batch * PAGE;
 }
 
 void server_start(struct server *server)
@@ -88,6 +90,12 @@ void server_start(struct server *server)
 	if (server->threads > sizeof(server->tids) / sizeof(server->tids[0]))
 		die("a page server has %zu threads at most",
 		    sizeof(server->tids) / sizeof(server->tids[0]));
+	/* Not by the threads: whoever unmaps something must not get them there. */
+	server->running = 0;
+	server->buffers = mmap(NULL, buffers_size(server), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (server->buffers == MAP_FAILED)
+		die_errno("no memory for a page server's buffers");
 	server->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (server->stop_fd < 0)
 		die_errno("eventfd");
@@ -101,6 +109,7 @@ void server_stop(struct server *server)
 	eventfd_write(server->stop_fd, 1);
 	for (unsigned int i = 0; i < server->threads; i++)
 		pthread_join(server->tids[i], NULL);
+	munmap(server->buffers, buffers_size(server));
 	close(server->stop_fd);
 }
 

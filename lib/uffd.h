@@ -67,6 +67,8 @@ struct server {
 	_Atomic uint64_t served;
 	/* private */
 	int stop_fd;
+	char *buffers;
+	_Atomic unsigned int running;
 	unsigned long tids[16];
 };
 

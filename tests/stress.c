@@ -6,6 +6,10 @@
  * back, and a part that maps a file, whose mapping is moved away and back. Page n
  * of the area always has content n of the series, or is not to be had: so every
  * success can be checked, whatever happened meanwhile.
+ *
+ * A mapping that is moved away leaves a hole for a moment. Nobody else may map
+ * anything by then, or it would land there: so all memory is had before the storms
+ * begin.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -35,6 +39,7 @@ struct world {
 	int probe;
 	uint64_t series;
 	struct server server;
+	pthread_barrier_t begin;
 	atomic_bool stop;
 	atomic_ulong successes, stale, restarts, drops;
 	atomic_ulong errors[200];
@@ -54,6 +59,7 @@ static void world_begin(void)
 	static char page[PAGE];
 
 	world.series = 21;
+	pthread_barrier_init(&world.begin, NULL, REQUESTERS + STORMS);
 	world.probe = probe_open();
 	world.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -136,6 +142,7 @@ static void *requester(void *arg)
 	uint64_t *entries = malloc(RANGE_MAX * sizeof(*entries));
 
 	CHECK(contents && entries);
+	pthread_barrier_wait(&world.begin);
 	while (!world.stop)
 		populate(&seed, contents, entries);
 	free(contents);
@@ -188,6 +195,7 @@ static void *storm(void *arg)
 	struct storm *s = arg;
 	struct timespec pause = { .tv_nsec = 200000 };
 
+	pthread_barrier_wait(&world.begin);
 	while (!world.stop) {
 		size_t pages = 1 + rand_r(&s->seed) % 32;
 
