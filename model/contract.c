@@ -241,6 +241,8 @@ void contract_read(unsigned int page, unsigned long entry)
 {
 	struct watch *w = &world.watch;
 
+	if (entry != cpu_entry(page, world.range.dev_private_owner))
+		violated("page %u is read as somebody else's device memory", page);
 	w->read[page] = satisfies(page, entry) ? READ_FINE : READ_SHORT;
 	w->gets_on &= w->read[page] == READ_FINE;
 	if (w->gets_on && page == w->furthest) {
@@ -318,7 +320,7 @@ static void note_idle(unsigned int page, vm_fault_t result)
 	if (w->idle_page != page)
 		w->idle_faults = w->idle_holding = 0;
 	w->idle_page = page;
-	if (result & VM_FAULT_RETRY || satisfies(page, cpu_entry(page))) {
+	if (result & VM_FAULT_RETRY || satisfies(page, cpu_entry(page, world.range.dev_private_owner))) {
 		w->idle_faults = 0;
 		return;
 	}

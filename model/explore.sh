@@ -2,7 +2,7 @@
 #
 # How ./run builds the model and explores scenarios with it.
 
-model_header=$(printf '%-7s %-32s %7s %10s %10s' result scenario actions schedules moments)
+model_header=$(printf '%-7s %-32s %7s %10s %10s' result scenario actions schedules states)
 
 # $1 is the variant, see model/Makefile; the program ends up in $model.
 build_model() {
@@ -78,6 +78,6 @@ explored_failures() {
 
 explored_totals() {
 	cat "$scratch"/explored/* | awk '
-	/^(not )?ok / { runs += $(NF - 3); moments += $(NF - 2) }
-	END { printf "%d schedules, %d moments\n", runs, moments }'
+	/^(not )?ok / { runs += $(NF - 3); states += $(NF - 2) }
+	END { printf "%d schedules, %d states\n", runs, states }'
 }

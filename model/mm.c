@@ -88,8 +88,11 @@ void zap(unsigned int page)
 	p->writable = p->copied = p->zero = p->guarded = false;
 }
 
-/* What the kernel's walker reports of a page that it is not to fault. */
-unsigned long cpu_entry(unsigned int page)
+/*
+ * What the kernel's walker reports of a page that it is not to fault. Device memory
+ * is reported to its owner only.
+ */
+unsigned long cpu_entry(unsigned int page, const void *owner)
 {
 	const struct page *p = &world.pages[page];
 	unsigned long entry;
@@ -99,8 +102,11 @@ unsigned long cpu_entry(unsigned int page)
 	switch (p->kind) {
 	case SPECIAL:
 		return HMM_PFN_ERROR;
-	case PRESENT:
 	case DEVICE_OURS:
+		if (owner != &scenario)
+			return 0;
+		/* fall through */
+	case PRESENT:
 		entry = p->frame | HMM_PFN_VALID;
 		if (p->writable)
 			entry |= HMM_PFN_WRITE;
@@ -161,7 +167,7 @@ static int read_entries(struct hmm_range *range)
 	for (page = first; page < end; page++) {
 		if (scenario.torn && page > first)
 			point();
-		range->hmm_pfns[page - first] = cpu_entry(page);
+		range->hmm_pfns[page - first] = cpu_entry(page, range->dev_private_owner);
 		contract_read(page, range->hmm_pfns[page - first]);
 	}
 	tally.entries_read += end - first;

@@ -23,11 +23,11 @@ static struct {
 } answers;
 
 /*
- * The explorer's: for each choice of the run the ways there were, the moment, and
+ * The explorer's: for each choice of the run the ways there were, the state, and
  * how often somebody had been passed over by then.
  */
 static uint8_t ways[MAX_CHOICES];
-static uint64_t moment[MAX_CHOICES];
+static uint64_t state[MAX_CHOICES];
 static unsigned int passed_over[MAX_CHOICES];
 
 void cut(void)
@@ -51,7 +51,7 @@ static void cut_cycle(uint64_t hash)
 	size_t depth = answers.depth;
 
 	while (depth--)
-		if (moment[depth] == hash) {
+		if (state[depth] == hash) {
 			if (passed_over[depth] == tally.passed_over)
 				violated("goes round for ever: back at choice %zu, and nobody else could have done anything",
 					 depth);
@@ -66,7 +66,7 @@ static unsigned int explore(unsigned int n)
 
 	if (states_seen(hash))
 		cut_cycle(hash);
-	moment[answers.depth] = hash;
+	state[answers.depth] = hash;
 	passed_over[answers.depth] = tally.passed_over;
 	ways[answers.depth] = n;
 	return 0;
@@ -180,7 +180,7 @@ void run_all(void)
 		verdict = run_once();
 	while (verdict != VIOLATED && next_schedule());
 	outcome->verdict = verdict;
-	outcome->moments = states_count();
+	outcome->states = states_count();
 }
 
 void run_list(const struct schedule *list)

@@ -4,10 +4,10 @@
  *
  * The explorer goes through all schedules, depth first: a run follows the last
  * one up to its last choice that has an answer left, takes that answer, and goes
- * on with first answers. It is cut where it comes to a moment that was seen
+ * on with first answers. It is cut where it comes to a state that was seen
  * before.
  *
- * A run that comes back to a moment of its own, no matter how often it goes
+ * A run that comes back to a state of its own, no matter how often it goes
  * round, stays there for ever. That is a violation, unless an actor in the middle
  * of an action could have gone on meanwhile: nobody is kept waiting for ever on a
  * real machine, so such a run is just cut.
@@ -25,14 +25,14 @@ enum verdict { PASSED, CUT, VIOLATED, CRASHED };
  * @why: what was violated
  * @taken: the choices of the last run
  * @runs: how many
- * @moments: how many different ones were seen
+ * @states: how many different ones were seen
  */
 struct outcome {
 	enum verdict verdict;
 	char why[512];
 	struct schedule taken;
 	unsigned long runs;
-	unsigned long moments;
+	unsigned long states;
 };
 
 extern struct outcome *outcome;

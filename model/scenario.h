@@ -22,7 +22,7 @@ struct actor {
  * @name: of the file
  * @subject: what runs
  * @timeout: limit given to the subject, in jiffies
- * @timed: time passes and is part of a moment
+ * @timed: time passes and is part of a state
  * @torn: actors may act between two entries of one read
  * @released_nopage: a closing userfaultfd answers as that of 6.1 does
  * @request: what is asked of each page by its entry

@@ -275,7 +275,7 @@ bool search_all(bool brief)
 	verdict = in_child(do_all);
 	printf("%-7s %-32s %7u %10lu %10lu %7.1f s\n",
 	       failed(verdict) ? "not ok" : "ok", scenario.name, actions,
-	       outcome->runs, outcome->moments, seconds_since(&begun));
+	       outcome->runs, outcome->states, seconds_since(&begun));
 	if (!failed(verdict))
 		return true;
 	best = outcome->taken;

@@ -101,7 +101,7 @@ static void table_grow(void)
 	table_used = 0;
 	table = table_size <= TABLE_MAX ? calloc(table_size, sizeof(*table)) : NULL;
 	if (!table) {
-		fprintf(stderr, "%s: more than %zu moments to remember; lower the number of actions\n",
+		fprintf(stderr, "%s: more than %zu states to remember; lower the number of actions\n",
 			scenario.name, old_size / 2);
 		exit(2);
 	}

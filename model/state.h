@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is this a moment that was seen before?
+ * Is this a state that was seen before?
  *
  * The future of a run depends on the world and on what the subject has on its
  * stack and in its memory; where the same bytes stand there, and the same code
- * goes on, the same future follows. So a moment is told by a hash of all that,
+ * goes on, the same future follows. So a state is told by a hash of all that,
  * registers included, and it is sound not to go on from one that was gone on
- * from before. Bytes that no longer mean anything may differ; then a moment is
+ * from before. Bytes that no longer mean anything may differ; then a state is
  * explored twice, which costs time and nothing else.
  *
- * Two moments may share a hash of 64 bits by accident: with ten million of them
+ * Two states may share a hash of 64 bits by accident: with ten million of them
  * the odds are about one in 370 thousand that any do.
  */
 #ifndef MODEL_STATE_H
@@ -24,7 +24,7 @@ void state_stack_begins(const void *frame);
 
 /*
  * It ends at the frame of a function that begins with this. Its own variables do
- * not belong to a moment, so they must be the same wherever the rest is; the
+ * not belong to a state, so they must be the same wherever the rest is; the
  * registers that it found do, it has to put them into its frame.
  */
 #define state_stack_ends_here() do {				\

@@ -6,7 +6,7 @@
  *
  * Principle: all that the future depends on is in `world` and on the subject's
  * stack. Both are plain memory without a pointer to anywhere else, so that a
- * run can be begun again from a copy, and two moments can be told to be the same
+ * run can be begun again from a copy, and two states can be told to be the same
  * one (state.c). What merely counts is in `tally`.
  *
  * Vocabulary: a page is told by its number, address / PAGE_SIZE. An action is
@@ -174,7 +174,7 @@ struct world {
 extern struct world world;
 
 /**
- * struct tally - what merely counts: two histories that lead to one moment may differ
+ * struct tally - what merely counts: two histories that lead to one state may differ
  * @entries_read: by the kernel's walker
  * @faults: begun
  * @drops: faults that let go of the lock
@@ -220,7 +220,7 @@ bool sequence_moved(void);
 /* mm.c */
 struct page *new_frame(unsigned int page, bool writable);
 void zap(unsigned int page);
-unsigned long cpu_entry(unsigned int page);
+unsigned long cpu_entry(unsigned int page, const void *owner);
 void areas_forget(void);
 void areas_check(const struct vm_area_struct *vma, unsigned int page);
 const char *page_text(unsigned int page);

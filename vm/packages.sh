@@ -12,7 +12,7 @@ build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
 check_tools=(sparse:sparse shellcheck:shellcheck)
 mutant_tools=(patch:patch)
-fuzzer_tools=(clang:clang)
+fuzzer_tools=(clang:clang :libclang-rt-14-dev)
 
 on_debian_12() {
 	grep -qx 'ID=debian' /etc/os-release &&

@@ -35,7 +35,7 @@ struct op {
 };
 
 /**
- * struct mirror - on the stack of run_mirror(), for a moment is told by that
+ * struct mirror - on the stack of run_mirror(), for a state is told by that
  * @in_flight: ours, and one elsewhere that must not matter
  * @overlaps: invalidations that gave ours a reason to start again
  */
