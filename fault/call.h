@@ -86,7 +86,7 @@ struct hmmu_requests {
  * @tried: the last page faulted if that answered VM_FAULT_RETRY, or ULONG_MAX
  * @cause: how the sequence was last found moved, a HMM_UNLOCKED_MOVED_*
  * @locked: the mmap lock is held for read
- * @walked: some pass has got as far as walking
+ * @walked: some pass has got as far as reading entries
  * @stop_completed: give up on VM_FAULT_COMPLETED in place of going on
  * @requests: what is asked of each page
  * @limit: bounds the time lost to a moving sequence

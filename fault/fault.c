@@ -53,7 +53,8 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	hmmu_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
 	trace_hmm_unlocked_drop(call, addr, waited);
 
-	if (call->stop_completed && !(result & VM_FAULT_RETRY))
+	if (call->stop_completed &&
+	    !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR)))
 		return fatal_signal_pending(current) ? -EINTR : HMMU_COMPLETED;
 
 	if (result & VM_FAULT_RETRY)

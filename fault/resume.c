@@ -71,8 +71,7 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
  * was lost to an invalidation, and that is what the limit is about.
  *
  * The signal is tested here, not left to the lock: an uncontended lock is granted
- * to a task that is being killed, which would then fault again without waiting,
- * and again.
+ * to a task that is being killed, which would then read once more for nothing.
  *
  * Context: mmap lock not held. Sleeps, killable.
  * Return: as hmmu_check(), or %-EINTR with the lock not held.

@@ -46,6 +46,7 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 		return hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD);
 	if (ret)
 		return ret;
+	call->walked = true;
 	call->known = max(call->known, end);
 	hmmu_count(call, HMM_UNLOCKED_ENTRIES_READ,
 		   (end - start) >> PAGE_SHIFT);

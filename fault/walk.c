@@ -166,7 +166,6 @@ int hmmu_walk(struct hmmu_call *call)
 	unsigned long from = call->from;
 	int ret;
 
-	call->walked = true;
 	ret = walk_span(call, from, call->range->end);
 	if (!ret)
 		ret = walk_span(call, call->range->start, from);

@@ -16,9 +16,12 @@
 /* Two ticks are lost in rounding, one is passed before it is looked at. */
 #define LATE_TICKS	3
 
-/* Calls into the model without progress and without anybody else acting. */
-#define WORK_MAX	(40 * (pages_in_range() + IDLE_FAULTS_MAX))
-#define WORK_AFTER_KILL_MAX	24
+/* Points without progress and without anybody else acting. */
+#define WORK_MAX	(64 * (pages_in_range() + IDLE_FAULTS_MAX))
+#define WORK_AFTER_KILL_MAX	64
+
+/* What hmmu_yield() may do to let a writer pass. */
+#define SLEEPS_MAX	8
 
 static bool satisfies(unsigned int page, unsigned long entry)
 {
@@ -76,20 +79,23 @@ static unsigned int pages_in_range(void)
 
 void contract_works(void)
 {
+	struct watch *w = &world.watch;
+
 	if (++tally.work > WORK_MAX) {
 		if (tally.passed_over != tally.passed_over_before)
 			cut();
 		violated("%u steps without progress, and nobody else could do anything",
 			 tally.work);
 	}
-	if (world.killed && ++tally.work_after_kill > WORK_AFTER_KILL_MAX)
+	if (world.killed && ++w->work_after_kill > WORK_AFTER_KILL_MAX)
 		violated("killed %u steps ago, and still there",
-			 tally.work_after_kill);
+			 w->work_after_kill);
 }
 
 void contract_actor_acted(void)
 {
 	work_pays();
+	tally.acted = true;
 	contract_world_changed();
 	contract_device();
 }
@@ -97,7 +103,6 @@ void contract_actor_acted(void)
 void contract_killed(void)
 {
 	contract_may_fail(-EINTR);
-	tally.work_after_kill = 0;
 }
 
 /* Time: what is lost to invalidations counts against a limit, waiting does not. */
@@ -136,9 +141,13 @@ void contract_pass_begins(void)
 {
 	struct watch *w = &world.watch;
 
-	contract_works();
 	if (!w->walked && w->passes < PASSES_MIN)
 		w->passes++;
+	tally.passes++;
+	/* Between two passes it is open what a tick counts as. */
+	w->where = ELSEWHERE;
+	w->undecided = 0;
+	w->idle_awake = 0;
 	if (scenario.timeout && w->walked &&
 	    ticks(w->lost) >= scenario.timeout + LATE_TICKS)
 		violated("%lu ticks were lost to invalidations, the limit is %lu, and another pass begins",
@@ -170,18 +179,42 @@ void contract_invalidated(void)
 		violated("-EBUSY though the sequence has not moved");
 }
 
-/* The lock. */
+/* The lock. From the moment that it is given up on, waiting for it is no loss. */
+void contract_unlocking(void)
+{
+	world.watch.where = RELOCKING;
+}
+
 void contract_locking(void)
 {
 	world.watch.where = RELOCKING;
+}
+
+void contract_saw_contention(bool contended)
+{
+	if (!contended && !world.lock.subject)
+		world.watch.slept = true;
+}
+
+void contract_sleeps(void)
+{
+	struct watch *w = &world.watch;
+
+	w->slept = true;
+	w->idle_awake = 0;
+	if (++w->sleeps > SLEEPS_MAX)
+		violated("sleeps %u times, and does not come back for the lock",
+			 w->sleeps);
 }
 
 void contract_locked(void)
 {
 	struct watch *w = &world.watch;
 
-	contract_works();
 	w->marked = world.reaped;
+	/* A reader that comes right back takes the lock from a woken writer. */
+	if (w->slept)
+		w->starved_table = NOWHERE;
 }
 
 /* The subject looks at the sequence: was the wait for the lock in vain? */
@@ -207,15 +240,8 @@ void contract_unlocked(void)
 	memset(w->read, UNREAD, sizeof(w->read));
 	w->idle_holding = 0;
 	w->killed = world.killed;
-	w->starved_table = NOWHERE;
-	w->where = ELSEWHERE;
-}
-
-/* It wants to read, and may find that the sequence has moved. */
-void contract_walks(void)
-{
-	world.watch.walked = true;
-	contract_looked();
+	w->slept = false;
+	w->sleeps = 0;
 }
 
 /* Reading: one page table may be read while a writer waits, not a second. */
@@ -224,8 +250,10 @@ void contract_read_begins(unsigned int page)
 	struct watch *w = &world.watch;
 	unsigned int table = page / TABLE_PAGES;
 
-	contract_works();
+	w->walked = true;
 	w->gets_on = true;
+	if (world.killed && ++w->reads_after_kill > 2)
+		violated("killed, and reads on");
 	w->where = WALKING;
 	if (!world.mm.mm_users.counter)
 		violated("an address space without users is read");
@@ -294,7 +322,6 @@ void contract_fault_begins(unsigned int page, unsigned int flags)
 {
 	struct watch *w = &world.watch;
 
-	contract_works();
 	check_flags(page, flags);
 	check_need(page, flags);
 	if (world.killed && ++w->faults_after_kill > 1)
@@ -318,12 +345,16 @@ static void note_idle(unsigned int page, vm_fault_t result)
 	struct watch *w = &world.watch;
 
 	if (w->idle_page != page)
-		w->idle_faults = w->idle_holding = 0;
+		w->idle_faults = w->idle_holding = w->idle_awake = 0;
 	w->idle_page = page;
 	if (result & VM_FAULT_RETRY || satisfies(page, cpu_entry(page, world.range.dev_private_owner))) {
-		w->idle_faults = 0;
+		w->idle_faults = w->idle_awake = 0;
 		return;
 	}
+	/* The first may have been the last page of a run. */
+	if (++w->idle_awake > 2)
+		violated("page %u is faulted without effect again and again, and nobody sleeps",
+			 page);
 	if (++w->idle_faults > IDLE_FAULTS_MAX)
 		violated("page %u was faulted %u times without effect", page,
 			 w->idle_faults);
@@ -390,8 +421,17 @@ static void check_requests_restored(void)
 	}
 }
 
-static void check_counters(const struct hmm_unlocked_counters *counters)
+static void check_counters(const struct hmm_unlocked_counters *counters, int ret)
 {
+	u64 restarts = tally.passes ? tally.passes - 1 : 0;
+
+	if (counters->n[HMM_UNLOCKED_CALLS] != 1 ||
+	    counters->n[HMM_UNLOCKED_FAILURES] != !!ret ||
+	    counters->n[HMM_UNLOCKED_RESTARTS] != restarts)
+		violated("counts %llu calls, %llu failures, %llu restarts; there were 1, %d, %llu",
+			 counters->n[HMM_UNLOCKED_CALLS],
+			 counters->n[HMM_UNLOCKED_FAILURES],
+			 counters->n[HMM_UNLOCKED_RESTARTS], !!ret, restarts);
 	if (counters->n[HMM_UNLOCKED_ENTRIES_READ] != tally.entries_read ||
 	    counters->n[HMM_UNLOCKED_FAULTS] != tally.faults ||
 	    counters->n[HMM_UNLOCKED_LOCK_DROPS] != tally.drops)
@@ -405,6 +445,7 @@ static void check_counters(const struct hmm_unlocked_counters *counters)
 void contract_returned(int ret, bool locked,
 		       const struct hmm_unlocked_counters *counters)
 {
+	totals_expect_call(counters);
 	if (locked != world.lock.subject)
 		violated("says that the lock is %s, and it is %s",
 			 locked ? "held" : "not held",
@@ -418,8 +459,7 @@ void contract_returned(int ret, bool locked,
 	if (ret)
 		check_requests_restored();
 	if (counters)
-		check_counters(counters);
-	totals_expect_call();
+		check_counters(counters, ret);
 }
 
 static void check_entry(unsigned int page, unsigned long entry)
@@ -436,10 +476,26 @@ static void check_entry(unsigned int page, unsigned long entry)
 		violated("success, and page %u was never read", page);
 }
 
+/*
+ * What the call cost, if nobody has disturbed it: one read of what was there, and
+ * three of each page that was faulted, four if some faults let go of the lock.
+ */
+static void check_cost(void)
+{
+	u64 pages = pages_in_range();
+	u64 most = !tally.faults ? pages : 4 * pages;
+
+	if (!tally.acted && world.notifier.invalidate_seq == 1 &&
+	    tally.entries_read > most)
+		violated("reads %llu entries of %llu pages, by %llu faults",
+			 tally.entries_read, pages, tally.faults);
+}
+
 void contract_collected(void)
 {
 	if (sequence_moved())
 		return;
+	check_cost();
 	if (world.watch.marked)
 		violated("success, and the mm was marked by the OOM reaper");
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
@@ -454,6 +510,8 @@ void contract_came_back_unlocked(int ret)
 		violated("%s, and the lock is dropped", error_name(ret));
 	if (ret)
 		return;
+	if (world.killed)
+		violated("killed, and is told to call again");
 	if (!world.watch.completed)
 		violated("the lock is dropped, and no fault has completed");
 	check_requests_restored();
@@ -461,7 +519,9 @@ void contract_came_back_unlocked(int ret)
 
 void contract_call_begins(void)
 {
-	tally = (struct tally){};
+	/* Who was passed over, and where, the explorer remembers by this number. */
+	tally = (struct tally){ .passed_over = tally.passed_over,
+				.passed_over_before = tally.passed_over };
 	world.watch = (struct watch){
 		.tried = NOWHERE,
 		.idle_page = NOWHERE,

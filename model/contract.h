@@ -17,13 +17,15 @@ void contract_may_fail(int error);
 void contract_world_changed(void);
 
 void contract_pass_begins(void);
+void contract_unlocking(void);
+void contract_saw_contention(bool contended);
+void contract_sleeps(void);
 void contract_locking(void);
 void contract_locked(void);
 void contract_looked(void);
 void contract_unlocked(void);
 void contract_time_passes(u64 ns);
 void contract_works(void);
-void contract_walks(void);
 void contract_read_begins(unsigned int page);
 void contract_read(unsigned int page, unsigned long entry);
 void contract_fault_begins(unsigned int page, unsigned int flags);

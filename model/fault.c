@@ -66,14 +66,25 @@ static vm_fault_t userfault(const struct fault *f, bool write_protect)
 	return VM_FAULT_RETRY;
 }
 
-/* Contents that are read from somewhere: the first try need not hold the lock. */
+/*
+ * Contents that are read from somewhere: the first try need not hold the lock, the
+ * second does, and lets go of it only to answer a kill.
+ */
 static vm_fault_t read_slowly(const struct fault *f)
 {
 	struct page *p = page_at(f);
-	bool drops = !(f->flags & FAULT_FLAG_TRIED) && p->slow;
 
-	if (!drops)
+	if (!p->slow)
 		return 0;
+	if (f->flags & FAULT_FLAG_TRIED) {
+		point();
+		if (world.killed) {
+			drop();
+			return VM_FAULT_RETRY;
+		}
+		p->slow = false;
+		return 0;
+	}
 	drop();
 	tell("subject", "lets go of the mmap lock and waits for I/O, page %u",
 	     f->page);
@@ -124,6 +135,8 @@ static vm_fault_t fill_shared(const struct fault *f)
 static vm_fault_t make_shared_writable(const struct fault *f)
 {
 	page_at(f)->writable = true;
+	if (f->flags & FAULT_FLAG_TRIED)
+		return 0;
 	drop();
 	tell("subject", "its fault has made page %u writable and let go of the mmap lock",
 	     f->page);
@@ -136,10 +149,10 @@ static vm_fault_t fill_absent(const struct fault *f)
 	struct page *p = page_at(f);
 	vm_fault_t result;
 
+	if (world.reaped && !(p->area & VM_SHARED))
+		return VM_FAULT_SIGBUS;
 	if (p->area & VM_UFFD_MISSING)
 		return userfault(f, false);
-	if (world.reaped)
-		return VM_FAULT_SIGBUS;
 	if (p->area & VM_SHARED) {
 		result = fill_shared(f);
 		if (result || !f->write)
@@ -179,10 +192,7 @@ static vm_fault_t swap_in(const struct fault *f)
 
 static bool migrated(void)
 {
-	for (unsigned int page = 0; page < MAX_PAGES; page++)
-		if (world.pages[page].kind == MIGRATING)
-			return false;
-	return true;
+	return world.pages[world.migrating].kind != MIGRATING;
 }
 
 static vm_fault_t resolve(const struct fault *f)
@@ -193,6 +203,7 @@ static vm_fault_t resolve(const struct fault *f)
 	case SWAPPED:
 		return swap_in(f);
 	case MIGRATING:
+		world.migrating = f->page;
 		wait_until(migrated, false, "for a migration, the mmap lock held");
 		return 0;
 	case POISONED:
@@ -218,6 +229,7 @@ static vm_fault_t trouble(void)
 	if (!which)
 		return 0;
 	world.trouble_left--;
+	tally.acted = true;
 	return scenario.trouble[which - 1];
 }
 

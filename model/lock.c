@@ -9,9 +9,12 @@
 #include "schedule.h"
 #include "world.h"
 
+/* As rwsem_down_read_slowpath(): past waiting writers only if nobody is in. */
 bool lock_is_free_for_readers(void)
 {
-	return world.lock.writer == NOBODY;
+	return world.lock.writer == NOBODY &&
+	       !(world.lock.waiting &&
+		 (world.lock.subject || world.lock.readers));
 }
 
 void model_assert_locked(void)
@@ -55,6 +58,7 @@ void lock_dropped(void)
 void mmap_read_unlock(struct mm_struct *mm)
 {
 	model_assert_locked();
+	contract_unlocking();
 	point();
 	tell("subject", "releases the mmap lock");
 	lock_dropped();
@@ -63,5 +67,6 @@ void mmap_read_unlock(struct mm_struct *mm)
 bool mmap_lock_is_contended(struct mm_struct *mm)
 {
 	point();
+	contract_saw_contention(world.lock.waiting);
 	return world.lock.waiting;
 }

@@ -19,6 +19,7 @@ void areas_forget(void)
 {
 	ASAN_UNPOISON_MEMORY_REGION(areas, sizeof(areas));
 	memset(areas, 0x6b, sizeof(areas));
+	world.looked_up = 0;
 	ASAN_POISON_MEMORY_REGION(areas, sizeof(areas));
 }
 
@@ -52,6 +53,7 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 		.vm_end = area_end(page) * PAGE_SIZE,
 		.vm_flags = world.pages[page].area & ~AREA_MAPPED,
 	};
+	world.looked_up |= 1ULL << first;
 	return &areas[first];
 }
 
@@ -156,7 +158,7 @@ static int read_entries(struct hmm_range *range)
 	unsigned int page;
 
 	point();
-	contract_walks();
+	contract_looked();
 	if (mmu_interval_read_retry(range->notifier, range->notifier_seq)) {
 		tell("subject", "cannot read pages %u-%u: the sequence has moved",
 		     first, end - 1);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "contract.h"
 #include "run.h"
@@ -43,6 +44,16 @@ void violated(const char *fmt, ...)
 	vsnprintf(outcome->why, sizeof(outcome->why), fmt, args);
 	va_end(args);
 	longjmp(run_ends, VIOLATED);
+}
+
+void give_up(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(outcome->why, sizeof(outcome->why), fmt, args);
+	va_end(args);
+	exit(2);
 }
 
 /* Does the run go round, back to what it was at an earlier choice? */
@@ -120,7 +131,7 @@ unsigned int choose_here(unsigned int n)
 	if (n < 2)
 		return 0;
 	if (answers.depth == MAX_CHOICES)
-		cut();
+		give_up("a run of more than %d choices", MAX_CHOICES);
 	chosen = answer(n);
 	outcome->taken.answer[answers.depth] = chosen;
 	outcome->taken.length = ++answers.depth;

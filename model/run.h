@@ -46,6 +46,10 @@ void run_bytes(const uint8_t *bytes, size_t n);
 /* The run leads nowhere new. */
 void cut(void) __attribute__((noreturn));
 
+/* The search can't go on; this is no verdict on the subject. */
+void give_up(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
 /* choose(), for a function that has called state_stack_ends_here(). */
 unsigned int choose_here(unsigned int n);
 

@@ -75,6 +75,7 @@ void wait_until(bool (*awake)(void), bool killable, const char *what)
 	unsigned int n, answer;
 	bool can;
 
+	contract_works();
 	if (!goes_on(awake, killable))
 		tell("subject", "waits %s", what);
 	state_stack_ends_here();

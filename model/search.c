@@ -79,16 +79,20 @@ static enum verdict in_child(void (*run)(void))
 		redirect_reports();
 		totals_begin();
 		run();
-		totals_end();
+		if (outcome->verdict != VIOLATED)
+			totals_end();
 		fflush(NULL);
 		exit(0);
 	}
 	if (waitpid(child, &status, 0) < 0)
 		fail("waitpid");
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 1) {
 		outcome->verdict = CRASHED;
 		snprintf(outcome->why, sizeof(outcome->why),
 			 "a sanitizer has ended the program, or it crashed");
+	} else if (WEXITSTATUS(status)) {
+		fprintf(stderr, "%s: %s\n", scenario.name, outcome->why);
+		exit(2);
 	}
 	return outcome->verdict;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "run.h"
 #include "scenario.h"
 #include "state.h"
 
@@ -19,8 +20,7 @@
 #define TABLE_MAX	(1UL << 28)
 
 static const char *stack_end, *stack_here;
-static const char *ignored;
-static size_t ignored_size;
+static const struct hmm_unlocked_counters *counters;
 
 static uint64_t *table;
 static size_t table_size, table_used;
@@ -28,8 +28,7 @@ static size_t table_size, table_used;
 void state_stack_begins(const void *frame)
 {
 	stack_end = frame;
-	ignored = NULL;
-	ignored_size = 0;
+	counters = NULL;
 }
 
 void state_stack_ends(const void *frame)
@@ -37,10 +36,9 @@ void state_stack_ends(const void *frame)
 	stack_here = (const char *)frame - SAVED_REGISTERS;
 }
 
-void state_ignore(const void *from, size_t size)
+void state_counters(const struct hmm_unlocked_counters *of_call)
 {
-	ignored = from;
-	ignored_size = size;
+	counters = of_call;
 }
 
 static uint64_t hash_bytes(const void *from, const void *to, uint64_t hash)
@@ -59,19 +57,26 @@ static __attribute__((noinline)) void scrub(void)
 
 static uint64_t hash_stack(void)
 {
-	if (!ignored)
+	if (!counters)
 		return hash_bytes(stack_here, stack_end, 0);
-	return hash_bytes(ignored + ignored_size, stack_end,
-			  hash_bytes(stack_here, ignored, 0));
+	return hash_bytes(counters + 1, stack_end,
+			  hash_bytes(stack_here, counters, 0));
 }
 
 uint64_t state_hash(void)
 {
 	const struct hmm_range *range = &world.range;
-	uint64_t hash;
+	uint64_t hash, difference[3];
 
 	scrub();
 	hash = hash_stack();
+	if (counters) {
+		difference[0] = counters->n[HMM_UNLOCKED_ENTRIES_READ] -
+				tally.entries_read;
+		difference[1] = counters->n[HMM_UNLOCKED_FAULTS] - tally.faults;
+		difference[2] = counters->n[HMM_UNLOCKED_LOCK_DROPS] - tally.drops;
+		hash = hash_bytes(difference, difference + 3, hash);
+	}
 	hash = hash_bytes(&world, &world + 1, hash);
 	hash = hash_bytes(range->hmm_pfns, range->hmm_pfns +
 			  (range->end - range->start) / PAGE_SIZE, hash);
@@ -100,11 +105,9 @@ static void table_grow(void)
 	table_size = old ? 2 * old_size : TABLE_FIRST;
 	table_used = 0;
 	table = table_size <= TABLE_MAX ? calloc(table_size, sizeof(*table)) : NULL;
-	if (!table) {
-		fprintf(stderr, "%s: more than %zu states to remember; lower the number of actions\n",
-			scenario.name, old_size / 2);
-		exit(2);
-	}
+	if (!table)
+		give_up("more than %zu states to remember; lower the number of actions",
+			old_size / 2);
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i])
 			table_add(old[i]);

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/hmm_unlocked.h>
+
 /* The subject's stack begins at this address, growing down. */
 void state_stack_begins(const void *frame);
 
@@ -33,8 +35,12 @@ void state_stack_begins(const void *frame);
 } while (0)
 void state_stack_ends(const void *frame);
 
-/* This merely counts: leave it out. */
-void state_ignore(const void *from, size_t size);
+/*
+ * A call counts here, on the stack, or no longer if NULL. Counters say what was,
+ * not what will be. In place of them the difference to what the model has counted
+ * itself belongs to a state: it is always the same, unless a call counts wrongly.
+ */
+void state_counters(const struct hmm_unlocked_counters *of_call);
 
 uint64_t state_hash(void);
 

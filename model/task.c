@@ -12,9 +12,10 @@
 #include "scenario.h"
 #include "schedule.h"
 
+#define JIFFIES_BEFORE_WRAP	2UL
+
 bool fatal_signal_pending(void *task)
 {
-	contract_works();
 	point();
 	return world.killed;
 }
@@ -26,7 +27,7 @@ void usleep_range_state(unsigned long least, unsigned long most,
 	if (state != TASK_KILLABLE)
 		violated("a sleep that a kill does not end");
 	tell("subject", "sleeps for %lu us", most);
-	contract_locking();
+	contract_sleeps();
 	point();
 	let_time_pass(most * 1000);
 }
@@ -43,7 +44,8 @@ unsigned long model_jiffies(void)
 {
 	if (scenario.timed)
 		point();
-	return world.now / TICK_NSEC;
+	/* As in the kernel it wraps soon after the start. */
+	return world.now / TICK_NSEC - JIFFIES_BEFORE_WRAP;
 }
 
 u64 ktime_get_ns(void)
@@ -58,6 +60,7 @@ static bool allocation_refused(void)
 	if (!scenario.refusals || !world.trouble_left || !choose(2))
 		return false;
 	world.trouble_left--;
+	tally.acted = true;
 	contract_may_fail(-ENOMEM);
 	return true;
 }
@@ -67,7 +70,6 @@ static bool allocation_refused(void)
 #define PIECE_SIZE	(MEMORY_SIZE / MEMORY_PIECES)
 
 static char memory[MEMORY_PIECES][PIECE_SIZE] __attribute__((aligned(16)));
-static bool memory_used[MEMORY_PIECES];
 
 const char *memory_contents(void)
 {
@@ -77,16 +79,12 @@ const char *memory_contents(void)
 void memory_reset(void)
 {
 	ASAN_POISON_MEMORY_REGION(memory, sizeof(memory));
-	memset(memory_used, 0, sizeof(memory_used));
+	world.memory_used = 0;
 }
 
 unsigned int memory_in_use(void)
 {
-	unsigned int pieces = 0;
-
-	for (int i = 0; i < MEMORY_PIECES; i++)
-		pieces += memory_used[i];
-	return pieces;
+	return __builtin_popcount(world.memory_used);
 }
 
 void *kvcalloc(size_t n, size_t size, unsigned int gfp)
@@ -96,9 +94,9 @@ void *kvcalloc(size_t n, size_t size, unsigned int gfp)
 		return NULL;
 	}
 	for (int i = 0; i < MEMORY_PIECES && n * size <= PIECE_SIZE; i++) {
-		if (memory_used[i])
+		if (world.memory_used >> i & 1)
 			continue;
-		memory_used[i] = true;
+		world.memory_used |= 1 << i;
 		ASAN_UNPOISON_MEMORY_REGION(memory[i], n * size);
 		return memset(memory[i], 0, n * size);
 	}
@@ -113,9 +111,9 @@ void kvfree(const void *freed)
 	if (!freed)
 		return;
 	if (piece >= MEMORY_PIECES || freed != memory[piece] ||
-	    !memory_used[piece])
+	    !(world.memory_used >> piece & 1))
 		violated("memory was freed that was not allocated");
-	memory_used[piece] = false;
+	world.memory_used &= ~(1 << piece);
 	ASAN_POISON_MEMORY_REGION(memory[piece], PIECE_SIZE);
 }
 

@@ -1,48 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdlib.h>
+#include <string.h>
 
-#include "kernel.h"
+#include "run.h"
 #include "totals.h"
 
-static unsigned long long calls;
+enum { SUM, MAX };
+
+#define ROW(id, name, how, help) { #name, how },
+
+static const struct {
+	const char *name;
+	int how;
+} rows[] = {
+	HMM_UNLOCKED_COUNTERS(ROW)
+};
+
+static struct hmm_unlocked_counters expected;
+
+/* Some calls did not ask for their counters. */
+static bool only_calls;
 
 int (*model_debugfs_show)(struct seq_file *m, void *unused);
-
-static void die(const char *what)
-{
-	fprintf(stderr, "hmmu-model: %s\n", what);
-	exit(1);
-}
 
 void totals_begin(void)
 {
 	if (model_module_init() || !model_debugfs_show)
-		die("the module's init did not make its file");
-	calls = 0;
+		give_up("the module's init did not make its file");
 }
 
-void totals_expect_call(void)
+void totals_expect_call(const struct hmm_unlocked_counters *counters)
 {
-	calls++;
+	if (!counters) {
+		expected.n[HMM_UNLOCKED_CALLS]++;
+		only_calls = true;
+		return;
+	}
+	for (int i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+		if (rows[i].how == SUM)
+			expected.n[i] += counters->n[i];
+		else
+			expected.n[i] = max(expected.n[i], counters->n[i]);
 }
 
+/* Returns false and says why, if the file is wrong. */
+static bool check(FILE *shown, char *why, size_t size)
+{
+	unsigned long long n;
+	char name[64];
+
+	snprintf(why, size, "the totals in debugfs do not begin with their format");
+	if (fscanf(shown, "format %llu\n", &n) != 1 || n != 1)
+		return false;
+	for (int i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++) {
+		snprintf(why, size, "the totals in debugfs lack %s", rows[i].name);
+		if (fscanf(shown, "%63s %llu\n", name, &n) != 2 ||
+		    strcmp(name, rows[i].name))
+			return false;
+		snprintf(why, size, "the totals in debugfs say %s %llu, it was %llu",
+			 name, n, expected.n[i]);
+		if (n != expected.n[i] && (i == HMM_UNLOCKED_CALLS || !only_calls))
+			return false;
+	}
+	return true;
+}
+
+/* A run that was cut has begun a call and not ended it: that is in no total. */
 void totals_end(void)
 {
 	struct seq_file m;
-	unsigned long long shown = 0;
 	char *text = NULL;
 	size_t size;
 
 	m.file = open_memstream(&text, &size);
 	if (!m.file)
-		die("no memory");
+		give_up("no memory");
 	model_debugfs_show(&m, NULL);
 	fclose(m.file);
-	/* A run that was cut has begun a call and not ended it. */
-	if (sscanf(text, "format 1\ncalls %llu", &shown) != 1 || shown != calls)
-		die("the totals in debugfs are not those of the calls made");
+	m.file = fmemopen(text, size, "r");
+	if (!m.file)
+		give_up("no memory");
+	if (!check(m.file, outcome->why, sizeof(outcome->why)))
+		outcome->verdict = VIOLATED;
+	fclose(m.file);
 	free(text);
 	model_module_exit();
 	if (model_debugfs_show)
-		die("the module's exit has left its file");
+		give_up("the module's exit has left its file");
 }

@@ -3,12 +3,14 @@
 #ifndef MODEL_TOTALS_H
 #define MODEL_TOTALS_H
 
+#include <linux/hmm_unlocked.h>
+
 void totals_begin(void);
 
-/* A call has returned: the totals have to know of it. */
-void totals_expect_call(void);
+/* A call has returned: the totals have to know of it. @counters may be NULL. */
+void totals_expect_call(const struct hmm_unlocked_counters *counters);
 
-/* Ends the program with a message if they do not. */
+/* If they do not, that is the verdict. */
 void totals_end(void);
 
 #endif

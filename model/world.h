@@ -16,8 +16,8 @@
  * it. A point is a place where a choice is made, see schedule.h.
  *
  * The mmap lock, readers and writers:
- * - a reader may enter whenever no writer is in, also past waiting writers: the
- *   kernel lets readers steal the lock for 4 ms
+ * - a reader may steal the lock from waiting writers when nobody is in; if others
+ *   read already, it queues behind them. In the kernel stealing ends after 4 ms
  * - a writer that waits can be seen by mmap_lock_is_contended()
  */
 #ifndef MODEL_WORLD_H
@@ -115,7 +115,12 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
  * @idle_page: the page that was last faulted without effect, or NOWHERE
  * @idle_faults: how often in a row
  * @idle_holding: the same since the lock was taken
+ * @slept: the subject has slept, or seen the lock uncontended, since it let go
+ * @idle_awake: faults without effect in a row since it slept, or began a pass
+ * @sleeps: how often it has slept since then
  * @faults_after_kill: faults begun since the subject was killed
+ * @reads_after_kill: the same for reads of entries
+ * @work_after_kill: the same for points
  * @furthest: how far any walk got: the pages before were all satisfied once
  * @walked: some walk has begun
  * @passes: begun before that, PASSES_MIN at most
@@ -136,7 +141,9 @@ struct watch {
 	u32 may_fail;
 	u8 tried;
 	u8 idle_page, idle_faults, idle_holding;
-	u8 faults_after_kill;
+	bool slept;
+	u8 sleeps, idle_awake;
+	u8 faults_after_kill, reads_after_kill, work_after_kill;
 	u8 furthest;
 	bool walked, gets_on;
 	u8 passes;
@@ -164,6 +171,10 @@ struct world {
 	struct device_entry device[MAX_PAGES];
 	struct watch watch;
 	u64 now;
+	/* VMAs that the subject may use; pieces of memory that it has. */
+	u64 looked_up;
+	u8 memory_used;
+	u8 migrating;
 	u32 actions_left;
 	u8 trouble_left;
 	bool killed;
@@ -178,8 +189,9 @@ extern struct world world;
  * @entries_read: by the kernel's walker
  * @faults: begun
  * @drops: faults that let go of the lock
- * @work: calls into the model since there was progress or somebody acted
- * @work_after_kill: the same since the subject was killed
+ * @passes: mmu_interval_read_begin() called
+ * @work: points since there was progress or somebody acted
+ * @acted: anybody has acted, or a fault or an allocation has had trouble
  * @passed_over: points at which somebody in the middle of an action could have
  *	gone on, and did not
  * @passed_over_before: the same when @work was 0
@@ -188,8 +200,9 @@ struct tally {
 	u64 entries_read;
 	u64 faults;
 	u64 drops;
+	unsigned int passes;
 	unsigned int work;
-	unsigned int work_after_kill;
+	bool acted;
 	unsigned int passed_over;
 	unsigned int passed_over_before;
 };

@@ -6,15 +6,14 @@
 #include "state.h"
 #include "../fault/call.h"
 
-/* The engine's counters say what was, not what will be. */
 void model_traced(const struct hmmu_call *call, ...)
 {
-	state_ignore(&call->counters, sizeof(call->counters));
+	state_counters(&call->counters);
 }
 
 static int check_unlocked(int ret, const struct hmm_unlocked_counters *counters)
 {
-	state_ignore(NULL, 0);
+	state_counters(NULL);
 	tell("subject", "returns %s", error_name(ret));
 	contract_returned(ret, false, counters);
 	if (ret == -EBUSY)
@@ -79,7 +78,7 @@ static void run_unlockable(void)
 	contract_call_begins();
 	tell("subject", "calls hmm_range_fault_unlockable()");
 	ret = hmmu_range_fault_unlockable(&world.range, &locked, &counters);
-	state_ignore(NULL, 0);
+	state_counters(NULL);
 	tell("subject", "returns %s, lock %s", error_name(ret),
 	     locked ? "held" : "dropped");
 	contract_returned(ret, locked, &counters);
