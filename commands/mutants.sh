@@ -18,6 +18,7 @@ command_main() {
 	fi
 	need_tools "${model_tools[@]}" "${mutant_tools[@]}"
 	build_model sanitized
+	need_healthy_engine
 	rm -rf build/mutants
 	mkdir -p build/mutants "$scratch/table"
 	printf '%-9s %-32s %-18s %s\n' result mutant scenario "what was noticed"
@@ -31,6 +32,16 @@ command_main() {
 	report_mutants "${#mutants[@]}"
 	say "tried in $((SECONDS - begun)) s"
 	[ "$failed" -eq 0 ]
+}
+
+# Scenarios that fail by themselves would notice anything.
+need_healthy_engine() {
+	say "exploring the engine as it is"
+	option[case]=
+	select_scenarios ""
+	explore_scenarios --brief >"$scratch/healthy"
+	[ "$failed" -eq 0 ] ||
+		die "the engine as it is fails in $(explored_failures "" | paste -sd' '); mend that first"
 }
 
 # The line of a mutant's head that begins with $1.
@@ -75,10 +86,16 @@ hunt() {
 	local said scenario first
 
 	first=$(mutant_line First "$1")
+	[ -f "model/scenarios/$first" ] ||
+		{ table_line broken "$1" "$first" "is no scenario"; return; }
 	for scenario in "$first" $(cd model/scenarios && printf '%s\n' * | grep -vxF "$first"); do
 		said=$("$2/build/model/sanitized/hmmu-model" --brief "model/scenarios/$scenario" 2>&1) &&
 			continue
-		table_line killed "$1" "$scenario" "$(tail -n 1 <<<"$said" | sed 's/^ *//')"
+		if [[ $said == 'not ok '* ]]; then
+			table_line killed "$1" "$scenario" "$(tail -n 1 <<<"$said" | sed 's/^ *//')"
+		else
+			table_line broken "$1" "$scenario" "$said"
+		fi
 		return
 	done
 	table_line SURVIVED "$1" - "$(mutant_line What "$1")"

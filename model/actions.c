@@ -8,6 +8,7 @@
  */
 #include "actions.h"
 #include "contract.h"
+#include "run.h"
 #include "scenario.h"
 #include "schedule.h"
 
@@ -88,6 +89,14 @@ static void change_entries(const struct action *a, struct actor_state *state)
 	for (unsigned int page = a->first; page <= a->last; page++)
 		if (!(a->area & VM_WRITE))
 			world.pages[page].writable = false;
+}
+
+/* What is in the way of the move goes first, with an invalidation of its own. */
+static void clear_target(const struct action *a, struct actor_state *state)
+{
+	each_page(state, zap);
+	state->first = a->first;
+	state->last = a->last;
 }
 
 static void move_pages(const struct action *a, struct actor_state *state)
@@ -248,6 +257,13 @@ static void unregister_pages(const struct action *a, struct actor_state *state)
 	}
 }
 
+static void register_pages(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		if (world.pages[page].area)
+			world.pages[page].area |= VM_UFFD_MISSING;
+}
+
 static void touch_page(const struct action *a, struct actor_state *state)
 {
 	struct page *p = &world.pages[a->first];
@@ -298,8 +314,14 @@ static const struct operation operations[] = {
 	  add_area, NULL, NULL, "mmap() with MAP_FIXED" },
 	{ "protect", PAGES_AREA, { TAKE_WRITE, CHANGE, INVALIDATION(CHANGE_MORE), RELEASE },
 	  change_area, change_entries, NULL, "mprotect()" },
-	{ "move", PAGES_TO, { TAKE_WRITE, INVALIDATION(CHANGE), RELEASE },
-	  move_pages, NULL, NULL, "mremap() to the page named last" },
+	{ "move", PAGES_TO, { TAKE_WRITE, INVALIDATION(CHANGE), INVALIDATION(CHANGE_MORE), RELEASE },
+	  clear_target, move_pages, NULL, "mremap() to the page named last" },
+	{ "map-hole", PAGES_AREA, { TAKE_WRITE, CHANGE, RELEASE },
+	  add_area, NULL, NULL, "mmap() where nothing is: no invalidation" },
+	{ "protect-empty", PAGES_AREA, { TAKE_WRITE, CHANGE, RELEASE },
+	  change_area, NULL, NULL, "mprotect() of pages that were never there: no invalidation" },
+	{ "register", PAGES, { TAKE_WRITE, CHANGE, RELEASE },
+	  register_pages, NULL, NULL, "UFFDIO_REGISTER for missing pages: no invalidation" },
 	{ "zap", PAGES, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
 	  zap_pages, NULL, NULL, "madvise(MADV_DONTNEED)" },
 	{ "fork", PAGES, { TAKE_WRITE, INVALIDATION(CHANGE), RELEASE },
@@ -353,6 +375,11 @@ const struct operation *operation_by_name(const char *name)
 enum operand operation_operand(const struct operation *operation)
 {
 	return operation->operand;
+}
+
+const char *operation_name(const struct operation *operation)
+{
+	return operation->name;
 }
 
 void operations_help(FILE *file)
@@ -432,8 +459,13 @@ static void begin_action(unsigned int actor, const struct action *a)
 	struct actor_state *state = &world.actors[actor];
 
 	world.actions_left--;
+	outcome->begun[actor] |= 1 << state->action;
 	state->first = a->first;
 	state->last = a->last;
+	if (a->operation->operand == PAGES_TO) {
+		state->first = a->number;
+		state->last = a->number + a->last - a->first;
+	}
 	if (a->operation->useful == missing_is_waited_for ||
 	    a->operation->useful == write_is_waited_for ||
 	    a->operation->useful == anything_is_waited_for)

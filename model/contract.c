@@ -154,6 +154,12 @@ void contract_pass_begins(void)
 			 ticks(w->lost), scenario.timeout);
 }
 
+/* It waits for an invalidation: if anything is a loss, this is. */
+void contract_collides(bool now)
+{
+	world.watch.where = now ? WALKING : ELSEWHERE;
+}
+
 void contract_timed_out(void)
 {
 	const struct watch *w = &world.watch;

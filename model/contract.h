@@ -17,6 +17,7 @@ void contract_may_fail(int error);
 void contract_world_changed(void);
 
 void contract_pass_begins(void);
+void contract_collides(bool now);
 void contract_unlocking(void);
 void contract_saw_contention(bool contended);
 void contract_sleeps(void);

@@ -61,8 +61,10 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *notifier)
 	seq = notifier->invalidate_seq;
 	if (seq == world.invalidations.seq) {
 		waited_for = seq;
+		contract_collides(true);
 		wait_until(invalidation_over, false,
 			   "in mmu_interval_read_begin() for an invalidation");
+		contract_collides(false);
 	}
 	tell("subject", "has the sequence %lu from mmu_interval_read_begin()", seq);
 	return seq;

@@ -16,6 +16,7 @@
 #define MODEL_RUN_H
 
 #include "schedule.h"
+#include "world.h"
 
 enum verdict { PASSED, CUT, VIOLATED, CRASHED };
 
@@ -25,6 +26,7 @@ enum verdict { PASSED, CUT, VIOLATED, CRASHED };
  * @why: what was violated
  * @taken: the choices of the last run
  * @runs: how many
+ * @begun: the actions that each actor has begun in any of them, as bits
  * @states: how many different ones were seen
  */
 struct outcome {
@@ -32,6 +34,7 @@ struct outcome {
 	char why[512];
 	struct schedule taken;
 	unsigned long runs;
+	uint8_t begun[MAX_ACTORS];
 	unsigned long states;
 };
 

@@ -3,6 +3,7 @@
  * Reading scenario files. One statement a line, words apart by spaces; docs/model.md
  * tells what each means.
  */
+#include <ctype.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static unsigned long number(const char *word, unsigned long most)
 	char *end;
 	unsigned long n = strtoul(word ?: "", &end, 10);
 
-	if (!word || end == word || *end || n > most)
+	if (!word || !isdigit(*word) || *end || n > most)
 		wrong("'%s' is not a number from 0 to %lu", word ?: "", most);
 	return n;
 }
@@ -100,6 +101,8 @@ static u32 area_flags(char **words)
 
 static void set_call(char **words)
 {
+	if (scenario.subject)
+		wrong("a second call");
 	for (int i = 0; subjects[i]; i++)
 		if (words[0] && !strcmp(words[0], subjects[i]->name)) {
 			scenario.subject = subjects[i];
@@ -152,8 +155,19 @@ static void set_ask(char **words)
 	pages(words[1], &first, &last);
 	for (unsigned int page = first; page <= last; page++)
 		scenario.request[page] = request;
-	scenario.start.range.pfn_flags_mask =
-		HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+	if (!scenario.start.range.pfn_flags_mask)
+		scenario.start.range.pfn_flags_mask =
+			HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+}
+
+/* What of the requests in the entries counts; both bits if it is not said. */
+static void set_mask(char **words)
+{
+	static const struct word masks[] = {
+		{ "read", HMM_PFN_REQ_FAULT }, { "write", HMM_PFN_REQ_WRITE }, {}
+	};
+
+	scenario.start.range.pfn_flags_mask = meaning(words[0], masks, "a mask");
 }
 
 static void set_area(char **words)
@@ -199,8 +213,15 @@ static void set_state(char **words)
 	unsigned int first, last;
 
 	pages(words[0], &first, &last);
-	for (unsigned int page = first; page <= last; page++)
+	for (unsigned int page = first; page <= last; page++) {
+		if (!scenario.start.pages[page].area)
+			wrong("page %u is in no area yet", page);
 		set_state_of(&scenario.start.pages[page], page, words[1]);
+	}
+	if (!strcmp(words[1], "huge") &&
+	    (first % TABLE_PAGES || (last + 1) % TABLE_PAGES))
+		wrong("a huge page begins and ends with a table, each %lu pages",
+		      TABLE_PAGES);
 }
 
 static void set_trouble(char **words)
@@ -216,6 +237,7 @@ static void set_trouble(char **words)
 		{ "fallback", VM_FAULT_FALLBACK },
 		{ "retry+sigbus", VM_FAULT_RETRY | VM_FAULT_SIGBUS },
 		{ "retry+fallback", VM_FAULT_RETRY | VM_FAULT_FALLBACK },
+		{ "completed+sigbus", VM_FAULT_COMPLETED | VM_FAULT_SIGBUS },
 		{ "refusal", 0 },
 		{}
 	};
@@ -264,17 +286,25 @@ static void set_flag(char **words)
 	}
 }
 
-static void set_action(struct action *a, char **words)
+static void set_action(struct action *a, char **words, unsigned int n)
 {
+	static const unsigned int operands[] = {
+		[NO_OPERAND] = 0, [ONE_PAGE] = 1, [PAGES] = 1, [PAGES_AREA] = 2,
+		[PAGES_TO] = 2, [NUMBER] = 1,
+	};
+
 	if (!words[0])
 		wrong("an action is missing");
 	a->operation = operation_by_name(words[0]);
 	if (!a->operation)
 		wrong("there is no action '%s'", words[0]);
+	if (n - 1 < operands[operation_operand(a->operation)] ||
+	    (n - 1 > operands[operation_operand(a->operation)] &&
+	     operation_operand(a->operation) != PAGES_AREA))
+		wrong("%s takes %u operands, there are %u", words[0],
+		      operands[operation_operand(a->operation)], n - 1);
 	switch (operation_operand(a->operation)) {
 	case NO_OPERAND:
-		if (words[1])
-			wrong("%s takes no operand", words[0]);
 		return;
 	case NUMBER:
 		a->number = number(words[1], 1000);
@@ -289,6 +319,10 @@ static void set_action(struct action *a, char **words)
 		break;
 	}
 	pages(words[1], &a->first, &a->last);
+	if (a->last - a->first + a->number >= MAX_PAGES)
+		wrong("there is no page %lu", a->last - a->first + a->number);
+	if (operation_operand(a->operation) == ONE_PAGE && a->first != a->last)
+		wrong("%s takes one page", words[0]);
 }
 
 static unsigned int split(char *text, const char *at, char **words,
@@ -319,14 +353,18 @@ static void set_actor(char *text, bool loops)
 	if (!colon || colon == text || colon - text >= (long)sizeof(actor->name))
 		wrong("an actor is: NAME: ACTION; ACTION ...");
 	*colon = '\0';
+	for (unsigned int i = 0; i < scenario.actors; i++)
+		if (!strcmp(scenario.actor[i].name, text))
+			wrong("a second actor '%s'", text);
 	strcpy(actor->name, text);
 	actor->loops = loops;
 	actor->actions = split(colon + 1, ";", actions, MAX_ACTIONS);
 	if (!actor->actions)
 		wrong("%s has nothing to do", actor->name);
 	for (unsigned int i = 0; i < actor->actions; i++) {
-		split(actions[i], " \t", words, MAX_WORDS);
-		set_action(&actor->action[i], words);
+		unsigned int n = split(actions[i], " \t", words, MAX_WORDS);
+
+		set_action(&actor->action[i], words, n);
 	}
 	scenario.actors++;
 }
@@ -334,35 +372,44 @@ static void set_actor(char *text, bool loops)
 static const struct statement {
 	const char *name;
 	void (*set)(char **words);
+	unsigned int least, most;
 } statements[] = {
-	{ "call", set_call },
-	{ "limit", set_limit },
-	{ "pages", set_pages },
-	{ "interval", set_interval },
-	{ "ask", set_ask },
-	{ "area", set_area },
-	{ "state", set_state },
-	{ "trouble", set_trouble },
-	{ "actions", set_actions },
-	{ "world", set_flag },
+	{ "call", set_call, 1, 1 },
+	{ "limit", set_limit, 1, 1 },
+	{ "pages", set_pages, 1, 1 },
+	{ "interval", set_interval, 1, 1 },
+	{ "ask", set_ask, 1, 2 },
+	{ "mask", set_mask, 1, 1 },
+	{ "area", set_area, 2, MAX_WORDS },
+	{ "state", set_state, 2, 2 },
+	{ "trouble", set_trouble, 2, MAX_WORDS },
+	{ "actions", set_actions, 1, 1 },
+	{ "world", set_flag, 1, 1 },
 };
 
 static void read_statement(char *line)
 {
 	char *words[MAX_WORDS + 1];
+	unsigned int n;
 
 	line += strspn(line, " \t");
 	if (!strncmp(line, "actor ", 6) || !strncmp(line, "loop ", 5)) {
 		set_actor(strchr(line, ' ') + 1, *line == 'l');
 		return;
 	}
-	if (!split(line, " \t", words, MAX_WORDS))
+	n = split(line, " \t", words, MAX_WORDS);
+	if (!n)
 		return;
-	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
-		if (!strcmp(words[0], statements[i].name)) {
-			statements[i].set(words + 1);
-			return;
-		}
+	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++) {
+		const struct statement *s = &statements[i];
+
+		if (strcmp(words[0], s->name))
+			continue;
+		if (n - 1 < s->least || n - 1 > s->most)
+			wrong("%u words after '%s'", n - 1, s->name);
+		s->set(words + 1);
+		return;
+	}
 	wrong("what is '%s'?", words[0]);
 }
 
@@ -417,7 +464,8 @@ static void place_entries(void)
 void scenario_load(const char *path)
 {
 	FILE *file = fopen(path, "r");
-	char line[256], copy[256];
+	char *line = NULL, copy[256];
+	size_t size = 0;
 
 	if (!file) {
 		perror(path);
@@ -428,11 +476,12 @@ void scenario_load(const char *path)
 	defaults();
 	snprintf(copy, sizeof(copy), "%s", path);
 	snprintf(scenario.name, sizeof(scenario.name), "%s", basename(copy));
-	while (fgets(line, sizeof(line), file)) {
+	while (getline(&line, &size, file) >= 0) {
 		line_number++;
 		line[strcspn(line, "#\n")] = '\0';
 		read_statement(line);
 	}
+	free(line);
 	fclose(file);
 	check();
 	place_entries();
@@ -449,8 +498,6 @@ unsigned long scenario_asked(unsigned int page)
 	const struct hmm_range *range = &world.range;
 	unsigned long asked = range->default_flags;
 
-	if (range->pfn_flags_mask)
-		asked |= scenario.request[page] &
-			 (HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
+	asked |= scenario.request[page] & range->pfn_flags_mask;
 	return asked & HMM_PFN_REQ_FAULT ? asked : 0;
 }

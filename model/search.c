@@ -266,6 +266,18 @@ static double seconds_since(const struct timespec *begun)
 	return now.tv_sec - begun->tv_sec + (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
+/* A scenario in which somebody never gets to act says less than it seems to. */
+static void name_idle(void)
+{
+	for (unsigned int i = 0; i < scenario.actors; i++)
+		for (unsigned int j = 0; j < scenario.actor[i].actions &&
+				j < scenario.start.actions_left; j++)
+			if (!(outcome->begun[i] >> j & 1))
+				printf("        %s never gets to: %s\n",
+				       scenario.actor[i].name,
+				       operation_name(scenario.actor[i].action[j].operation));
+}
+
 bool search_all(bool brief)
 {
 	unsigned int actions = scenario.start.actions_left;
@@ -276,12 +288,15 @@ bool search_all(bool brief)
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	share_outcome();
 	outcome->runs = 0;
+	memset(outcome->begun, 0, sizeof(outcome->begun));
 	verdict = in_child(do_all);
 	printf("%-7s %-32s %7u %10lu %10lu %7.1f s\n",
 	       failed(verdict) ? "not ok" : "ok", scenario.name, actions,
 	       outcome->runs, outcome->states, seconds_since(&begun));
-	if (!failed(verdict))
+	if (!failed(verdict)) {
+		name_idle();
 		return true;
+	}
 	best = outcome->taken;
 	printf("        %s\n", outcome->why);
 	if (brief)

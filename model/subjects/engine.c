@@ -86,6 +86,8 @@ static void run_unlockable(void)
 		contract_invalidated();
 	if (!locked)
 		contract_came_back_unlocked(ret);
+	else if (!ret && world.watch.completed)
+		violated("a fault has completed, and the lock is held");
 	else if (!ret)
 		contract_collected();
 	if (locked)
