@@ -10,7 +10,9 @@
  * A run that comes back to a state of its own, no matter how often it goes
  * round, stays there for ever. That is a violation, unless an actor in the middle
  * of an action could have gone on meanwhile: nobody is kept waiting for ever on a
- * real machine, so such a run is just cut.
+ * real machine, so such a run is just cut. Going round takes first answers alone,
+ * for any other uses something up (an action's step, a trouble) that does not come
+ * back; so there is one way round only, and what is cut is that way.
  */
 #ifndef MODEL_RUN_H
 #define MODEL_RUN_H
