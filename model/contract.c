@@ -185,13 +185,8 @@ void contract_invalidated(void)
 		violated("-EBUSY though the sequence has not moved");
 }
 
-/* The lock. From the moment that it is given up on, waiting for it is no loss. */
-void contract_unlocking(void)
-{
-	world.watch.where = RELOCKING;
-}
-
-void contract_locking(void)
+/* The lock is let go of, or asked for: till it is had, and looked at, time is open. */
+void contract_waits_for_lock(void)
 {
 	world.watch.where = RELOCKING;
 }

@@ -18,10 +18,9 @@ void contract_world_changed(void);
 
 void contract_pass_begins(void);
 void contract_collides(bool now);
-void contract_unlocking(void);
 void contract_saw_contention(bool contended);
 void contract_sleeps(void);
-void contract_locking(void);
+void contract_waits_for_lock(void);
 void contract_locked(void);
 void contract_looked(void);
 void contract_unlocked(void);

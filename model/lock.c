@@ -32,7 +32,7 @@ void model_assert_unlocked(void)
 int mmap_read_lock_killable(struct mm_struct *mm)
 {
 	model_assert_unlocked();
-	contract_locking();
+	contract_waits_for_lock();
 	point();
 	if (!lock_is_free_for_readers())
 		wait_until(lock_is_free_for_readers, true,
@@ -58,7 +58,7 @@ void lock_dropped(void)
 void mmap_read_unlock(struct mm_struct *mm)
 {
 	model_assert_locked();
-	contract_unlocking();
+	contract_waits_for_lock();
 	point();
 	tell("subject", "releases the mmap lock");
 	lock_dropped();
