@@ -28,8 +28,27 @@ guest_run() {
 	need_disk 300
 	command_script "$@" >"$scratch/command"
 	make_initramfs "$scratch/initramfs" "$scratch/command"
-	boot
+	boot_until_init
 	judge "$console" "$?"
+}
+
+# Until init has said so nothing of ours is in the guest. A kernel that dies
+# before that has died of the emulation: now and then a CPU comes upon code that
+# another one is patching.
+boot_until_init() {
+	local attempt status
+
+	for attempt in 1 2 3; do
+		boot
+		status=$?
+		if [ "$status" -ne 0 ] || [ "$attempt" -eq 3 ] ||
+			[ -s "$scratch/status" ] ||
+			grep -aqF 'hmm-unlocked: init' "$console"; then
+			return "$status"
+		fi
+		cp "$console" "${console%.console}.boot-$attempt"
+		say "the kernel died while it booted, before anything of ours ran (see ${console%.console}.boot-$attempt): booting again"
+	done
 }
 
 boot() {
