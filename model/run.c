@@ -83,6 +83,7 @@ static unsigned int explore(unsigned int n)
 	return 0;
 }
 
+/* splitmix64, by Steele, Lea and Flood. */
 static uint64_t roll(void)
 {
 	uint64_t z = answers.dice += 0x9e3779b97f4a7c15;

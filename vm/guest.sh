@@ -32,9 +32,9 @@ guest_run() {
 	judge "$console" "$?"
 }
 
-# Until init has said so nothing of ours is in the guest. A kernel that dies
-# before that has died of the emulation: now and then a CPU comes upon code that
-# another one is patching.
+# Until init has said so nothing of ours is in the guest: what a kernel dies of
+# before that is not ours to judge. Under emulation a CPU now and then comes upon
+# code that another one is patching.
 boot_until_init() {
 	local attempt status
 
