@@ -45,6 +45,7 @@ test_model() {
 	[ ${#scenarios[@]} -gt 0 ] || return
 	build_model sanitized
 	explore_scenarios
+	say "in the model: $passed passed, $failed failed, $(explored_totals)"
 	explored_failures model/ >>"$scratch/failures"
 	echo "model $passed $failed 0 $((SECONDS - start))" >>"$scratch/table"
 }

@@ -73,15 +73,32 @@ static void add_area(const struct action *a, struct actor_state *state)
 	}
 }
 
-static void change_area(const struct action *a, struct actor_state *state)
+static void fill_hole(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = a->first; page <= a->last; page++)
+		if (!world.pages[page].area)
+			world.pages[page].area = a->area;
+}
+
+static void change_access(struct page *p, u32 to)
 {
 	const u32 access = VM_READ | VM_WRITE;
 
+	if (p->area)
+		p->area = (p->area & ~access) | (to & access);
+}
+
+static void change_area(const struct action *a, struct actor_state *state)
+{
 	for (unsigned int page = a->first; page <= a->last; page++)
-		if (world.pages[page].area)
-			world.pages[page].area =
-				(world.pages[page].area & ~access) |
-				(a->area & access);
+		change_access(&world.pages[page], a->area);
+}
+
+static void change_empty_area(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = a->first; page <= a->last; page++)
+		if (world.pages[page].kind == ABSENT)
+			change_access(&world.pages[page], a->area);
 }
 
 static void change_entries(const struct action *a, struct actor_state *state)
@@ -317,9 +334,9 @@ static const struct operation operations[] = {
 	{ "move", PAGES_TO, { TAKE_WRITE, INVALIDATION(CHANGE), INVALIDATION(CHANGE_MORE), RELEASE },
 	  clear_target, move_pages, NULL, "mremap() to the page named last" },
 	{ "map-hole", PAGES_AREA, { TAKE_WRITE, CHANGE, RELEASE },
-	  add_area, NULL, NULL, "mmap() where nothing is: no invalidation" },
+	  fill_hole, NULL, NULL, "mmap() where nothing is: no invalidation" },
 	{ "protect-empty", PAGES_AREA, { TAKE_WRITE, CHANGE, RELEASE },
-	  change_area, NULL, NULL, "mprotect() of pages that were never there: no invalidation" },
+	  change_empty_area, NULL, NULL, "mprotect() of pages that are absent: no invalidation" },
 	{ "register", PAGES, { TAKE_WRITE, CHANGE, RELEASE },
 	  register_pages, NULL, NULL, "UFFDIO_REGISTER for missing pages: no invalidation" },
 	{ "zap", PAGES, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
