@@ -32,6 +32,9 @@ void bench_huge(const struct bench *bench);
 void bench_scratch(const struct bench *bench);
 void bench_writer(const struct bench *bench);
 
+/* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */
+void bench_exact(const struct bench *bench);
+
 /* Make one call that has to succeed. */
 struct hmmu_probe_run bench_call(const struct bench *bench,
 				 enum hmmu_probe_call call, const void *at,

@@ -7,6 +7,8 @@
 #include "fail.h"
 #include "memory.h"
 
+#define HUGETLB_POOL	"/proc/sys/vm/nr_hugepages"
+
 static size_t available_mib(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
@@ -52,4 +54,47 @@ void *memory_map(size_t pages, int advice)
 void memory_unmap(void *at, size_t pages)
 {
 	munmap(at, pages * PAGE);
+}
+
+static long hugetlb_pool(void)
+{
+	FILE *f = fopen(HUGETLB_POOL, "re");
+	long pages = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%ld", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages;
+}
+
+static void hugetlb_pool_grow(long by)
+{
+	long pages = hugetlb_pool() + by;
+	FILE *f = fopen(HUGETLB_POOL, "we");
+
+	if (!f)
+		return;
+	fprintf(f, "%ld\n", pages);
+	fclose(f);
+}
+
+void *memory_map_hugetlb(size_t pages)
+{
+	void *at;
+
+	hugetlb_pool_grow(pages * PAGE / HUGE);
+	at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (at != MAP_FAILED)
+		return at;
+	hugetlb_pool_grow(-(long)(pages * PAGE / HUGE));
+	return NULL;
+}
+
+void memory_unmap_hugetlb(void *at, size_t pages)
+{
+	munmap(at, pages * PAGE);
+	hugetlb_pool_grow(-(long)(pages * PAGE / HUGE));
 }

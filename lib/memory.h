@@ -15,4 +15,11 @@ void memory_need(size_t mib);
 void *memory_map(size_t pages, int advice);
 void memory_unmap(void *at, size_t pages);
 
+/*
+ * Anonymous memory of hugetlb pages of 2 MiB, which are added to the kernel's pool
+ * for it. NULL if there is no getting them.
+ */
+void *memory_map_hugetlb(size_t pages);
+void memory_unmap_hugetlb(void *at, size_t pages);
+
 #endif

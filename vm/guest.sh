@@ -7,15 +7,16 @@
 # What guest_run returns when the guest itself failed, whatever the command did.
 readonly guest_failed=99
 
-# guest_run [--interactive] [--disk FILE] NAME COMMAND [ARGUMENT...]
+# guest_run [--interactive] [--exact] [--disk FILE] NAME COMMAND [ARGUMENT...]
 # Returns the command's status. NAME names the logs; the kernel is the prepared
 # one; guest_memory and guest_timeout (0: none) say the rest.
 guest_run() {
-	local interactive='' disk=''
+	local interactive='' exact='' disk=''
 
 	while [[ $1 == --* ]]; do
 		case $1 in
 		--interactive) interactive=yes ;;
+		--exact) exact=yes ;;
 		--disk)
 			disk=$2
 			shift
@@ -75,14 +76,19 @@ boot() {
 
 # Words given are put before QEMU's own.
 qemu() {
-	local drive=()
+	local drive=() processors=(-accel "tcg,thread=multi,tb-size=256"
+		-smp "${option[cpus]-2}")
+
+	# One processor, and a clock that counts its instructions.
+	[ -z "$exact" ] || processors=(-accel "tcg,thread=single,tb-size=256"
+		-icount "shift=0,sleep=off" -smp 1)
 
 	[ -z "$disk" ] ||
 		drive=(-drive "file=${disk//,/,,},format=raw,if=virtio,readonly=on")
 	"$@" timeout --foreground -k 5 "$guest_timeout" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
-		-machine q35 -accel tcg,thread=multi,tb-size=256 -cpu max \
-		-smp "${option[cpus]-2}" -m "$guest_memory" -display none \
+		-machine q35 "${processors[@]}" -cpu max \
+		-m "$guest_memory" -display none \
 		-kernel "$kernel_image" -initrd "$scratch/initramfs" \
 		-append "$(kernel_parameters)" "${drive[@]}" \
 		-chardev "file,id=console,path=$console" -serial chardev:console \

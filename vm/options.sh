@@ -36,6 +36,7 @@ define_option actions COUNT "let the actors do so many things, in place of what 
 define_option replay SCHEDULE "tell the story of this schedule of the one scenario of --case"
 define_option loop "" "let actors begin again when they are through"
 define_option coverage "" "show how much of the engine was executed"
+define_option accept "" "keep what is measured now as the figures to compare with"
 define_option seconds SECONDS "how long (default 60)"
 define_option seed COUNT "where randomness begins; the same again does the same"
 define_option guided "" "let libFuzzer choose, by what each schedule has reached"

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Present pages, to the instruction.
+ *
+ * In a guest whose clock counts instructions (./run gate) a nanosecond is one of
+ * them, and the least of a few runs is the same in each boot: a timer tick that
+ * falls into a run makes it longer, nothing makes it shorter.
+ */
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+#include "memory.h"
+
+#define PAGES	4096
+
+static double least(const struct bench *bench, enum hmmu_probe_call call,
+		    const void *at)
+{
+	struct samples ns = {};
+	struct hmmu_probe_run run;
+
+	for (unsigned int i = 0; i < bench->runs; i++) {
+		run = bench_call(bench, call, at, PAGES, READ_REQUEST);
+		samples_add(&ns, run.ns);
+	}
+	return samples_min(&ns) / PAGES;
+}
+
+static void of_memory(const struct bench *bench, const char *kind, void *at)
+{
+	bench_touch(at, PAGES, 1);
+	printf("%s stock %.2f\n", kind, least(bench, HMMU_PROBE_STOCK, at));
+	printf("%s unlocked %.2f\n", kind, least(bench, HMMU_PROBE_UNLOCKED, at));
+}
+
+void bench_exact(const struct bench *bench)
+{
+	void *at;
+
+	at = memory_map(PAGES, MADV_NOHUGEPAGE);
+	of_memory(bench, "4k", at);
+	memory_unmap(at, PAGES);
+
+	at = memory_map(PAGES, MADV_HUGEPAGE);
+	of_memory(bench, "thp", at);
+	memory_unmap(at, PAGES);
+
+	at = memory_map_hugetlb(PAGES);
+	if (!at)
+		return;
+	of_memory(bench, "hugetlb", at);
+	memory_unmap_hugetlb(at, PAGES);
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+command_summary="Count instructions a page, and compare with the figures kept here."
+command_options="accept kernel kernel-image kernel-build kernel-modules memory timeout verbose"
+command_arguments=""
+default_kernel=all
+
+# In percent: how far a figure may be off, or the gate is shut; and what the engine
+# is to take of what the stock call takes, which is shown.
+gate_off_most=2
+gate_ratio_most=110
+
+gate_figures=bench/figures
+
+command_main() {
+	local kernel status=0
+
+	guest_settings 1024 300
+	need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	build_programs
+	: >"$scratch/measured"
+	for kernel in "${selected_kernels[@]}"; do
+		kernel_prepare "$kernel"
+		build_modules
+		guest_run --exact gate hmmu-bench --exact --runs 9 >"$scratch/exact" ||
+			die "nothing measured on $kernel"
+		sed "s/^/$kernel /" "$scratch/exact" >>"$scratch/measured"
+	done
+	if [ -n "${option[accept]-}" ]; then
+		accept_figures
+	else
+		compare_figures
+	fi
+}
+
+# Figures of kernels that were not measured stay.
+accept_figures() {
+	{
+		grep '^#' "$gate_figures"
+		{
+			grep -v '^#' "$gate_figures" | awk '
+				FNR == NR { measured[$1] = 1; next }
+				!($1 in measured)' "$scratch/measured" -
+			cat "$scratch/measured"
+		} | sort
+	} >"$scratch/figures"
+	cat "$scratch/figures" >"$gate_figures"
+	say "accepted: $gate_figures has the new figures"
+	cat "$scratch/measured"
+}
+
+compare_figures() {
+	awk -v "off_most=$gate_off_most" -v "ratio_most=$gate_ratio_most" '
+	BEGIN { format = "%-8s %-16s %-8s %-10s %10s %10s %9s\n"
+		printf format, "result", "kernel", "pages", "call", "kept", "measured", "off by" }
+	FNR == NR { if (!/^#/) kept[$1 " " $2 " " $3] = $4; next }
+	{
+		key = $1 " " $2 " " $3
+		now[key] = $4
+		seen[$1] = 1
+		if (key in kept)
+			judge(key, 100 * ($4 - kept[key]) / kept[key])
+		else
+			row("not ok", key, "none", $4, "-")
+		if ($3 == "unlocked") {
+			ratio = 100 * $4 / now[$1 " " $2 " stock"]
+			printf format, (ratio > ratio_most ? "over" : "reached"),
+				$1, $2, "by stock", "<= " ratio_most "%",
+				sprintf("%.1f%%", ratio), "-"
+		}
+	}
+	function judge(key, off) {
+		row(off > off_most || off < -off_most ? "not ok" : "ok", key,
+			kept[key], now[key], sprintf("%+.2f%%", off))
+	}
+	function row(result, key, before, after, off, part) {
+		split(key, part)
+		result == "ok" ? passed++ : failed++
+		printf format, result, part[1], part[2], part[3], before, after, off
+	}
+	END {
+		for (key in kept) {
+			split(key, part)
+			if (part[1] in seen && !(key in now))
+				row("not ok", key, kept[key], "none", "-")
+		}
+		if (failed)
+			print "new figures, if they are meant: ./run gate --accept"
+		printf "%d passed, %d failed, 0 skipped\n", passed, failed
+		exit failed > 0 || !passed
+	}' "$gate_figures" "$scratch/measured"
+}
