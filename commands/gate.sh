@@ -13,7 +13,7 @@ gate_ratio_most=110
 gate_figures=bench/figures
 
 command_main() {
-	local kernel status=0
+	local kernel
 
 	guest_settings 1024 300
 	need_tools "${build_tools[@]}" "${guest_tools[@]}"

@@ -23,9 +23,7 @@ command_main() {
 	mkdir -p build/mutants "$scratch/table"
 	printf '%-9s %-32s %-18s %s\n' result mutant scenario "what was noticed"
 	for name in "${mutants[@]}"; do
-		while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
-			wait -n
-		done
+		wait_for_processor
 		try_mutant "$name" &
 	done
 	wait

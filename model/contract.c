@@ -411,15 +411,12 @@ static void check_requests_restored(void)
 {
 	if (!(world.range.pfn_flags_mask & REQUEST_BITS))
 		return;
-	for (unsigned int page = 0; page < MAX_PAGES; page++) {
-		unsigned int i = page - page_of(world.range.start);
-
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page) &&
-		    (world.range.hmm_pfns[i] ^ scenario.request[page]) &
+		    (*range_entry(page) ^ scenario.request[page]) &
 		    world.range.pfn_flags_mask)
 			violated("it failed, and the request of page %u is lost",
 				 page);
-	}
 }
 
 static void check_counters(const struct hmm_unlocked_counters *counters, int ret)
@@ -501,8 +498,7 @@ void contract_collected(void)
 		violated("success, and the mm was marked by the OOM reaper");
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
-			check_entry(page, world.range.hmm_pfns[page -
-				    page_of(world.range.start)]);
+			check_entry(page, *range_entry(page));
 }
 
 void contract_came_back_unlocked(int ret)
@@ -534,8 +530,7 @@ void contract_call_begins(void)
 	};
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
-			world.range.hmm_pfns[page - page_of(world.range.start)] =
-				scenario.request[page];
+			*range_entry(page) = scenario.request[page];
 	if (world.killed)
 		contract_killed();
 	contract_world_changed();

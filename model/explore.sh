@@ -38,6 +38,13 @@ select_scenarios() {
 	mapfile -t scenarios < <(files_of_case "$top/model/scenarios" "$1")
 }
 
+# Until fewer background jobs run than there are processors.
+wait_for_processor() {
+	while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
+		wait -n
+	done
+}
+
 # Runs $model with the words given on each of the scenarios, as many at a time as
 # there are processors. Sets passed and failed.
 explore_scenarios() {
@@ -45,9 +52,7 @@ explore_scenarios() {
 
 	echo "$model_header"
 	for file in "${scenarios[@]}"; do
-		while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
-			wait -n
-		done
+		wait_for_processor
 		explore_scenario "$file" "$@" &
 	done
 	wait

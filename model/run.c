@@ -145,7 +145,6 @@ static void begin_world(void)
 	tally = (struct tally){};
 	memory_reset();
 	areas_forget();
-	contract_world_changed();
 }
 
 static enum verdict __attribute__((noinline)) run_once(void)

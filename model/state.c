@@ -125,10 +125,3 @@ size_t states_count(void)
 {
 	return table_used;
 }
-
-void states_forget(void)
-{
-	free(table);
-	table = NULL;
-	table_size = table_used = 0;
-}

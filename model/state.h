@@ -47,6 +47,5 @@ uint64_t state_hash(void);
 /* Adds it; returns true if it was there. */
 bool states_seen(uint64_t hash);
 size_t states_count(void);
-void states_forget(void);
 
 #endif

@@ -28,7 +28,7 @@ void device_map(void)
 
 		if (!in_range(page))
 			continue;
-		entry = world.range.hmm_pfns[page - page_of(world.range.start)];
+		entry = *range_entry(page);
 		if (entry & HMM_PFN_VALID)
 			world.device[page] = (struct device_entry){
 				.frame = entry,

@@ -220,6 +220,12 @@ static inline bool in_range(unsigned int page)
 	       page < page_of(world.range.end);
 }
 
+/* The entry of a page that is in the range. */
+static inline unsigned long *range_entry(unsigned int page)
+{
+	return &world.range.hmm_pfns[page - page_of(world.range.start)];
+}
+
 /* lock.c */
 bool lock_is_free_for_readers(void);
 void lock_dropped(void);
