@@ -36,6 +36,7 @@
 #ifndef _FAULT_CALL_H
 #define _FAULT_CALL_H
 
+#include <linux/align.h>
 #include <linux/hmm_unlocked.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -45,6 +46,12 @@
 
 /* Entries are collected in pieces that share the last level of page table. */
 #define HMMU_CHUNK_SIZE		PMD_SIZE
+
+/*
+ * Of memory that has no such tables, as much as takes no longer to read than one
+ * of them: what a piece costs beside its entries would show.
+ */
+#define HMMU_CHUNK_SIZE_HUGE	(8 * PMD_SIZE)
 
 /* Where answers to faults move the sequence, smaller at first; see walk.c. */
 #define HMMU_CHUNK_SIZE_MIN	(8 * PAGE_SIZE)
@@ -133,6 +140,17 @@ static inline unsigned long *hmmu_entry(const struct hmmu_call *call,
 					unsigned long addr)
 {
 	return &call->range->hmm_pfns[hmmu_page_index(call, addr)];
+}
+
+/* Is the page of this entry part of a huge one that fills a whole table? */
+static inline bool hmmu_is_huge(unsigned long entry)
+{
+	return hmm_pfn_to_map_order(entry) >= PMD_SHIFT - PAGE_SHIFT;
+}
+
+static inline unsigned long hmmu_table_end(unsigned long addr)
+{
+	return ALIGN(addr + 1, HMMU_CHUNK_SIZE);
 }
 
 /* requests.c */

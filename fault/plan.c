@@ -2,6 +2,8 @@
 /*
  * Which pages need a fault, from what the last snapshot found.
  */
+#include <linux/minmax.h>
+
 #include "call.h"
 
 /*
@@ -45,25 +47,40 @@ unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 	return addr;
 }
 
+/* Of a table's worth, or less: if the first is part of a huge page, all are. */
+static unsigned long first_in_table(const struct hmmu_call *call,
+				    unsigned long addr, unsigned long end)
+{
+	unsigned long entry = *hmmu_entry(call, addr);
+
+	if (call->requests.saved || !hmmu_is_huge(entry))
+		return hmmu_plan_next(call, addr, end);
+	return ~entry & call->requests.every ? addr : end;
+}
+
 /**
  * hmmu_plan_first() - the same for entries that one snapshot has just read
  * @call: the call
  * @addr: where the snapshot began
- * @end: where it ended, within one last-level page table
+ * @end: where it ended
  *
- * If the first of them is mapped by a huge page all of them are, and alike.
+ * The pages of one last-level page table that are mapped by a huge page are
+ * alike: one of them answers for all.
  *
  * Return: as hmmu_plan_next().
  */
 unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
 			      unsigned long end)
 {
-	unsigned long entry = *hmmu_entry(call, addr);
+	unsigned long table_end, next;
 
-	if (call->requests.saved ||
-	    hmm_pfn_to_map_order(entry) < PMD_SHIFT - PAGE_SHIFT)
-		return hmmu_plan_next(call, addr, end);
-	return ~entry & call->requests.every ? addr : end;
+	for (; addr < end; addr = table_end) {
+		table_end = min(end, hmmu_table_end(addr));
+		next = first_in_table(call, addr, table_end);
+		if (next < table_end)
+			return next;
+	}
+	return end;
 }
 
 /**

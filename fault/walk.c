@@ -9,7 +9,8 @@
  * invalidates: passes that all began at the start would read the first chunk once
  * for each chunk of the range. A page server that lifts write protection
  * invalidates too, at each page: if the sequence moved while a fault waited, the
- * next pass begins with a small chunk and grows from there.
+ * next pass begins with a small chunk and grows from there. Where huge
+ * pages are followed by more of the kind, several tables are read ahead at once.
  *
  * How many pages to fault before reading again is learned in each chunk. One
  * fault may fill one page (lone 4 KiB faults), some (fault-around, a page server
@@ -22,7 +23,9 @@
  * Without a moved sequence N pages cost 3 N entries at most, whatever a fault
  * fills; 4 N if some faults drop the lock and others do not.
  */
+#include <linux/hugetlb.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 
 #include "call.h"
 
@@ -89,18 +92,21 @@ static void note_furthest(struct hmmu_call *call, unsigned long addr)
 	hmmu_limit_restart(&call->limit);
 }
 
-static int walk_chunk(struct hmmu_call *call, unsigned long addr,
+/* Fault what is short of [@addr, @end), which is part of one page table. */
+static int walk_table(struct hmmu_call *call, unsigned long addr,
 		      unsigned long end)
 {
-	unsigned long next;
+	unsigned long next = addr;
 	unsigned int attempts = 0;
-	int ret;
+	int ret = 0;
 
-	ret = hmmu_snapshot(call, addr, end);
+	/* Read before the lock was dropped last: it may have been brought. */
+	if (addr < end && addr >= call->known)
+		ret = read_back(call, addr, &next, end, 1);
 	if (ret)
 		return ret;
 
-	for (addr = hmmu_plan_first(call, addr, end); addr < end; addr = next) {
+	for (addr = next; addr < end; addr = next) {
 		note_furthest(call, addr);
 		ret = fault_and_read(call, addr, &next, end);
 		if (ret)
@@ -120,21 +126,76 @@ static int walk_chunk(struct hmmu_call *call, unsigned long addr,
 	return 0;
 }
 
-/* What is left of the range, of the size to read at once, of the page table. */
-static unsigned long chunk_length(const struct hmmu_call *call,
-				  unsigned long addr, unsigned long end)
+/*
+ * Up to where there are no pages mapped one by one, or else the end of the page
+ * table. Looked up behind a huge page only: elsewhere the price would show.
+ */
+static unsigned long tables_end(const struct hmmu_call *call,
+				unsigned long addr)
 {
-	return min3(end - addr, call->chunk_size,
-		    HMMU_CHUNK_SIZE - addr % HMMU_CHUNK_SIZE);
+	struct vm_area_struct *vma;
+
+	if (addr > call->range->start &&
+	    hmmu_is_huge(*hmmu_entry(call, addr - PAGE_SIZE))) {
+		vma = vma_lookup(call->mm, addr);
+		if (vma && vma_kernel_pagesize(vma) >= HMMU_CHUNK_SIZE)
+			return vma->vm_end;
+	}
+	return hmmu_table_end(addr);
+}
+
+/* The end of the range, of the page tables, of what to read at once. */
+static unsigned long chunk_end(const struct hmmu_call *call,
+			       unsigned long addr, unsigned long end)
+{
+	unsigned long most = call->chunk_size > HMMU_CHUNK_SIZE ?
+			     tables_end(call, addr) : hmmu_table_end(addr);
+
+	return min3(end, most, addr + call->chunk_size);
+}
+
+/* Read from @addr on; *@ahead becomes the end of that. */
+static int read_chunk(struct hmmu_call *call, unsigned long addr,
+		      unsigned long *ahead, unsigned long end)
+{
+	*ahead = chunk_end(call, addr, end);
+	if (call->chunk_size < HMMU_CHUNK_SIZE)
+		call->chunk_size *= 2;
+	else
+		call->chunk_size = HMMU_CHUNK_SIZE_HUGE;
+	return hmmu_snapshot(call, addr, *ahead);
+}
+
+/*
+ * Go on from @addr, where all before *@ahead was read, to the end of the page table
+ * that holds the next page that is short, or to *@ahead: that is @stop.
+ */
+static int walk_on(struct hmmu_call *call, unsigned long addr,
+		   unsigned long *ahead, unsigned long *stop, unsigned long end)
+{
+	unsigned long next;
+	int ret;
+
+	if (addr == *ahead) {
+		ret = read_chunk(call, addr, ahead, end);
+		if (ret)
+			return ret;
+	}
+
+	next = hmmu_plan_first(call, addr, *ahead);
+	*stop = min(*ahead, hmmu_table_end(next));
+	if (next >= hmmu_table_end(addr))
+		call->batch = 1;
+	return walk_table(call, next, *stop);
 }
 
 static int walk_span(struct hmmu_call *call, unsigned long addr,
 		     unsigned long end)
 {
-	unsigned long length;
+	unsigned long ahead = addr, stop;
 	int ret;
 
-	for (; addr < end; addr += length) {
+	for (; addr < end; addr = stop) {
 		/* Unless the pass begins here. */
 		if (addr != call->from) {
 			call->from = addr;
@@ -144,11 +205,9 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
 			if (!(addr % HMMU_CHUNK_SIZE))
 				call->batch = 1;
 		}
-		length = chunk_length(call, addr, end);
-		ret = walk_chunk(call, addr, addr + length);
+		ret = walk_on(call, addr, &ahead, &stop, end);
 		if (ret)
 			return ret;
-		call->chunk_size = min(2 * call->chunk_size, HMMU_CHUNK_SIZE);
 	}
 	return 0;
 }

@@ -193,6 +193,7 @@ void contract_waits_for_lock(void)
 
 void contract_saw_contention(bool contended)
 {
+	world.watch.contended = contended;
 	if (!contended && !world.lock.subject)
 		world.watch.slept = true;
 }
@@ -201,7 +202,10 @@ void contract_sleeps(void)
 {
 	struct watch *w = &world.watch;
 
+	if (!w->contended && !w->hindered)
+		violated("sleeps, and nobody is in its way");
 	w->slept = true;
+	w->contended = w->hindered = false;
 	w->idle_awake = 0;
 	if (++w->sleeps > SLEEPS_MAX)
 		violated("sleeps %u times, and does not come back for the lock",
@@ -245,8 +249,17 @@ void contract_unlocked(void)
 	w->sleeps = 0;
 }
 
+/* Memory that has no tables of single pages is read much faster. */
+static void check_read_length(unsigned int page, unsigned int end)
+{
+	for (unsigned int table = page / TABLE_PAGES + 1; table * TABLE_PAGES < end;
+	     table++)
+		if (!(world.pages[table * TABLE_PAGES].area & VM_HUGETLB))
+			violated("page tables of single pages are read with others at once");
+}
+
 /* Reading: one page table may be read while a writer waits, not a second. */
-void contract_read_begins(unsigned int page)
+void contract_read_begins(unsigned int page, unsigned int end)
 {
 	struct watch *w = &world.watch;
 	unsigned int table = page / TABLE_PAGES;
@@ -256,6 +269,7 @@ void contract_read_begins(unsigned int page)
 	if (world.killed && ++w->reads_after_kill > 2)
 		violated("killed, and reads on");
 	w->where = WALKING;
+	check_read_length(page, end);
 	if (!world.mm.mm_users.counter)
 		violated("an address space without users is read");
 	if (!world.lock.waiting)
@@ -352,6 +366,7 @@ static void note_idle(unsigned int page, vm_fault_t result)
 		w->idle_faults = w->idle_awake = 0;
 		return;
 	}
+	w->hindered = true;
 	/* The first may have been the last page of a run. */
 	if (++w->idle_awake > 2)
 		violated("page %u is faulted without effect again and again, and nobody sleeps",

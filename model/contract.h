@@ -26,7 +26,7 @@ void contract_looked(void);
 void contract_unlocked(void);
 void contract_time_passes(u64 ns);
 void contract_works(void);
-void contract_read_begins(unsigned int page);
+void contract_read_begins(unsigned int page, unsigned int end);
 void contract_read(unsigned int page, unsigned long entry);
 void contract_fault_begins(unsigned int page, unsigned int flags);
 void contract_dropped(void);

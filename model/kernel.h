@@ -37,6 +37,7 @@ typedef unsigned int vm_fault_t;
 #define PMD_SHIFT		(PAGE_SHIFT + 4)
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
 #define PMD_SIZE		(1UL << PMD_SHIFT)
+#define ALIGN(n, to)		(((n) + (to) - 1) / (to) * (to))
 #define PAGE_ALIGNED(n)		(!((n) & (PAGE_SIZE - 1)))
 
 #define min(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); \
@@ -246,6 +247,7 @@ void mmap_read_unlock(struct mm_struct *mm);
 bool mmap_lock_is_contended(struct mm_struct *mm);
 
 struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr);
+unsigned long vma_kernel_pagesize(struct vm_area_struct *vma);
 int hmm_range_fault(struct hmm_range *range);
 vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
 			   unsigned int flags, void *regs);

@@ -57,6 +57,11 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 	return &areas[first];
 }
 
+unsigned long vma_kernel_pagesize(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_HUGETLB ? PMD_SIZE : PAGE_SIZE;
+}
+
 /* A fault reads its VMA: that it was freed is seen there. */
 void areas_check(const struct vm_area_struct *vma, unsigned int page)
 {
@@ -165,7 +170,7 @@ static int read_entries(struct hmm_range *range)
 		return -EBUSY;
 	}
 	tell("subject", "reads pages %u-%u", first, end - 1);
-	contract_read_begins(first);
+	contract_read_begins(first, end);
 	for (page = first; page < end; page++) {
 		if (scenario.torn && page > first)
 			point();

@@ -117,7 +117,9 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
  * @idle_holding: the same since the lock was taken
  * @slept: the subject has slept, or seen the lock uncontended, since it let go
  * @idle_awake: faults without effect in a row since it slept, or began a pass
- * @sleeps: how often it has slept since then
+ * @contended: somebody waited for the lock when it last looked
+ * @hindered: a fault was without effect since it slept
+ * @sleeps: how often it has slept since it let go of the lock
  * @faults_after_kill: faults begun since the subject was killed
  * @reads_after_kill: the same for reads of entries
  * @work_after_kill: the same for points
@@ -141,7 +143,7 @@ struct watch {
 	u32 may_fail;
 	u8 tried;
 	u8 idle_page, idle_faults, idle_holding;
-	bool slept;
+	bool slept, contended, hindered;
 	u8 sleeps, idle_awake;
 	u8 faults_after_kill, reads_after_kill, work_after_kill;
 	u8 furthest;
