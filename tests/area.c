@@ -16,32 +16,11 @@
 
 #include "area.h"
 #include "harness.h"
+#include "knob.h"
 
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define RAMFS		"/tmp/ramfs"
 #define ZRAM_SYSFS	"/sys/block/zram0/"
-
-static void write_number(const char *path, size_t number)
-{
-	FILE *f = fopen(path, "we");
-
-	if (!f)
-		FAIL("cannot open %s", path);
-	fprintf(f, "%zu", number);
-	if (fclose(f))
-		FAIL("cannot write %zu to %s", number, path);
-}
-
-static size_t read_number(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	size_t number;
-
-	if (!f || fscanf(f, "%zu", &number) != 1)
-		FAIL("cannot read %s", path);
-	fclose(f);
-	return number;
-}
 
 static int shmem_file(size_t length)
 {
@@ -81,8 +60,8 @@ void zram_new(size_t length)
 	if (system("load zram"))
 		skip("this guest has no zram module");
 	CHECK(!swapoff(ZRAM) || errno == EINVAL);
-	write_number(ZRAM_SYSFS "reset", 1);
-	write_number(ZRAM_SYSFS "disksize", length);
+	knob_write_number(ZRAM_SYSFS "reset", 1);
+	knob_write_number(ZRAM_SYSFS "disksize", length);
 }
 
 static int disk_file(size_t length)
@@ -148,10 +127,10 @@ static bool is_hugetlb(const struct kind *kind)
 /* What an earlier case reserved will do too. */
 static void hugetlb_need(size_t pages)
 {
-	if (read_number(NR_HUGEPAGES) >= pages)
+	if (knob_read_number(NR_HUGEPAGES) >= pages)
 		return;
-	write_number(NR_HUGEPAGES, pages);
-	if (read_number(NR_HUGEPAGES) < pages)
+	knob_write_number(NR_HUGEPAGES, pages);
+	if (knob_read_number(NR_HUGEPAGES) < pages)
 		skip("no memory for %zu hugetlb pages", pages);
 }
 

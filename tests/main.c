@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 	suite_waits();
 	suite_kill();
 	suite_limits();
+	suite_failures();
 	suite_module();
 	suite_stress();
 

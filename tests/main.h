@@ -16,6 +16,7 @@ void suite_asked(void);
 void suite_waits(void);
 void suite_kill(void);
 void suite_limits(void);
+void suite_failures(void);
 void suite_module(void);
 void suite_stress(void);
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whatever allocation or user copy of a call fails: an errno, and no harm. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "harness.h"
+#include "main.h"
+#include "sweep.h"
+
+#define PAGES	8
+
+/**
+ * struct populate - what the sweep of a populating call is given
+ * @area: the memory
+ * @mirror: of it
+ * @before: the run before the call
+ * @server: brings the memory, or nobody does
+ */
+struct populate {
+	struct area area;
+	struct mirror mirror;
+	struct hmmu_probe_run before;
+	struct server server;
+};
+
+static void touch_buffers(struct mirror *m)
+{
+	memset(m->entries, 0xff, m->pages * sizeof(*m->entries));
+	memset(m->after, 0xff, m->pages * sizeof(*m->after));
+	memset(m->contents, 0xff, m->pages * PAGE);
+}
+
+static struct populate *populate_new(const struct kind *kind,
+				     const struct how *how)
+{
+	size_t pages = kind->page_size == HUGE ? PAGES_IN_HUGE : PAGES;
+	struct populate *p = calloc(1, sizeof(*p));
+
+	CHECK(p);
+	p->area = area_new(kind, pages);
+	mirror_init(&p->mirror, p->area.at, pages, how);
+	touch_buffers(&p->mirror);
+	p->before = p->mirror.run;
+	return p;
+}
+
+static void *prepare_populate(const void *variant)
+{
+	const struct variant *v = variant;
+
+	return populate_new(v->of, v->how);
+}
+
+/* Every second page is asked for, so that requests have to be kept. */
+static void *prepare_asked(const void *variant)
+{
+	struct populate *p = prepare_populate(variant);
+	struct mirror *m = &p->mirror;
+
+	mirror_ask(m);
+	for (size_t i = 0; i < m->pages; i++)
+		m->requests[i] = i % 2 ? WRITE_REQUEST : 0;
+	p->before = m->run;
+	return p;
+}
+
+static void *prepare_served(const void *variant)
+{
+	static uint64_t series = SERIES;
+	struct populate *p = prepare_populate(variant);
+
+	p->server = (struct server) {
+		.uffd = uffd_need(0, "missing faults"), .base = p->area.at,
+		.pages = PAGES, .fill = server_fill_series, .arg = &series,
+	};
+	CHECK_EQ(uffd_register(p->server.uffd, p->area.at, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	server_start(&p->server);
+	return p;
+}
+
+static int call_populate(void *state)
+{
+	struct mirror *m = &((struct populate *)state)->mirror;
+
+	return probe_try(m->probe, &m->run);
+}
+
+/*
+ * The probe itself has failed and the run is as it was; or the call has, and the
+ * requests stand in the entries again.
+ */
+static void populate_failed(void *state, int error)
+{
+	struct populate *p = state;
+	struct mirror *m = &p->mirror;
+
+	if (m->run.error != error)
+		CHECK(!memcmp(&m->run, &p->before, sizeof(p->before)));
+	else if (m->run.requests)
+		CHECK(!memcmp(m->after, m->requests, m->pages));
+	m->run = p->before;
+	touch_buffers(m);
+}
+
+/* The device sees the memory as the CPU does, all that was asked for. */
+static void populate_passed(void *state)
+{
+	struct populate *p = state;
+	struct mirror *m = &p->mirror;
+
+	CHECK_EQ(m->run.error, 0);
+	for (size_t i = 0; i < m->pages; i++) {
+		bool asked = m->run.requests ? m->requests[i] :
+					       m->run.default_flags;
+
+		if (asked)
+			CHECK(m->entries[i] & HMMU_PROBE_VALID);
+		if (m->entries[i] & HMMU_PROBE_VALID)
+			CHECK(!memcmp(m->contents + i * PAGE,
+				      p->area.at + i * PAGE, PAGE));
+	}
+	if (m->run.default_flags)
+		CHECK_EQ(mirror_untrue(m), 0);
+	m->run = p->before;
+	touch_buffers(m);
+}
+
+static const struct swept populate = {
+	prepare_populate, call_populate, populate_failed, populate_passed
+};
+
+/* The kernel's own call has one errno for all that a fault may end in. */
+static const struct swept populate_stock = {
+	prepare_populate, call_populate, populate_failed, populate_passed,
+	.no_memory = -EFAULT
+};
+
+static const struct swept populate_asked = {
+	prepare_asked, call_populate, populate_failed, populate_passed
+};
+
+static const struct swept populate_served = {
+	prepare_served, call_populate, populate_failed, populate_passed
+};
+
+static void *prepare_open(const void *unused)
+{
+	static int fd;
+
+	fd = -1;
+	return &fd;
+}
+
+static int call_open(void *state)
+{
+	int *fd = state;
+
+	*fd = open("/dev/" HMMU_PROBE_DEVICE, O_RDWR | O_CLOEXEC);
+	return *fd < 0 ? -errno : 0;
+}
+
+static void open_failed(void *state, int error)
+{
+}
+
+static void open_passed(void *state)
+{
+	int *fd = state;
+
+	CHECK_EQ(close(*fd), 0);
+}
+
+static const struct swept opened = {
+	prepare_open, call_open, open_failed, open_passed
+};
+
+static const struct kind *const kinds[] = {
+	&kind_anon, &kind_thp, &kind_shmem, &kind_shmem_private, &kind_hugetlb,
+	&kind_file, &kind_file_private,
+};
+
+static void add_populates(const struct how *how)
+{
+	static struct variant variants[16 * ARRAY_SIZE(kinds)];
+	static size_t n;
+	struct variant *v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		v = &variants[n++];
+		*v = (struct variant) { .how = how, .of = kinds[i] };
+		add_sweep(&populate, v, "populate/%s/%s", kinds[i]->name,
+			  how->name);
+	}
+	v = &variants[n++];
+	*v = (struct variant) { .how = how, .of = &kind_anon };
+	add_sweep(&populate_asked, v, "asked/%s", how->name);
+	add_sweep(&populate_served, v, "served/%s", how->name);
+}
+
+/* Those that tests compare with, on the memory that most is done in. */
+static void add_other(const char *name, enum hmmu_probe_call call,
+		      uint64_t request, const struct swept *swept)
+{
+	static struct how others[HMMU_PROBE_RESTART + 1];
+	static struct variant variants[ARRAY_SIZE(others)];
+
+	others[call] = (struct how) { name, call, request };
+	variants[call] = (struct variant) { &others[call], &kind_anon };
+	add_sweep(swept, &variants[call], "populate/anon/%s", name);
+}
+
+void suite_failures(void)
+{
+	add_sweep(&opened, NULL, "open");
+	for (size_t i = 0; i < NR_HOWS; i++)
+		add_populates(&hows[i]);
+	add_other("snapshot", HMMU_PROBE_SNAPSHOT, 0, &populate);
+	add_other("restart", HMMU_PROBE_RESTART, WRITE_REQUEST, &populate);
+	add_other("stock", HMMU_PROBE_STOCK, WRITE_REQUEST, &populate_stock);
+}
