@@ -9,7 +9,7 @@ PREFIX ?= /usr
 release := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 tree = $(CURDIR)/build/modules/$(release)
-sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices compat mirror))
+sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices oracles compat mirror))
 
 .PHONY: help
 help:

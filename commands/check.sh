@@ -3,7 +3,7 @@
 command_summary="Compile with all warnings, run sparse and shellcheck; boots nothing."
 command_options="kernel kernel-image kernel-build kernel-modules"
 command_arguments=""
-default_kernel=all
+default_kernel=6.1,6.12
 
 command_main() {
 	local kernel passed=0 failed=0
@@ -32,7 +32,7 @@ check() {
 }
 
 check_scripts() {
-	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/* model/*.sh commands/*
+	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
 }
 
 # The kernel's own headers are not clean under sparse: only what it says of

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Count instructions a page, and compare with the figures kept here."
-command_options="accept kernel kernel-image kernel-build kernel-modules memory timeout verbose"
+command_options="accept kernel kernel-image kernel-build kernel-modules memory timeout append verbose"
 command_arguments=""
-default_kernel=all
+default_kernel=6.1,6.12
 
 # In percent: how far a figure may be off, or the gate is shut; and what the engine
 # is to take of what the stock call takes, which is shown.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Explore the engine in the model, then test it in a guest of each kernel."
-command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus timeout verbose"
+command_summary="Explore the engine in the model, then test it in guests of several kernels."
+command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
 command_arguments=""
-default_kernel=all
+default_kernel=6.1,6.12,debug-lockdep
 
 command_main() {
 	local case_words=(${option[case]+--case "${option[case]}"}) kernel
@@ -12,28 +12,36 @@ command_main() {
 	build_programs
 	select_scenarios model/
 	cases=$(build/programs/hmmu-test --list "${case_words[@]}")
-	[ -n "$cases${scenarios[*]}" ] ||
+	[ -n "$cases${scenarios[*]}$(chosen_oracles)" ] ||
 		die "no test case matches; ./run test --list shows all"
 	if [ -n "${option[list]-}" ]; then
 		list_cases
 		return
 	fi
 	test_model
-	if [ -n "$cases" ]; then
-		guest_settings 2048 1200
-		need_tools "${build_tools[@]}" "${guest_tools[@]}"
-		for kernel in "${selected_kernels[@]}"; do
-			test_on "$kernel"
-		done
-	fi
+	for kernel in "${selected_kernels[@]}"; do
+		test_on "$kernel"
+	done
 	report
 }
 
+# The oracles of kernel $1, or of any that is selected, that --case means.
+chosen_oracles() {
+	local oracle
+
+	for oracle in $(oracles_of "${1-${selected_kernels[@]}}"); do
+		! case_means "oracle/$oracle" || echo "$oracle"
+	done
+}
+
 list_cases() {
-	local file
+	local file oracle
 
 	for file in "${scenarios[@]}"; do
 		echo "model/$(basename "$file")"
+	done
+	for oracle in $(chosen_oracles); do
+		echo "oracle/$oracle"
 	done
 	printf '%s' "${cases:+$cases$'\n'}"
 }
@@ -52,23 +60,54 @@ test_model() {
 
 # Adds the kernel's results to those in the scratch folder.
 test_on() {
-	local tap guest status passed failed skipped start=$SECONDS
+	local passed=0 failed=0 skipped=0 proved=() oracles start=$SECONDS
 
+	mapfile -t oracles < <(chosen_oracles "$1")
+	[ -n "$cases${oracles[*]}" ] || return 0
+	guest_settings 2048 1200
+	need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	kernel_prepare "$1"
 	build_modules
-	tap=$top/build/log/test-$1.tap
+	prove_oracles "${oracles[@]}"
+	[ -z "$cases" ] || run_cases
+	echo "$1 $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$scratch/table"
+}
+
+# Before all else: what is not watched is not tested.
+prove_oracles() {
+	local oracle
+
+	for oracle in "$@"; do
+		say "showing the oracles of $kernel_name a bug: $oracle"
+		if oracle_sees "$oracle"; then
+			echo "ok - oracle/$oracle"
+			proved+=("$oracle")
+			passed=$((passed + 1))
+		else
+			echo "not ok - oracle/$oracle"
+			tail -n 20 "$scratch/oracle" >&2
+			echo "oracle/$oracle has not seen its bug: $(again "$kernel_name" "oracle/$oracle")" >>"$scratch/failures"
+			failed=$((failed + 1))
+		fi
+	done
+}
+
+run_cases() {
+	local tap=$top/build/log/test-$kernel_name.tap guest status
+
 	guest_run test hmmu-test "${case_words[@]}" | tee "$tap"
 	status=${PIPESTATUS[0]}
-	tap_count "$tap"
+	passed=$((passed + $(tap_passed "$tap")))
+	skipped=$((skipped + $(tap_skipped "$tap")))
 	tap_failures "$tap" | while read -r name; do
-		echo "$name: $(again "$1" "$name")"
+		echo "$name: $(again "$kernel_name" "$name")"
 	done >>"$scratch/failures"
+	failed=$((failed + $(tap_failures "$tap" | wc -l)))
 	if guest=$(guest_failure "$tap" "$status"); then
 		echo "$guest" >>"$scratch/failures"
 		failed=$((failed + 1))
 	fi
-	tap_times "$tap" | sed "s/\$/ ($1)/" >>"$scratch/times"
-	echo "$1 $passed $failed $skipped $((SECONDS - start))" >>"$scratch/table"
+	tap_times "$tap" | sed "s/\$/ ($kernel_name)/" >>"$scratch/times"
 }
 
 # Prints what went wrong beside the failed cases; fails when nothing did.
@@ -114,9 +153,14 @@ report() {
 	fi
 	echo
 	awk '
-	BEGIN { format = "%-16s %8s %8s %8s %8s\n"
-		printf format, "where", "passed", "failed", "skipped", "seconds" }
-	{ printf format, $1, $2, $3, $4, $5; p += $2; f += $3; s += $4 }
+	BEGIN { format = "%-16s %8s %8s %8s %8s  %s\n"
+		printf format, "where", "passed", "failed", "skipped", "seconds",
+			"oracles that saw their bug" }
+	{
+		numbers = $1 " " $2 " " $3 " " $4 " " $5 " "
+		printf format, $1, $2, $3, $4, $5, substr($0, length(numbers) + 1)
+		p += $2; f += $3; s += $4
+	}
 	END { printf "%d passed, %d failed, %d skipped\n", p, f, s
 		exit f > 0 || p == 0 }' "$scratch/table"
 }

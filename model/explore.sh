@@ -15,9 +15,9 @@ build_model() {
 }
 
 # Prints the files of folder $1 that --case means: the one whose name, after the
-# prefix $2, it is, or else those whose name begins with it or matches it.
+# prefix $2, it is, or else all that it fits.
 files_of_case() {
-	local file name pattern=${option[case]-} exact
+	local file pattern=${option[case]-} exact
 
 	exact=${pattern#"$2"}
 	if [[ $pattern == "$2"?* && $exact != */* && -f $1/$exact ]]; then
@@ -25,11 +25,7 @@ files_of_case() {
 		return
 	fi
 	for file in "$1"/*; do
-		name=$2$(basename "$file")
-		# shellcheck disable=SC2053
-		if [[ -z $pattern || $name == $pattern || $name == "$pattern"* ]]; then
-			echo "$file"
-		fi
+		! case_means "$2$(basename "$file")" || echo "$file"
 	done
 }
 

@@ -28,7 +28,8 @@ newest_kernel() {
 }
 
 earlier_kernel() {
-	root=$(find "$top/build/kernels/$kernel_name" -mindepth 1 -maxdepth 1 2>/dev/null |
+	root=$(find "$top/build/kernels/$kernel_name" -mindepth 1 -maxdepth 1 \
+		! -name '*.part' ! -name '*.done' 2>/dev/null |
 		sort -V | tail -n 1)
 	[ -n "$root" ] && say "using the $kernel_name kernel unpacked earlier: $(basename "$root")"
 }
@@ -45,7 +46,7 @@ fetch_kernel() {
 		unpack_debs "$downloads" "$unpacked" &&
 		make_relocatable "$unpacked/usr/src/$headers/Makefile" &&
 		depmod -b "$unpacked" "$release" || return
-	rm -rf "$(dirname "$root")" "$top/build/downloads"
+	rm -rf "$(dirname "$root")" "$downloads"
 	mkdir -p "$(dirname "$root")" && mv "$unpacked" "$root"
 }
 

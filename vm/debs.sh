@@ -18,7 +18,7 @@ download_debs() {
 	local folder=$1 sandbox=() progress=build/log/apt.log
 
 	shift
-	say "downloading $* (up to 125 MB)"
+	say "downloading $* (up to 150 MB)"
 	# Root's apt would download as a user who may not write in the clone.
 	[ "$(id -u)" -ne 0 ] || sandbox=(-o APT::Sandbox::User=root)
 	[ ! -t 2 ] || progress=/dev/stderr

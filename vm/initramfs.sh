@@ -8,9 +8,9 @@ make_initramfs() {
 
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,modules,proc,root,sys,tmp}
-	cp "$(command -v busybox)" vm/guest/load "$root/bin/"
+	cp "$(command -v busybox)" vm/guest/load vm/guest/control "$root/bin/"
 	ln -s busybox "$root/bin/sh"
-	cp vm/guest/init "$root/init"
+	cp vm/guest/init vm/kernels/known-races "$root/"
 	cp "$2" "$root/command"
 	find build/programs -maxdepth 1 -type f -executable -exec cp {} "$root/bin/" \;
 	add_modules
@@ -38,7 +38,10 @@ add_kernel_module() {
 		modprobe -C /dev/null -d "$kernel_modules" -S "$kernel_release" \
 			--show-depends "$module" 2>/dev/null
 	done | while read -r kind file _; do
-		[ "$kind" = insmod ] && unpack_module "$file"
+		case $kind in
+		insmod) unpack_module "$file" ;;
+		builtin) echo builtin ;;
+		esac
 	done >"$list"
 }
 

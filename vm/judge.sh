@@ -6,7 +6,7 @@
 complaints=(
 	'Kernel panic'
 	'Oops'
-	'(BUG|WARNING|UBSAN|KFENCE):'
+	'(BUG|WARNING|UBSAN|KFENCE|ODEBUG):'
 	'kernel BUG at'
 	'general protection fault'
 	'INFO: task .* blocked'
@@ -48,11 +48,12 @@ complaint_line() {
 	grep -anE -m 1 "${pattern:1}" "$1" | cut -d: -f1
 }
 
-# The test that ran at the first complaint, or else at the end.
+# The test that ran at the first complaint, or else at the end; none, if all was over.
 running_test() {
 	local line
 
 	line=$(complaint_line "$1")
 	head -n "${line:--0}" "$1" |
-		sed -n 's/.*hmm-unlocked-test: \([[:graph:]]*\).*/\1/p' | tail -n 1
+		sed -n 's/.*hmm-unlocked-test: \([[:graph:]]*\).*/\1/p
+			s/.*hmm-unlocked: over$//p' | tail -n 1
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Guest kernels. vm/kernels/NAME.sh describes one:
-#   kernel_in_all  yes when `--kernel all` includes it
+#   kernel_oracles what watches over this kernel, by the bugs of oracles/control.c
 #   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or
 #                  headers) and kernel_modules (root of lib/modules, or empty)
 
@@ -11,14 +11,6 @@ kernel_file() {
 
 kernel_names() {
 	basename -a -s .sh "$top"/vm/kernels/*.sh | sort -V
-}
-
-kernel_names_in_all() {
-	local name
-
-	for name in $(kernel_names); do
-		(. "$(kernel_file "$name")" && [ "$kernel_in_all" = yes ]) && echo "$name"
-	done
 }
 
 # Sets kernel_name and kernel_release too.

@@ -22,13 +22,14 @@ define_option() {
 
 kernel_choices=$({ kernel_names; echo all; } | paste -sd'|' | sed 's/|/, /g')
 
-define_option kernel NAME "guest kernel: $kernel_choices"
+define_option kernel NAME "guest kernel: $kernel_choices; several with commas, where several are the default"
 define_option kernel-image FILE "boot this bzImage (with --kernel-build)"
 define_option kernel-build DIR "its build tree or headers (with --kernel-image)"
 define_option kernel-modules DIR "root holding its lib/modules, for zram and virtio"
 define_option memory MIB "guest memory"
 define_option cpus N "guest processors (default 2)"
 define_option timeout SECONDS "end the guest after this long"
+define_option append PARAMETERS "add to the guest kernel's command line"
 define_option verbose "" "show the guest's kernel console live"
 define_option case PATTERN "only what matches PATTERN: a name, its beginning, or a shell pattern"
 define_option list "" "list the names and end"
@@ -159,21 +160,28 @@ check_value() {
 }
 
 select_kernels() {
-	local wanted
+	local wanted kernel
 
 	accepts kernel || return 0
 	wanted=${option[kernel]-$default_kernel}
 	if [ -n "${option[kernel-image]-}${option[kernel-build]-}${option[kernel-modules]-}" ]; then
 		select_own_kernel
-	elif [ "$wanted" = all ]; then
-		[ "$default_kernel" = all ] ||
-			usage_error "$command_name runs on one kernel; name one with --kernel"
-		mapfile -t selected_kernels < <(kernel_names_in_all)
-	elif [ -f "$(kernel_file "$wanted")" ]; then
-		selected_kernels=("$wanted")
-	else
-		usage_error "unknown kernel '$wanted'; there are: $kernel_choices"
+		return
 	fi
+	[ "$wanted" != all ] || wanted=$(kernel_names | paste -sd,)
+	IFS=, read -ra selected_kernels <<<"$wanted"
+	[[ ${#selected_kernels[@]} -eq 1 || $default_kernel == *,* ]] ||
+		usage_error "$command_name runs on one kernel; name one with --kernel"
+	for kernel in "${selected_kernels[@]}"; do
+		[[ $kernel =~ ^[a-z0-9.-]+$ && -f $(kernel_file "$kernel") ]] ||
+			usage_error "unknown kernel '$kernel'; there are: $kernel_choices"
+	done
+}
+
+# Whether --case means the name $1: it begins with it or matches it.
+case_means() {
+	# shellcheck disable=SC2053
+	[[ $1 == ${option[case]-} || $1 == "${option[case]-}"* ]]
 }
 
 select_own_kernel() {

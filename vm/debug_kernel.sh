@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A kernel that watches itself, built from Debian's sources with the fragments
+# of vm/kernels/config, into build/kernels/NAME/KEY. The key says all that it
+# is made of; what an interrupted build leaves is gone on with.
+
+readonly debug_source=linux-source-6.12
+readonly debug_files=1200
+
+# debug_kernel FRAGMENT...: a kernel_get. The base fragment comes first.
+debug_kernel() {
+	local fragments=("${@/#/$top/vm/kernels/config/}") package root
+
+	fragments=("${fragments[@]/%/.config}")
+	need_tools "${kernel_tools[@]}"
+	if ! newest_source; then
+		apt_update
+		newest_source || earlier_kernel ||
+			die "cannot get $debug_source; check the network, and that apt has the bookworm-security suite"
+	fi
+	kernel_image=$root/vmlinuz
+	kernel_build=$root/tree
+	kernel_modules=$root
+}
+
+newest_source() {
+	local version
+
+	on_debian_12 ||
+		die "debug kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
+	version=$(deb_version "$debug_source") && [ -n "$version" ] || return
+	root=$top/build/kernels/$kernel_name/$version-$(debug_key)
+	[ -d "$root" ] || build_kernel
+}
+
+# The compiler, the options, and how these are put to use.
+debug_key() {
+	{
+		gcc --version
+		cat "${fragments[@]}"
+		declare -f configure_kernel kernel_make
+	} | sha256sum | cut -c -12
+}
+
+build_kernel() {
+	local downloads=$top/build/downloads/$debug_source-$version
+	local work=$root.part source=$root.part/source
+
+	need_disk 4000
+	unpack_source || return
+	configure_kernel
+	compile_kernel
+	keep_kernel
+	mv "$work/kept" "$root.done" && rm -rf "$work"
+	find "${root%/*}" -mindepth 1 -maxdepth 1 ! -path "$root.done" -exec rm -rf {} +
+	mv "$root.done" "$root"
+}
+
+# Without what takes much room and no configuration of ours looks at.
+unpack_source() {
+	local unpacked=$scratch/source
+
+	[ ! -d "$source" ] || return 0
+	find build/downloads -name "$debug_source-*" ! -path "*/${downloads##*/}" \
+		-prune -exec rm -rf {} + 2>/dev/null
+	download_debs "$downloads" "$debug_source" &&
+		unpack_debs "$downloads" "$unpacked" || return
+	say "unpacking the sources of $debug_source $version"
+	mkdir -p "$work"
+	tar -C "$unpacked" -xf "$unpacked/usr/src/$debug_source.tar.xz" \
+		--exclude='*/drivers/gpu/drm/amd/include' --exclude='*/tools/testing' ||
+		die "cannot unpack the kernel's sources; is the disk full?"
+	mv "$unpacked/$debug_source" "$source"
+	rm -rf "$unpacked"
+}
+
+# Options that are not given are off. One that does not stand in the end lacks
+# something that it depends on.
+configure_kernel() {
+	local wanted=$scratch/all.config missing
+
+	{
+		cat "${fragments[@]}"
+		echo "CONFIG_LOCALVERSION=\"-$kernel_name\""
+	} >"$wanted"
+	kernel_make config "KCONFIG_ALLCONFIG=$wanted" allnoconfig
+	missing=$(sed 's/^\(CONFIG_[^=]*\)=n$/# \1 is not set/' "$wanted" |
+		grep '^CONFIG_\|is not set$' | grep -vxFf "$source/.config")
+	[ -z "$missing" ] ||
+		die "$debug_source does not take these options of vm/kernels/config: ${missing//$'\n'/, }"
+}
+
+# ccache makes the same kernel again in a minute, in another clone too.
+compile_kernel() {
+	local follower status
+
+	say "building the kernel $kernel_name with $(nproc) processors; about ten minutes on two, but once only"
+	follow_build 9>&- &
+	follower=$!
+	(kernel_make build "-j$(nproc)" bzImage modules)
+	status=$?
+	kill "$follower"
+	[ "$status" -eq 0 ] || exit 1
+}
+
+follow_build() {
+	local log=build/log/$kernel_name-build.log begun=$SECONDS
+
+	# What outlives this for a moment keeps no pipe open.
+	while sleep 30 >&- 2>&-; do
+		say "$kernel_name: $(grep -c '^  CC' "$log") files of about $debug_files compiled in $((SECONDS - begun)) s"
+	done
+}
+
+# Image, modules, and the tree that other modules build with.
+keep_kernel() {
+	local kept=$work/kept
+
+	rm -rf "$kept"
+	mkdir -p "$kept"
+	kernel_make keep modules_install "INSTALL_MOD_PATH=$kept" DEPMOD=true
+	kernel_make keep run-command \
+		"KBUILD_RUN_COMMAND=+scripts/package/install-extmod-build $kept/tree"
+	{
+		cp "$source/arch/x86/boot/bzImage" "$kept/vmlinuz" &&
+			depmod -b "$kept" "$(release_of "$kept/tree")"
+	} || die "cannot keep the kernel $kernel_name; is the disk full?"
+}
+
+# kernel_make LOG MAKE'S WORDS
+kernel_make() {
+	local log=build/log/$kernel_name-$1.log
+
+	shift
+	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_USER=user \
+		KBUILD_BUILD_HOST=host \
+		make -C "$source" ARCH=x86_64 CC='ccache gcc' HOSTCC='ccache gcc' "$@" \
+		>"$log" 2>&1 && return
+	tail -n 40 "$log" >&2
+	die "building the kernel failed; all of the output is in $log"
+}

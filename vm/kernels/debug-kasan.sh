@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Memory used after it was freed, or beyond its end.
+
+kernel_oracles="use-after-free out-of-bounds"
+
+kernel_get() {
+	debug_kernel base atomic kasan
+}

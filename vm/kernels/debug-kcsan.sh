@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Data races.
+
+kernel_oracles="race"
+
+kernel_get() {
+	debug_kernel base atomic kcsan
+}
