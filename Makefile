@@ -58,7 +58,7 @@ build/objects/%.o: %.c Makefile
 
 -include $(patsubst %.o,%.d,$(call objects,lib $(folders)))
 
-# The probe, a module for tests, is not installed. A driver builds against
+# The modules for tests are not installed. A driver builds against
 # the header and the symbol versions. Root installs but does not build, lest
 # build/ becomes root's.
 export PATH := $(PATH):/usr/sbin:/sbin

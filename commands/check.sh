@@ -11,6 +11,7 @@ command_main() {
 	need_tools "${build_tools[@]}" "${check_tools[@]}"
 	check "user programs" build_programs
 	check "shellcheck" check_scripts
+	check "user copies that can be made to fail" check_copies
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
 		check "modules for $kernel_release" build_modules
@@ -33,6 +34,11 @@ check() {
 
 check_scripts() {
 	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
+}
+
+# Those that the fault sweep reaches.
+check_copies() {
+	! grep -rnwE '(__)?(get|put)_user' devices >&2
 }
 
 # The kernel's own headers are not clean under sparse: only what it says of

@@ -15,6 +15,10 @@ gate_figures=bench/figures
 command_main() {
 	local kernel
 
+	for kernel in "${selected_kernels[@]}"; do
+		[[ $kernel != debug-* ]] ||
+			usage_error "what a debug kernel executes tells nothing: the gate takes 6.1 and 6.12, or a kernel of your own"
+	done
 	guest_settings 1024 300
 	need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	build_programs

@@ -19,10 +19,26 @@ command_main() {
 		return
 	fi
 	test_model
-	for kernel in "${selected_kernels[@]}"; do
+	if [ -n "$(kernels_to_boot)" ]; then
+		guest_settings 2048 1200
+		need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	fi
+	# All at first: one that is not to be had costs no results of the others.
+	for kernel in $(kernels_to_boot); do
+		kernel_prepare "$kernel"
+	done
+	for kernel in $(kernels_to_boot); do
 		test_on "$kernel"
 	done
 	report
+}
+
+kernels_to_boot() {
+	local kernel
+
+	for kernel in "${selected_kernels[@]}"; do
+		[ -z "$cases$(chosen_oracles "$kernel")" ] || echo "$kernel"
+	done
 }
 
 # The oracles of kernel $1, or of any that is selected, that --case means.
@@ -63,9 +79,6 @@ test_on() {
 	local passed=0 failed=0 skipped=0 proved=() oracles start=$SECONDS
 
 	mapfile -t oracles < <(chosen_oracles "$1")
-	[ -n "$cases${oracles[*]}" ] || return 0
-	guest_settings 2048 1200
-	need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	kernel_prepare "$1"
 	build_modules
 	prove_oracles "${oracles[@]}"

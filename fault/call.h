@@ -48,8 +48,8 @@
 #define HMMU_CHUNK_SIZE		PMD_SIZE
 
 /*
- * Of memory that has no such tables, as much as takes no longer to read than one
- * of them: what a piece costs beside its entries would show.
+ * Hugetlb memory has no such tables, and is read so fast that the price of each
+ * read shows. This much takes no longer than a table of 4 KiB pages.
  */
 #define HMMU_CHUNK_SIZE_HUGE	(8 * PMD_SIZE)
 

@@ -9,8 +9,8 @@
  * invalidates: passes that all began at the start would read the first chunk once
  * for each chunk of the range. A page server that lifts write protection
  * invalidates too, at each page: if the sequence moved while a fault waited, the
- * next pass begins with a small chunk and grows from there. Where huge
- * pages are followed by more of the kind, several tables are read ahead at once.
+ * next pass begins with a small chunk and grows from there. Of hugetlb memory several
+ * tables are read ahead at once, unless pages are short there: then one, two, ...
  *
  * How many pages to fault before reading again is learned in each chunk. One
  * fault may fill one page (lone 4 KiB faults), some (fault-around, a page server
@@ -159,10 +159,6 @@ static int read_chunk(struct hmmu_call *call, unsigned long addr,
 		      unsigned long *ahead, unsigned long end)
 {
 	*ahead = chunk_end(call, addr, end);
-	if (call->chunk_size < HMMU_CHUNK_SIZE)
-		call->chunk_size *= 2;
-	else
-		call->chunk_size = HMMU_CHUNK_SIZE_HUGE;
 	return hmmu_snapshot(call, addr, *ahead);
 }
 
@@ -184,9 +180,15 @@ static int walk_on(struct hmmu_call *call, unsigned long addr,
 
 	next = hmmu_plan_first(call, addr, *ahead);
 	*stop = min(*ahead, hmmu_table_end(next));
+	if (next < *ahead)
+		call->chunk_size = min(call->chunk_size, HMMU_CHUNK_SIZE);
 	if (next >= hmmu_table_end(addr))
 		call->batch = 1;
-	return walk_table(call, next, *stop);
+	ret = walk_table(call, next, *stop);
+	if (!ret && *stop == *ahead)
+		call->chunk_size = min(2 * call->chunk_size,
+				       HMMU_CHUNK_SIZE_HUGE);
+	return ret;
 }
 
 static int walk_span(struct hmmu_call *call, unsigned long addr,

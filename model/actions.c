@@ -180,7 +180,11 @@ static bool can_be_copied(unsigned int page)
 
 static void copy_page(unsigned int page)
 {
-	if (can_be_copied(page))
+	if (!can_be_copied(page))
+		return;
+	if (world.pages[page].area & VM_HUGETLB)
+		new_table(page);
+	else
 		new_frame(page, world.pages[page].area & VM_WRITE);
 }
 

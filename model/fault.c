@@ -93,17 +93,6 @@ static vm_fault_t read_slowly(const struct fault *f)
 	return VM_FAULT_RETRY;
 }
 
-static void fill_table(const struct fault *f)
-{
-	unsigned int first = f->page - f->page % TABLE_PAGES;
-	uint16_t generation = world.pages[first].generation + 1;
-
-	for (unsigned int page = first; page < first + TABLE_PAGES; page++) {
-		world.pages[page].generation = generation - 1;
-		new_frame(page, world.pages[page].area & VM_WRITE)->huge = true;
-	}
-}
-
 static bool table_is_empty(const struct fault *f)
 {
 	unsigned int first = f->page - f->page % TABLE_PAGES;
@@ -160,7 +149,7 @@ static vm_fault_t fill_absent(const struct fault *f)
 		return make_shared_writable(f);
 	}
 	if (p->area & (VM_HUGEPAGE | VM_HUGETLB) && table_is_empty(f)) {
-		fill_table(f);
+		new_table(f->page);
 		return 0;
 	}
 	new_frame(f->page, f->write)->zero = !f->write;

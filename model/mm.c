@@ -83,6 +83,18 @@ struct page *new_frame(unsigned int page, bool writable)
 	return p;
 }
 
+/* A huge page in place of the table that holds @page. */
+void new_table(unsigned int page)
+{
+	unsigned int first = page - page % TABLE_PAGES;
+	uint16_t generation = world.pages[first].generation + 1;
+
+	for (page = first; page < first + TABLE_PAGES; page++) {
+		world.pages[page].generation = generation - 1;
+		new_frame(page, world.pages[page].area & VM_WRITE)->huge = true;
+	}
+}
+
 void zap(unsigned int page)
 {
 	struct page *p = &world.pages[page];

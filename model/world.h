@@ -240,6 +240,7 @@ bool sequence_moved(void);
 
 /* mm.c */
 struct page *new_frame(unsigned int page, bool writable);
+void new_table(unsigned int page);
 void zap(unsigned int page);
 unsigned long cpu_entry(unsigned int page, const void *owner);
 void areas_forget(void);

@@ -20,7 +20,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
-#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 static char *bug = "";
 module_param(bug, charp, 0);
@@ -100,12 +100,14 @@ static void list_corrupted(void)
 	list_del(&item);
 }
 
-static void vm_check(void)
+static void page_put_twice(void)
 {
-	struct mm_struct *mm = current->mm;
+	struct page *page = alloc_page(GFP_KERNEL);
 
-	/* Looks for the mmap lock to be held. */
-	mmap_assert_locked(mm);
+	if (!page)
+		return;
+	__free_page(page);
+	put_page_testzero(page);
 }
 
 static void hang(void)
@@ -148,6 +150,15 @@ static void out_of_bounds(void)
 	if (p)
 		WRITE_ONCE(((char *)opaque(p))[64], 1);
 	kfree(p);
+}
+
+static void vmalloc_out_of_bounds(void)
+{
+	char *p = vmalloc(100);
+
+	if (p)
+		WRITE_ONCE(((char *)opaque(p))[200], 1);
+	vfree(p);
 }
 
 static unsigned long shared;
@@ -195,12 +206,13 @@ static const struct {
 	{ "leak", leak },
 	{ "object", object_freed },
 	{ "list", list_corrupted },
-	{ "vm", vm_check },
+	{ "vm", page_put_twice },
 	{ "hang", hang },
 	{ "stall", stall },
 	{ "stay", stay },
 	{ "use-after-free", use_after_free },
 	{ "out-of-bounds", out_of_bounds },
+	{ "vmalloc", vmalloc_out_of_bounds },
 	{ "race", race },
 	{ "warn", warn },
 	{ "oops", oops },

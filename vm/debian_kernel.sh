@@ -29,7 +29,7 @@ newest_kernel() {
 
 earlier_kernel() {
 	root=$(find "$top/build/kernels/$kernel_name" -mindepth 1 -maxdepth 1 \
-		! -name '*.part' ! -name '*.done' 2>/dev/null |
+		! -name '*.part' ! -name '*.old' 2>/dev/null |
 		sort -V | tail -n 1)
 	[ -n "$root" ] && say "using the $kernel_name kernel unpacked earlier: $(basename "$root")"
 }

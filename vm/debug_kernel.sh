@@ -12,7 +12,6 @@ debug_kernel() {
 	local fragments=("${@/#/$top/vm/kernels/config/}") package root
 
 	fragments=("${fragments[@]/%/.config}")
-	need_tools "${kernel_tools[@]}"
 	if ! newest_source; then
 		apt_update
 		newest_source || earlier_kernel ||
@@ -33,12 +32,12 @@ newest_source() {
 	[ -d "$root" ] || build_kernel
 }
 
-# The compiler, the options, and how these are put to use.
+# The compiler, the options, and how a kernel is made of them.
 debug_key() {
 	{
 		gcc --version
 		cat "${fragments[@]}"
-		declare -f configure_kernel kernel_make
+		declare -f unpack_source configure_kernel keep_kernel kernel_make
 	} | sha256sum | cut -c -12
 }
 
@@ -46,14 +45,16 @@ build_kernel() {
 	local downloads=$top/build/downloads/$debug_source-$version
 	local work=$root.part source=$root.part/source
 
-	need_disk 4000
+	need_tools "${kernel_tools[@]}"
+	need_disk "$([ -d "$source" ] && echo 1500 || echo 4000)"
 	unpack_source || return
 	configure_kernel
 	compile_kernel
 	keep_kernel
-	mv "$work/kept" "$root.done" && rm -rf "$work"
-	find "${root%/*}" -mindepth 1 -maxdepth 1 ! -path "$root.done" -exec rm -rf {} +
-	mv "$root.done" "$root"
+	mv "$work/kept" "$root" || die "cannot rename $work/kept"
+	# Half of the sources must not be taken for the whole.
+	mv "$work" "$root.old" || die "cannot rename $work"
+	find "${root%/*}" -mindepth 1 -maxdepth 1 ! -name "${root##*/}" -exec rm -rf {} +
 }
 
 # Without what takes much room and no configuration of ours looks at.
@@ -107,7 +108,7 @@ follow_build() {
 	local log=build/log/$kernel_name-build.log begun=$SECONDS
 
 	# What outlives this for a moment keeps no pipe open.
-	while sleep 30 >&- 2>&-; do
+	while sleep 30 >&- 2>&- && kill -0 $$; do
 		say "$kernel_name: $(grep -c '^  CC' "$log") files of about $debug_files compiled in $((SECONDS - begun)) s"
 	done
 }
@@ -127,15 +128,27 @@ keep_kernel() {
 	} || die "cannot keep the kernel $kernel_name; is the disk full?"
 }
 
-# kernel_make LOG MAKE'S WORDS
+# kernel_make LOG MAKE'S WORDS; what the environment says is not in the key.
 kernel_make() {
 	local log=build/log/$kernel_name-$1.log
 
 	shift
-	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_USER=user \
-		KBUILD_BUILD_HOST=host \
+	env -i PATH="$PATH" HOME="${HOME-/}" LC_ALL=C "CCACHE_DIR=$(ccache_folder)" \
+		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \
+		KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
 		make -C "$source" ARCH=x86_64 CC='ccache gcc' HOSTCC='ccache gcc' "$@" \
 		>"$log" 2>&1 && return
 	tail -n 40 "$log" >&2
 	die "building the kernel failed; all of the output is in $log"
+}
+
+# Its usual place, where there is a home to have it in.
+ccache_folder() {
+	if [ -n "${CCACHE_DIR-}" ]; then
+		echo "$CCACHE_DIR"
+	elif [[ -n ${HOME-} && -d $HOME && -w $HOME ]]; then
+		echo "$HOME/.cache/ccache"
+	else
+		echo "$top/build/ccache"
+	fi
 }

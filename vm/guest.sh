@@ -54,10 +54,10 @@ boot_until_init() {
 	done
 }
 
-# On a busy host a guest's calibration of its timer can fail; it does without then.
+# On a busy host a guest's calibration of its timer may fail; it does without then.
 tell_coarse_timer() {
 	! grep -aqE 'APIC timer disabled|APIC frequency too slow|Disabling APIC timer' "$console" ||
-		say "the guest's local timer is off, as its calibration fails on a busy host: sleeps took steps of a tick"
+		say "the guest did without its local timer, whose calibration fails now and then on a busy host: sleeps took steps of a tick"
 }
 
 boot() {

@@ -7,6 +7,7 @@ complaints=(
 	'Kernel panic'
 	'Oops'
 	'(BUG|WARNING|UBSAN|KFENCE|ODEBUG):'
+	'BUG [^ ]+ \('
 	'kernel BUG at'
 	'general protection fault'
 	'INFO: task .* blocked'
@@ -14,7 +15,7 @@ complaints=(
 	'possible (circular|recursive) locking'
 	'rcu.*detected( expedited)? stall'
 	'hard LOCKUP'
-	'kmemleak: [0-9]+ new suspected'
+	'kmemleak: ([0-9]+ new suspected|.*disabled|Cannot)'
 	'Out of memory: Killed'
 )
 
@@ -55,5 +56,5 @@ running_test() {
 	line=$(complaint_line "$1")
 	head -n "${line:--0}" "$1" |
 		sed -n 's/.*hmm-unlocked-test: \([[:graph:]]*\).*/\1/p
-			s/.*hmm-unlocked: over$//p' | tail -n 1
+			s/.*hmm-unlocked: over.*//p' | tail -n 1
 }

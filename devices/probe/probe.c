@@ -221,7 +221,6 @@ static void calls_make(struct probe_interval *interval,
 static int results_out(const struct hmmu_probe_run *run,
 		       struct probe_pages *pages)
 {
-	u64 __user *entries = u64_to_user_ptr(run->entries);
 	bool collected = !run->error && (run->locked ||
 					 run->call != HMMU_PROBE_UNLOCKABLE);
 	unsigned long i;
@@ -230,13 +229,15 @@ static int results_out(const struct hmmu_probe_run *run,
 	    copy_to_user(u64_to_user_ptr(run->contents), pages->contents,
 			 pages->n << PAGE_SHIFT))
 		return -EFAULT;
+	BUILD_BUG_ON(sizeof(*pages->pfns) != sizeof(u64));
 	for (i = 0; i < pages->n; i++) {
 		pages->bytes[i] = request_byte(pages->pfns[i]);
-		if (run->entries &&
-		    put_user(collected ? entry_out(pages->pfns[i]) : 0,
-			     &entries[i]))
-			return -EFAULT;
+		pages->pfns[i] = collected ? entry_out(pages->pfns[i]) : 0;
 	}
+	if (run->entries &&
+	    copy_to_user(u64_to_user_ptr(run->entries), pages->pfns,
+			 pages->n * sizeof(u64)))
+		return -EFAULT;
 	if (run->after && copy_to_user(u64_to_user_ptr(run->after),
 				       pages->bytes, pages->n))
 		return -EFAULT;

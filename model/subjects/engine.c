@@ -6,6 +6,10 @@
 #include "state.h"
 #include "../fault/call.h"
 
+/* Writers wait for one read; memory in the model is too small to show how long. */
+_Static_assert(HMMU_CHUNK_SIZE_HUGE <= 8 * PMD_SIZE,
+	       "longer than a table of single pages: see docs/fault-engine.md");
+
 void model_traced(const struct hmmu_call *call, ...)
 {
 	state_counters(&call->counters);

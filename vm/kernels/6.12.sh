@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-kernel_oracles="warn oops"
+kernel_oracles="warn oops hang stay"
 
 kernel_get() {
 	debian_kernel linux-image-6.12-amd64

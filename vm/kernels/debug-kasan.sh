@@ -2,7 +2,7 @@
 #
 # Memory used after it was freed, or beyond its end.
 
-kernel_oracles="use-after-free out-of-bounds"
+kernel_oracles="use-after-free out-of-bounds vmalloc sleep list vm"
 
 kernel_get() {
 	debug_kernel base atomic kasan

@@ -2,7 +2,7 @@
 #
 # Data races.
 
-kernel_oracles="race"
+kernel_oracles="race sleep list vm"
 
 kernel_get() {
 	debug_kernel base atomic kcsan
