@@ -67,12 +67,13 @@ static void rcu_unprotected(void)
 	(void)rcu_dereference(pointer);
 }
 
+/* Many: anything that looks like a pointer to one of them, on a stack, hides it. */
 static void leak(void)
 {
-	void *forgotten = opaque(kmalloc(64, GFP_KERNEL));
+	unsigned int i;
 
-	if (forgotten)
-		memset(forgotten, 0, 64);
+	for (i = 0; i < 32; i++)
+		opaque(kzalloc(64, GFP_KERNEL));
 }
 
 static void nothing(struct timer_list *timer)

@@ -36,8 +36,12 @@ static void touch_buffers(struct mirror *m)
 static struct populate *populate_new(const struct kind *kind,
 				     const struct how *how)
 {
-	size_t pages = kind->page_size == HUGE ? 3 * PAGES_IN_HUGE : PAGES;
+	size_t pages = kind->page_size == HUGE ? PAGES_IN_HUGE : PAGES;
 	struct populate *p = calloc(1, sizeof(*p));
+
+	/* Some of it is read ahead. */
+	if (kind == &kind_hugetlb)
+		pages *= 3;
 
 	CHECK(p);
 	p->area = area_new(kind, pages);

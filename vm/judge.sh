@@ -15,7 +15,7 @@ complaints=(
 	'possible (circular|recursive) locking'
 	'rcu.*detected( expedited)? stall'
 	'hard LOCKUP'
-	'kmemleak: ([0-9]+ new suspected|.*disabled|Cannot)'
+	'kmemleak: ([0-9]+ new suspected|.*detector disabled)'
 	'Out of memory: Killed'
 )
 
