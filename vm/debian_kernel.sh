@@ -6,21 +6,27 @@
 debian_kernel() {
 	local metapackage=$1 root
 
-	if ! newest_kernel; then
-		apt_update
-		newest_kernel || earlier_kernel ||
-			die "cannot get $metapackage; check the network, and that apt has the bookworm and bookworm-security suites"
-	fi
+	find_kernel newest_kernel stock "$metapackage" "bookworm and bookworm-security suites"
 	kernel_image=$(echo "$root"/boot/vmlinuz-*)
 	kernel_build=$(echo "$root"/usr/src/linux-headers-*-amd64)
 	kernel_modules=$root
 }
 
+# find_kernel NEWEST KIND PACKAGE SUITES sets the caller's root: by the function
+# NEWEST, or to what an earlier run left. The other words are for messages.
+find_kernel() {
+	on_debian_12 ||
+		die "$2 kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
+	if ! "$1"; then
+		apt_update
+		"$1" || earlier_kernel ||
+			die "cannot get $3; check the network, and that apt has the $4"
+	fi
+}
+
 newest_kernel() {
 	local image version
 
-	on_debian_12 ||
-		die "stock kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
 	image=$(deb_depends "$metapackage" 'linux-image-.*') &&
 		version=$(deb_version "$image") || return
 	root=$top/build/kernels/$kernel_name/$version

@@ -9,14 +9,10 @@ readonly debug_files=1200
 
 # debug_kernel FRAGMENT...: a kernel_get. The base fragment comes first.
 debug_kernel() {
-	local fragments=("${@/#/$top/vm/kernels/config/}") package root
+	local fragments=("${@/#/$top/vm/kernels/config/}") root
 
 	fragments=("${fragments[@]/%/.config}")
-	if ! newest_source; then
-		apt_update
-		newest_source || earlier_kernel ||
-			die "cannot get $debug_source; check the network, and that apt has the bookworm-security suite"
-	fi
+	find_kernel newest_source debug "$debug_source" "bookworm-security suite"
 	kernel_image=$root/vmlinuz
 	kernel_build=$root/tree
 	kernel_modules=$root
@@ -25,8 +21,6 @@ debug_kernel() {
 newest_source() {
 	local version
 
-	on_debian_12 ||
-		die "debug kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
 	version=$(deb_version "$debug_source") && [ -n "$version" ] || return
 	root=$top/build/kernels/$kernel_name/$version-$(debug_key)
 	[ -d "$root" ] || build_kernel
