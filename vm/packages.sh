@@ -10,7 +10,8 @@ model_tools=(gcc:gcc make:make :libc6-dev :libxxhash-dev)
 build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
 	depmod:kmod xz:xz-utils)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
-kernel_tools=("${build_tools[@]}" flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
+# Beside build_tools: all that prepare a kernel have needed those already.
+kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-14-dev)
