@@ -219,14 +219,13 @@ const struct how hows[NR_HOWS] = {
 	{ "unlockable-write", HMMU_PROBE_UNLOCKABLE, WRITE_REQUEST },
 };
 
-static void add_variant(variant_fn *fn, const void *of, const char *name,
-			const struct how *how)
+const struct variant *variant_new(const struct how *how, const void *of)
 {
 	struct variant *v = malloc(sizeof(*v));
 
 	CHECK(v);
 	*v = (struct variant) { .how = how, .of = of };
-	add_case(fn, v, "%s/%s", name, how->name);
+	return v;
 }
 
 /* For the ways that ask one of two requests. */
@@ -238,7 +237,8 @@ static void add_requests(variant_fn *fn, const void *of, uint64_t one,
 	vsnprintf(name, sizeof(name), fmt, args);
 	for (size_t i = 0; i < NR_HOWS; i++)
 		if (hows[i].request == one || hows[i].request == other)
-			add_variant(fn, of, name, &hows[i]);
+			add_case(fn, variant_new(&hows[i], of), "%s/%s", name,
+				 hows[i].name);
 }
 
 void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)

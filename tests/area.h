@@ -119,6 +119,9 @@ struct variant {
 	const void *of;
 };
 
+/* One that stays, as the variant of a case has to. */
+const struct variant *variant_new(const struct how *how, const void *of);
+
 typedef void variant_fn(const void *variant);
 
 /* Add cases NAME/HOW, each with a struct variant, for all ways to ask. */

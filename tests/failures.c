@@ -189,20 +189,13 @@ static const struct kind *const kinds[] = {
 
 static void add_populates(const struct how *how)
 {
-	static struct variant variants[16 * ARRAY_SIZE(kinds)];
-	static size_t n;
-	struct variant *v;
+	const struct variant *anon = variant_new(how, &kind_anon);
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		v = &variants[n++];
-		*v = (struct variant) { .how = how, .of = kinds[i] };
-		add_sweep(&populate, v, "populate/%s/%s", kinds[i]->name,
-			  how->name);
-	}
-	v = &variants[n++];
-	*v = (struct variant) { .how = how, .of = &kind_anon };
-	add_sweep(&populate_asked, v, "asked/%s", how->name);
-	add_sweep(&populate_served, v, "served/%s", how->name);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		add_sweep(&populate, variant_new(how, kinds[i]),
+			  "populate/%s/%s", kinds[i]->name, how->name);
+	add_sweep(&populate_asked, anon, "asked/%s", how->name);
+	add_sweep(&populate_served, anon, "served/%s", how->name);
 }
 
 /* Those that tests compare with, on the memory that most is done in. */
@@ -210,11 +203,10 @@ static void add_other(const char *name, enum hmmu_probe_call call,
 		      uint64_t request, const struct swept *swept)
 {
 	static struct how others[HMMU_PROBE_RESTART + 1];
-	static struct variant variants[ARRAY_SIZE(others)];
 
 	others[call] = (struct how) { name, call, request };
-	variants[call] = (struct variant) { &others[call], &kind_anon };
-	add_sweep(swept, &variants[call], "populate/anon/%s", name);
+	add_sweep(swept, variant_new(&others[call], &kind_anon),
+		  "populate/anon/%s", name);
 }
 
 void suite_failures(void)

@@ -9,6 +9,7 @@
 
 #include "harness.h"
 #include "knob.h"
+#include "log.h"
 #include "module.h"
 #include "sweep.h"
 
@@ -54,15 +55,6 @@ static int open_fail_nth(void)
 	return fd;
 }
 
-static int open_log(void)
-{
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	CHECK_REL(fd, >=, 0);
-	CHECK_REL(lseek(fd, 0, SEEK_END), >=, 0);
-	return fd;
-}
-
 /*
  * Was it a copy that failed? @log is where the call began. Allocations that are not
  * to warn fail without a line.
@@ -99,7 +91,7 @@ static bool ran_out(int fail_nth)
 static bool call_failing(const struct swept *swept, void *state,
 			 const char *count)
 {
-	int fail_nth = open_fail_nth(), log = open_log();
+	int fail_nth = open_fail_nth(), log = log_open();
 	int error;
 
 	CHECK_EQ(write(fail_nth, count, strlen(count)), (ssize_t)strlen(count));
