@@ -19,6 +19,7 @@ static const struct {
 	{ "huge", "faults that bring a huge page", bench_huge },
 	{ "scratch", "memory that a call allocates", bench_scratch },
 	{ "writer", "how long mmap() waits behind a call", bench_writer },
+	{ "storm", "populating while others unmap elsewhere", bench_storm },
 };
 
 #define RUNS_MAX	100

@@ -9,6 +9,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/hmm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -22,6 +23,14 @@
 #if BITS_PER_LONG != 64
 #error "hmm-unlocked is for 64-bit kernels: its counters are read without a lock"
 #endif
+
+/*
+ * The mirror kit has notifiers that are never inserted, see mirror/mirror.h. A field
+ * more, and somebody has to look whether hmm_range_fault() reads it.
+ */
+static_assert(sizeof(struct mmu_interval_notifier) ==
+	      sizeof(struct interval_tree_node) + 2 * sizeof(void *) +
+	      sizeof(struct hlist_node) + sizeof(unsigned long));
 
 /* A page is short of its request exactly where ~entry & request is not 0. */
 static_assert(HMM_PFN_REQ_FAULT == HMM_PFN_VALID);

@@ -13,7 +13,7 @@
  *   fault.c	handle_mm_fault() for those, free to drop the lock
  *   resume.c	take the lock again, look whether the principle still holds
  *   walk.c	these four over a chunk, chunks over the range, in a circle
- *   range.c	the exported calls: locking, restarts, limits
+ *   range.c	the calls: locking, restarts, limits
  *
  * Vocabulary: an entry is one element of range->hmm_pfns. A request is what is
  * asked of a page: nothing, to be readable, to be writable. A page is short if
@@ -70,6 +70,28 @@
 #define HMMU_STUCK		(-ELOOP)
 
 /**
+ * struct hmmu_hooks - what whoever makes a call does itself
+ * @begin: wait until no invalidation of the range is running, and return the
+ *	   sequence to collect under. Sleeps
+ * @commit: all is collected: use it under the lock that keeps invalidation out, or
+ *	    return %-EBUSY if it is not true any more. May be NULL, then what was
+ *	    collected is used after the call. The mmap lock is held
+ * @cancelled: has the call to end, as if its task was being killed? May be NULL
+ * @needed: does a page that can't be had end the call? If not, it gets what can be
+ *	    had. May be NULL, then each page that is asked for is needed
+ * @faulting: a fault begins, or has ended. May be NULL
+ *
+ * All are told of the range that hmmu_range_fault() was given.
+ */
+struct hmmu_hooks {
+	unsigned long (*begin)(struct mmu_interval_notifier *notifier);
+	int (*commit)(struct hmm_range *range);
+	bool (*cancelled)(const struct hmm_range *range);
+	bool (*needed)(const struct hmm_range *range, unsigned long addr);
+	void (*faulting)(const struct hmm_range *range, bool begins);
+};
+
+/**
  * struct hmmu_requests - what is asked of each page
  * @every: the need of each page, if @saved is NULL
  * @saved: else two bits a page as the caller wrote them, see requests.c
@@ -83,6 +105,7 @@ struct hmmu_requests {
  * struct hmmu_call - one call of the engine
  * @range: the caller's range; entries are collected in place
  * @mm: address space of @range
+ * @hooks: whose call it is
  * @from: where the next pass begins; all before it is read last
  * @known: entries short of their request are so up to here, as read since the
  *	   lock was taken; 0 if nothing was read since
@@ -102,6 +125,7 @@ struct hmmu_requests {
 struct hmmu_call {
 	struct hmm_range *range;
 	struct mm_struct *mm;
+	const struct hmmu_hooks *hooks;
 	unsigned long from;
 	unsigned long known;
 	unsigned long chunk_size;
@@ -158,6 +182,8 @@ int hmmu_requests_save(struct hmmu_call *call);
 void hmmu_requests_restore(struct hmmu_call *call);
 void hmmu_requests_free(struct hmmu_call *call);
 unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr);
+bool hmmu_request_lower(struct hmmu_call *call, unsigned long addr,
+			unsigned long to);
 
 /* snapshot.c */
 int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
@@ -175,6 +201,7 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch);
 
 /* resume.c */
+bool hmmu_interrupted(const struct hmmu_call *call);
 int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
 int hmmu_lock(struct hmmu_call *call, u64 begun,
@@ -188,9 +215,20 @@ int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);
 /* walk.c */
 int hmmu_walk(struct hmmu_call *call);
 
+/* range.c */
+int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
+		     const struct hmmu_hooks *hooks,
+		     struct hmm_unlocked_counters *counters);
+
 /* stats.c */
+struct dentry;
+struct seq_file;
 void hmmu_stats_add(const struct hmmu_call *call);
-void hmmu_stats_init(void);
+void hmmu_counters_add(struct hmm_unlocked_counters *to,
+		       const struct hmm_unlocked_counters *from);
+void hmmu_counters_show(struct seq_file *m,
+			const struct hmm_unlocked_counters *counters);
+struct dentry *hmmu_stats_init(void);
 void hmmu_stats_exit(void);
 
 #endif

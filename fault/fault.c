@@ -55,7 +55,7 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 
 	if (call->stop_completed &&
 	    !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR)))
-		return fatal_signal_pending(current) ? -EINTR : HMMU_COMPLETED;
+		return hmmu_interrupted(call) ? -EINTR : HMMU_COMPLETED;
 
 	if (result & VM_FAULT_RETRY)
 		call->tried = addr;
@@ -65,6 +65,30 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	return ret;
 }
 
+static vm_fault_t handle_fault(struct hmmu_call *call,
+			       struct vm_area_struct *vma, unsigned long addr,
+			       unsigned int flags)
+{
+	const struct hmmu_hooks *hooks = call->hooks;
+	vm_fault_t result;
+
+	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
+	call->tried = ULONG_MAX;
+	if (hooks->faulting)
+		hooks->faulting(call->range, true);
+	result = handle_mm_fault(vma, addr, flags, NULL);
+	if (hooks->faulting)
+		hooks->faulting(call->range, false);
+	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
+	return result;
+}
+
+/* This page can't be had: is that all right, and the call goes on? */
+static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
+{
+	return ret == -EFAULT && hmmu_request_lower(call, addr, 0) ? 0 : ret;
+}
+
 /*
  * @begun is when the run began, or when the clock was last read in it: reading it
  * at each fault would be a tenth of a quick one.
@@ -72,8 +96,8 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 {
 	unsigned long need = hmmu_request(call, addr);
-	unsigned int flags = fault_flags(call, addr, need);
 	struct vm_area_struct *vma;
+	unsigned int flags;
 	vm_fault_t result;
 	bool dropped;
 	u64 now, waited = 0;
@@ -84,14 +108,16 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	vma = vma_lookup(call->mm, addr);
 	if (WARN_ON_ONCE(!vma))
 		return -EFAULT;
-	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE))
-		return -EPERM;
+	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE)) {
+		need = HMM_PFN_REQ_FAULT;
+		if (!hmmu_request_lower(call, addr, need))
+			return -EPERM;
+		if (*hmmu_entry(call, addr) & HMM_PFN_VALID)
+			return 0;
+	}
 
-	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
-	call->tried = ULONG_MAX;
-	result = handle_mm_fault(vma, addr, flags, NULL);
-	trace_hmm_unlocked_fault(call, addr, flags, (__force u32)result);
-
+	flags = fault_flags(call, addr, need);
+	result = handle_fault(call, vma, addr, flags);
 	dropped = result & FAULT_DROPPED;
 	if (dropped || flags & FAULT_FLAG_TRIED) {
 		now = ktime_get_ns();
@@ -101,7 +127,9 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	hmmu_limit_take_off(&call->limit, waited);
 	if (dropped)
 		return fault_dropped(call, addr, result, waited);
-	return result & VM_FAULT_ERROR ? decode_error(result) : 0;
+	if (result & VM_FAULT_ERROR)
+		return fault_failed(call, addr, decode_error(result));
+	return 0;
 }
 
 /**
@@ -135,13 +163,14 @@ int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
 	int ret;
 
 	while (batch && *addr < min(end, call->known)) {
-		if (fatal_signal_pending(current))
+		if (hmmu_interrupted(call))
 			return -EINTR;
-		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR)
-			return -EFAULT;
 		if (!hmmu_fills_one_page(call, *addr))
 			batch--;
-		ret = fault_page(call, *addr, &begun);
+		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR)
+			ret = fault_failed(call, *addr, -EFAULT);
+		else
+			ret = fault_page(call, *addr, &begun);
 		if (ret)
 			return ret;
 		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);

@@ -2,12 +2,14 @@
 /*
  * hmm_unlocked.ko: begin and end.
  *
- * Nothing of the engine outlives a call, and a driver that calls it holds a
- * reference on this module through the symbols it uses. So at exit no call can
- * be under way, and only debugfs is left to be undone.
+ * Nothing of the engine outlives a call, nothing of a mirror outlives its
+ * hmmu_mirror_unregister(), and a driver holds a reference on this module through the
+ * symbols it uses. So at exit nothing is under way, and only debugfs is left to be
+ * undone.
  */
 #include <linux/module.h>
 
+#include "../mirror/mirror.h"
 #include "call.h"
 
 #define CREATE_TRACE_POINTS
@@ -15,7 +17,11 @@
 
 static int __init hmmu_init(void)
 {
-	hmmu_stats_init();
+	int ret = hmmu_flight_selftest();
+
+	if (ret)
+		return ret;
+	hmmu_mirror_stats_init(hmmu_stats_init());
 	return 0;
 }
 

@@ -27,12 +27,17 @@ static bool malformed(const struct hmm_range *range)
 	       range->end - 1 > range->notifier->interval_tree.last;
 }
 
+static const struct hmmu_hooks no_hooks = {
+	.begin = mmu_interval_read_begin,
+};
+
 static int call_begin(struct hmmu_call *call, struct hmm_range *range,
-		      unsigned long timeout)
+		      unsigned long timeout, const struct hmmu_hooks *hooks)
 {
 	*call = (struct hmmu_call) {
 		.range = range,
 		.mm = range->notifier->mm,
+		.hooks = hooks,
 		.from = range->start,
 		.chunk_size = HMMU_CHUNK_SIZE_HUGE,
 		.batch = 1,
@@ -133,7 +138,7 @@ int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 		return -EINVAL;
 	lockdep_assert_held_read(&range->notifier->mm->mmap_lock);
 
-	ret = call_begin(&call, range, 0);
+	ret = call_begin(&call, range, 0, &no_hooks);
 	call.locked = true;
 	call.stop_completed = true;
 	if (!ret)
@@ -145,15 +150,26 @@ int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 }
 EXPORT_SYMBOL_GPL(hmmu_range_fault_unlockable);
 
+static int commit(struct hmmu_call *call)
+{
+	int ret = 0;
+
+	if (call->hooks->commit)
+		ret = call->hooks->commit(call->range);
+	return ret == -EBUSY ? hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD) : ret;
+}
+
 static int one_pass(struct hmmu_call *call)
 {
 	struct hmm_range *range = call->range;
 	int ret;
 
-	range->notifier_seq = mmu_interval_read_begin(range->notifier);
+	range->notifier_seq = call->hooks->begin(range->notifier);
 	ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
 		ret = hmmu_walk(call);
+	if (!ret)
+		ret = commit(call);
 
 	if (call->locked)
 		hmmu_unlock(call);
@@ -173,7 +189,7 @@ static int passes(struct hmmu_call *call)
 		ret = one_pass(call);
 		if (ret != -EBUSY)
 			return ret;
-		if (fatal_signal_pending(current))
+		if (hmmu_interrupted(call))
 			return -EINTR;
 		if (hmmu_limit_exceeded(&call->limit) &&
 		    (call->walked || ++tried >= HMMU_PASSES_MIN))
@@ -182,6 +198,34 @@ static int passes(struct hmmu_call *call)
 		trace_hmm_unlocked_restart(call);
 		cond_resched();
 	}
+}
+
+/**
+ * hmmu_range_fault() - hmmu_range_fault_unlocked() for the mirror kit
+ * @range: as there; the notifier may be one that only @hooks know
+ * @timeout: as there
+ * @hooks: what the kit does itself
+ * @counters: as there
+ *
+ * Context: as there.
+ * Return: as there, and what @hooks->commit returned; %-EINTR also if the call
+ * was cancelled.
+ */
+int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
+		     const struct hmmu_hooks *hooks,
+		     struct hmm_unlocked_counters *counters)
+{
+	struct hmmu_call call;
+	int ret;
+
+	if (malformed(range))
+		return -EINVAL;
+	might_lock_read(&range->notifier->mm->mmap_lock);
+
+	ret = call_begin(&call, range, timeout, hooks);
+	if (!ret)
+		ret = passes(&call);
+	return call_end(&call, ret, counters);
 }
 
 /**
@@ -229,16 +273,6 @@ static int passes(struct hmmu_call *call)
 int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
 			      struct hmm_unlocked_counters *counters)
 {
-	struct hmmu_call call;
-	int ret;
-
-	if (malformed(range))
-		return -EINVAL;
-	might_lock_read(&range->notifier->mm->mmap_lock);
-
-	ret = call_begin(&call, range, timeout);
-	if (!ret)
-		ret = passes(&call);
-	return call_end(&call, ret, counters);
+	return hmmu_range_fault(range, timeout, &no_hooks, counters);
 }
 EXPORT_SYMBOL_GPL(hmmu_range_fault_unlocked);

@@ -116,3 +116,27 @@ unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr)
 	return need(call->range, saved_bits(&call->requests,
 					    hmmu_page_index(call, addr)));
 }
+
+/**
+ * hmmu_request_lower() - ask less of a page that can't be had
+ * @call: the call
+ * @addr: page address in the call's range
+ * @to: what to ask from now on: %0, or HMM_PFN_REQ_FAULT
+ *
+ * Return: false if the page is needed: then the call has to fail.
+ */
+bool hmmu_request_lower(struct hmmu_call *call, unsigned long addr,
+			unsigned long to)
+{
+	const struct hmmu_hooks *hooks = call->hooks;
+	unsigned long index = hmmu_page_index(call, addr);
+	unsigned long *word;
+
+	if (!hooks->needed || hooks->needed(call->range, addr) ||
+	    WARN_ON_ONCE(!call->requests.saved))
+		return false;
+	word = &call->requests.saved[index / REQUESTS_PER_WORD];
+	*word &= ~(REQUEST_BITS >> REQUEST_SHIFT << word_shift(index));
+	*word |= to >> REQUEST_SHIFT << word_shift(index);
+	return true;
+}

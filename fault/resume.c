@@ -19,6 +19,18 @@
 #define BACK_OFF_SHIFT_MAX	9U
 
 /**
+ * hmmu_interrupted() - has the call to end for a reason from outside?
+ * @call: the call
+ */
+bool hmmu_interrupted(const struct hmmu_call *call)
+{
+	const struct hmmu_hooks *hooks = call->hooks;
+
+	return fatal_signal_pending(current) ||
+	       (hooks->cancelled && hooks->cancelled(call->range));
+}
+
+/**
  * hmmu_moved() - note that the sequence has moved
  * @call: the call
  * @cause: the HMM_UNLOCKED_MOVED_* that tells where it was found
@@ -81,7 +93,7 @@ int hmmu_lock(struct hmmu_call *call, u64 begun,
 {
 	int ret;
 
-	if (fatal_signal_pending(current) || mmap_read_lock_killable(call->mm))
+	if (hmmu_interrupted(call) || mmap_read_lock_killable(call->mm))
 		return -EINTR;
 	call->locked = true;
 	ret = hmmu_check(call, cause);
@@ -141,7 +153,7 @@ static void let_pass(struct hmmu_call *call)
 	unsigned int looks = YIELD_LOOKS;
 
 	while (mmap_lock_is_contended(call->mm) && looks-- &&
-	       !fatal_signal_pending(current))
+	       !hmmu_interrupted(call))
 		usleep_range_state(YIELD_MIN_US, YIELD_MAX_US, TASK_KILLABLE);
 }
 
@@ -156,7 +168,7 @@ int hmmu_yield(struct hmmu_call *call)
 {
 	u64 begun;
 
-	if (fatal_signal_pending(current))
+	if (hmmu_interrupted(call))
 		return -EINTR;
 	cond_resched();
 	if (!mmap_lock_is_contended(call->mm)) {

@@ -27,8 +27,13 @@ static const struct {
 	HMM_UNLOCKED_COUNTERS(STATS_ROW)
 };
 
-static void counters_add(struct hmm_unlocked_counters *to,
-			 const struct hmm_unlocked_counters *from)
+/**
+ * hmmu_counters_add() - form the total of several calls
+ * @to: the total so far
+ * @from: what is to be added
+ */
+void hmmu_counters_add(struct hmm_unlocked_counters *to,
+		       const struct hmm_unlocked_counters *from)
 {
 	unsigned int i;
 	u64 n;
@@ -48,30 +53,43 @@ static void counters_add(struct hmm_unlocked_counters *to,
  */
 void hmmu_stats_add(const struct hmmu_call *call)
 {
-	counters_add(get_cpu_ptr(&totals), &call->counters);
+	hmmu_counters_add(get_cpu_ptr(&totals), &call->counters);
 	put_cpu_ptr(&totals);
+}
+
+/**
+ * hmmu_counters_show() - print counters, one a line
+ * @m: where to
+ * @counters: which
+ */
+void hmmu_counters_show(struct seq_file *m,
+			const struct hmm_unlocked_counters *counters)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
+		seq_printf(m, "%s %llu\n", stats_rows[i].name, counters->n[i]);
 }
 
 static int stats_show(struct seq_file *m, void *unused)
 {
 	struct hmm_unlocked_counters sum = {};
-	unsigned int i;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		counters_add(&sum, per_cpu_ptr(&totals, cpu));
+		hmmu_counters_add(&sum, per_cpu_ptr(&totals, cpu));
 
 	seq_printf(m, "format %d\n", STATS_FORMAT);
-	for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
-		seq_printf(m, "%s %llu\n", stats_rows[i].name, sum.n[i]);
+	hmmu_counters_show(m, &sum);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-void __init hmmu_stats_init(void)
+struct dentry * __init hmmu_stats_init(void)
 {
 	stats_dir = debugfs_create_dir("hmm_unlocked", NULL);
 	debugfs_create_file("stats", 0444, stats_dir, NULL, &stats_fops);
+	return stats_dir;
 }
 
 void hmmu_stats_exit(void)

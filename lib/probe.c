@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "content.h"
 #include "fail.h"
 #include "probe.h"
+#include "stats.h"
 
 #define STATS	"/sys/kernel/debug/hmm_unlocked/stats"
 
@@ -55,18 +54,5 @@ const char *counter_name(enum hmm_unlocked_counter which)
 
 uint64_t counter_total(enum hmm_unlocked_counter which)
 {
-	unsigned long long value;
-	char line[128], name[64];
-	FILE *f = fopen(STATS, "re");
-
-	if (!f)
-		die_errno("cannot open " STATS);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %llu", name, &value) == 2 &&
-		    !strcmp(name, names[which])) {
-			fclose(f);
-			return value;
-		}
-	}
-	die(STATS " has no line for %s", names[which]);
+	return stats_sum(STATS, names[which]);
 }

@@ -23,7 +23,9 @@ enum step {
 	CHANGE,
 	CHANGE_MORE,
 	END,
+	END_BUT_LAST,
 	WAKE,
+	CANCEL,
 };
 
 #define MAX_STEPS	10
@@ -37,6 +39,7 @@ enum step {
  * @change_more: for CHANGE_MORE
  * @useful: may it begin? NULL: always
  * @help: what it stands for
+ * @event: MMU_NOTIFY_* of its invalidation
  */
 struct operation {
 	const char *name;
@@ -46,6 +49,7 @@ struct operation {
 	void (*change_more)(const struct action *a, struct actor_state *state);
 	bool (*useful)(const struct action *a);
 	const char *help;
+	enum mmu_notifier_event event;
 };
 
 static void each_page(const struct actor_state *state, void (*f)(unsigned int))
@@ -316,6 +320,32 @@ static bool lives(const struct action *a)
 	return !world.killed;
 }
 
+static void clear_soft_dirty(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		world.pages[page].writable = false;
+}
+
+static void make_exclusive(const struct action *a, struct actor_state *state)
+{
+	if (is_present(a)) {
+		zap(a->first);
+		world.pages[a->first].kind = DEVICE_OTHER;
+	}
+}
+
+static void close_mirror(const struct action *a, struct actor_state *state)
+{
+	world.mirror.closing = true;
+	contract_may_fail(-ECANCELED);
+}
+
+static void drop_prefetch(const struct action *a, struct actor_state *state)
+{
+	world.prefetch.cancelled = true;
+	contract_may_fail(-ECANCELED);
+}
+
 static void mark(const struct action *a, struct actor_state *state)
 {
 	world.reaped = true;
@@ -334,7 +364,8 @@ static const struct operation operations[] = {
 	{ "map", PAGES_AREA, { TAKE_WRITE, INVALIDATION(CHANGE), RELEASE },
 	  add_area, NULL, NULL, "mmap() with MAP_FIXED" },
 	{ "protect", PAGES_AREA, { TAKE_WRITE, CHANGE, INVALIDATION(CHANGE_MORE), RELEASE },
-	  change_area, change_entries, NULL, "mprotect()" },
+	  change_area, change_entries, NULL, "mprotect()",
+	  MMU_NOTIFY_PROTECTION_VMA },
 	{ "move", PAGES_TO, { TAKE_WRITE, INVALIDATION(CHANGE), INVALIDATION(CHANGE_MORE), RELEASE },
 	  clear_target, move_pages, NULL, "mremap() to the page named last" },
 	{ "map-hole", PAGES_AREA, { TAKE_WRITE, CHANGE, RELEASE },
@@ -344,17 +375,22 @@ static const struct operation operations[] = {
 	{ "register", PAGES, { TAKE_WRITE, CHANGE, RELEASE },
 	  register_pages, NULL, NULL, "UFFDIO_REGISTER for missing pages: no invalidation" },
 	{ "zap", PAGES, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
-	  zap_pages, NULL, NULL, "madvise(MADV_DONTNEED)" },
+	  zap_pages, NULL, NULL, "madvise(MADV_DONTNEED)",
+	  MMU_NOTIFY_CLEAR },
 	{ "fork", PAGES, { TAKE_WRITE, INVALIDATION(CHANGE), RELEASE },
-	  share_pages, NULL, NULL, "fork(): writing has to copy" },
+	  share_pages, NULL, NULL, "fork(): writing has to copy",
+	  MMU_NOTIFY_PROTECTION_PAGE },
 	{ "hold", NO_OPERAND, { TAKE_WRITE, RELEASE },
 	  NULL, NULL, NULL, "the lock taken for write, and nothing done" },
 	{ "swap", PAGES, { INVALIDATION(CHANGE) },
-	  swap_out, NULL, is_present, "reclaim: no mmap lock" },
+	  swap_out, NULL, is_present, "reclaim: no mmap lock",
+	  MMU_NOTIFY_CLEAR },
 	{ "migrate", ONE_PAGE, { INVALIDATION(CHANGE), CHANGE_MORE },
-	  begin_migration, end_migration, is_present, "migration to another frame" },
+	  begin_migration, end_migration, is_present, "migration to another frame",
+	  MMU_NOTIFY_CLEAR },
 	{ "split", PAGES, { INVALIDATION(CHANGE) },
-	  split_table, NULL, is_present, "a huge page's entry becomes a table" },
+	  split_table, NULL, is_present, "a huge page's entry becomes a table",
+	  MMU_NOTIFY_CLEAR },
 	{ "touch", ONE_PAGE, { TAKE_READ, CHANGE, RELEASE },
 	  touch_page, NULL, can_be_touched, "the CPU writes to an absent page" },
 	{ "copy", PAGES, { TAKE_READ, CHANGE, RELEASE, WAKE },
@@ -366,9 +402,11 @@ static const struct operation operations[] = {
 	{ "answer", NO_OPERAND, { TAKE_READ, CHANGE, RELEASE, WAKE },
 	  copy_pages, NULL, missing_is_waited_for, "UFFDIO_COPY of the page that is waited for" },
 	{ "guard", PAGES, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
-	  guard_pages, NULL, NULL, "UFFDIO_WRITEPROTECT" },
+	  guard_pages, NULL, NULL, "UFFDIO_WRITEPROTECT",
+	  MMU_NOTIFY_PROTECTION_VMA },
 	{ "unguard", NO_OPERAND, { TAKE_READ, INVALIDATION(CHANGE), RELEASE, WAKE },
-	  unguard_pages, NULL, write_is_waited_for, "UFFDIO_WRITEPROTECT lifted from the page that is waited for" },
+	  unguard_pages, NULL, write_is_waited_for, "UFFDIO_WRITEPROTECT lifted from the page that is waited for",
+	  MMU_NOTIFY_PROTECTION_VMA },
 	{ "wake", NO_OPERAND, { WAKE },
 	  NULL, NULL, anything_is_waited_for, "UFFDIO_WAKE, nothing brought" },
 	{ "unregister", PAGES, { TAKE_WRITE, CHANGE, RELEASE, WAKE },
@@ -378,7 +416,26 @@ static const struct operation operations[] = {
 	{ "kill", NO_OPERAND, { CHANGE },
 	  kill_subject, NULL, lives, "SIGKILL for the subject" },
 	{ "reap", PAGES, { TAKE_READ, CHANGE, INVALIDATION(CHANGE_MORE), RELEASE },
-	  mark, zap_pages, NULL, "the OOM reaper: marks the mm, discards these pages" },
+	  mark, zap_pages, NULL, "the OOM reaper: marks the mm, discards these pages",
+	  MMU_NOTIFY_CLEAR },
+	{ "soft-dirty", PAGES, { TAKE_WRITE, INVALIDATION(CHANGE), RELEASE },
+	  clear_soft_dirty, NULL, NULL, "soft-dirty bits are cleared: writing faults again",
+	  MMU_NOTIFY_SOFT_DIRTY },
+	{ "exclusive", ONE_PAGE, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
+	  make_exclusive, NULL, is_present, "another device wants the page for itself",
+	  MMU_NOTIFY_EXCLUSIVE },
+	{ "nothing", PAGES, { START, CALLBACK, END },
+	  NULL, NULL, NULL, "an invalidation, and all stays as it was: a migration that fails",
+	  MMU_NOTIFY_CLEAR },
+	{ "relay", PAGES, { START, CALLBACK, END_BUT_LAST },
+	  NULL, NULL, NULL, "the same, and it ends only while another is running",
+	  MMU_NOTIFY_CLEAR },
+	{ "cancel", NO_OPERAND, { CANCEL, CANCEL },
+	  NULL, NULL, NULL, "hmmu_mirror_cancel(): all that is under way has to end" },
+	{ "unregister-mirror", NO_OPERAND, { CHANGE, CANCEL },
+	  close_mirror, NULL, NULL, "the same, and nothing begins any more" },
+	{ "cancel-prefetch", NO_OPERAND, { CHANGE, CANCEL },
+	  drop_prefetch, NULL, NULL, "the same for the prefetch alone" },
 	{ "pass", NUMBER, { CHANGE },
 	  pass_time, NULL, NULL, "so many ticks go by" },
 };
@@ -442,6 +499,14 @@ static bool may_begin(const struct action *a)
 	       (!a->operation->useful || a->operation->useful(a));
 }
 
+static bool another_is_running(unsigned int actor)
+{
+	for (unsigned int i = 0; i < scenario.actors; i++)
+		if (i != actor && world.invalidation[i].told)
+			return true;
+	return false;
+}
+
 bool actor_enabled(unsigned int actor)
 {
 	const struct actor_state *state = &world.actors[actor];
@@ -455,6 +520,11 @@ bool actor_enabled(unsigned int actor)
 	case TAKE_WRITE:
 		/* The first try puts it on the list of those who wait. */
 		return lock_is_free() || !is_waiting(actor);
+	case END_BUT_LAST:
+		return another_is_running(actor);
+	case CANCEL:
+		return !world.flight.flying || !world.flight.cancelled ||
+		       kick_would_wake();
 	default:
 		return true;
 	}
@@ -537,11 +607,12 @@ static bool do_step(unsigned int actor, const struct action *a)
 		break;
 	case START:
 		tell_step(actor, a, "invalidation begins");
-		invalidate_start(state->first, state->last);
+		invalidate_start(&world.invalidation[actor], state->first,
+				 state->last, a->operation->event);
 		break;
 	case CALLBACK:
 		tell_step(actor, a, "invalidate callback");
-		invalidate_callback(state->first, state->last);
+		invalidate_callback(&world.invalidation[actor]);
 		break;
 	case CHANGE:
 		tell_step(actor, a, a->operation->help);
@@ -553,13 +624,17 @@ static bool do_step(unsigned int actor, const struct action *a)
 		a->operation->change_more(a, state);
 		break;
 	case END:
+	case END_BUT_LAST:
 		tell_step(actor, a, "invalidation ends");
-		invalidate_end();
+		invalidate_end(&world.invalidation[actor]);
 		break;
 	case WAKE:
 		tell_step(actor, a, "wakes whoever waits for these");
 		wake(state);
 		break;
+	case CANCEL:
+		tell_step(actor, a, "cancels what is under way");
+		return cancel_flights(a->operation->change != drop_prefetch);
 	case NO_STEP:
 		break;
 	}
@@ -583,9 +658,11 @@ void actor_step(unsigned int actor)
 {
 	const struct action *a = next_action(actor);
 
+	tally.acting = true;
 	if (!world.actors[actor].step && !is_waiting(actor))
 		begin_action(actor, a);
 	if (do_step(actor, a))
 		next_step(actor, a);
+	tally.acting = false;
 	contract_actor_acted();
 }

@@ -23,33 +23,83 @@
 /* What hmmu_yield() may do to let a writer pass. */
 #define SLEEPS_MAX	8
 
+static bool can_be_had(unsigned int page)
+{
+	const struct page *p = &world.pages[page];
+
+	return p->area & VM_READ && !(p->area & (VM_IO | VM_PFNMAP)) &&
+	       p->kind != SPECIAL;
+}
+
+/* What can't be had of a page that is not needed is not asked for. */
+static unsigned long asked_now(unsigned int page)
+{
+	unsigned long asked = scenario_asked(page);
+
+	if (!scenario_is_optional(page))
+		return asked;
+	if (!can_be_had(page))
+		return 0;
+	if (!(world.pages[page].area & VM_WRITE))
+		asked &= ~HMM_PFN_REQ_WRITE;
+	return asked;
+}
+
 static bool satisfies(unsigned int page, unsigned long entry)
 {
-	return !(~entry & scenario_asked(page));
+	return !(~entry & asked_now(page));
+}
+
+bool contract_got_enough(unsigned int page, unsigned long entry)
+{
+	unsigned long asked = scenario_asked(page);
+	u8 excused = world.watch.may_get_less[page];
+
+	if (excused & EXCUSED_ALL)
+		asked = 0;
+	if (excused & EXCUSED_WRITE)
+		asked &= ~HMM_PFN_REQ_WRITE;
+	return !(~entry & asked);
+}
+
+/* All that a call may return fit into 32 bits, but for one. */
+static unsigned int error_bit(int error)
+{
+	return error == -ECANCELED ? 31 : -error;
 }
 
 void contract_may_fail(int error)
 {
-	world.watch.may_fail |= 1U << -error;
+	world.watch.may_fail |= 1U << error_bit(error);
 }
 
-static bool may_fail(int error)
+bool contract_has_reason(int error)
 {
-	return error < 0 && error > -32 && world.watch.may_fail >> -error & 1;
+	return error < 0 && error_bit(error) < 32 &&
+	       world.watch.may_fail >> error_bit(error) & 1;
+}
+
+/* The page can't be had, or not for write: a reason to fail if it is needed. */
+static void page_fails(unsigned int page, int error)
+{
+	if (!scenario_is_optional(page))
+		contract_may_fail(error);
+	else
+		world.watch.may_get_less[page] |= error == -EPERM ?
+						  EXCUSED_WRITE : EXCUSED_ALL;
 }
 
 static void page_may_fail(unsigned int page)
 {
-	const struct page *p = &world.pages[page];
 	unsigned long asked = scenario_asked(page);
 
 	if (!asked)
 		return;
-	if (!(p->area & VM_READ) || p->area & (VM_IO | VM_PFNMAP) ||
-	    p->kind == SPECIAL)
-		contract_may_fail(-EFAULT);
-	else if (asked & HMM_PFN_REQ_WRITE && !(p->area & VM_WRITE))
-		contract_may_fail(-EPERM);
+	if (!can_be_had(page))
+		page_fails(page, -EFAULT);
+	else if (asked & HMM_PFN_REQ_WRITE &&
+		 !(world.pages[page].area & VM_WRITE))
+		page_fails(page, -EPERM);
 }
 
 void contract_world_changed(void)
@@ -57,8 +107,16 @@ void contract_world_changed(void)
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
 			page_may_fail(page);
-	if (world.reaped || !world.mm.mm_users.counter)
+	if (world.reaped)
 		contract_may_fail(-EFAULT);
+	if (!world.mm.mm_users.counter)
+		contract_may_fail(scenario.subject->plain ? -ESRCH : -EFAULT);
+}
+
+/* Killed or cancelled: nothing is to be begun any more. */
+static bool has_to_end(void)
+{
+	return world.killed || world.flight.cancelled;
 }
 
 /*
@@ -81,14 +139,16 @@ void contract_works(void)
 {
 	struct watch *w = &world.watch;
 
+	if (world.mirror.lock.held)
+		violated("sleeps, or takes its time, under the mirror lock");
 	if (++tally.work > WORK_MAX) {
 		if (tally.passed_over != tally.passed_over_before)
 			cut();
 		violated("%u steps without progress, and nobody else could do anything",
 			 tally.work);
 	}
-	if (world.killed && ++w->work_after_kill > WORK_AFTER_KILL_MAX)
-		violated("killed %u steps ago, and still there",
+	if (has_to_end() && ++w->work_after_kill > WORK_AFTER_KILL_MAX)
+		violated("killed or cancelled %u steps ago, and still there",
 			 w->work_after_kill);
 }
 
@@ -223,14 +283,14 @@ void contract_locked(void)
 }
 
 /* The subject looks at the sequence: was the wait for the lock in vain? */
-void contract_looked(void)
+void contract_looked(bool moved)
 {
 	struct watch *w = &world.watch;
 
 	if (w->where != RELOCKING)
 		return;
 	w->where = ELSEWHERE;
-	if (sequence_moved())
+	if (moved)
 		w->lost += w->undecided;
 	else
 		w->excused += w->undecided;
@@ -266,8 +326,8 @@ void contract_read_begins(unsigned int page, unsigned int end)
 
 	w->walked = true;
 	w->gets_on = true;
-	if (world.killed && ++w->reads_after_kill > 2)
-		violated("killed, and reads on");
+	if (has_to_end() && ++w->reads_after_kill > 2)
+		violated("killed or cancelled, and reads on");
 	w->where = WALKING;
 	check_read_length(page, end);
 	if (!world.mm.mm_users.counter)
@@ -308,6 +368,9 @@ static void check_flags(unsigned int page, unsigned int flags)
 		violated("page %u was faulted, and nobody asked for it", page);
 	if (asked & HMM_PFN_REQ_WRITE)
 		expected |= FAULT_FLAG_WRITE;
+	/* Once less was asked of it, it stays so, whatever its mapping is by then. */
+	if (world.watch.may_get_less[page])
+		expected &= flags | ~FAULT_FLAG_WRITE;
 	if (again)
 		expected |= FAULT_FLAG_TRIED;
 	if (flags != expected)
@@ -339,8 +402,8 @@ void contract_fault_begins(unsigned int page, unsigned int flags)
 
 	check_flags(page, flags);
 	check_need(page, flags);
-	if (world.killed && ++w->faults_after_kill > 1)
-		violated("killed, and begins another fault");
+	if (has_to_end() && ++w->faults_after_kill > 1)
+		violated("killed or cancelled, and begins another fault");
 	w->read[page] = UNREAD;
 	w->where = FAULTING;
 	/* From here on the engine takes off more than just waits. */
@@ -362,7 +425,8 @@ static void note_idle(unsigned int page, vm_fault_t result)
 	if (w->idle_page != page)
 		w->idle_faults = w->idle_holding = w->idle_awake = 0;
 	w->idle_page = page;
-	if (result & VM_FAULT_RETRY || satisfies(page, cpu_entry(page, world.range.dev_private_owner))) {
+	if (result & VM_FAULT_RETRY || contract_got_enough(page,
+			cpu_entry(page, world.range.dev_private_owner))) {
 		w->idle_faults = w->idle_awake = 0;
 		return;
 	}
@@ -379,6 +443,16 @@ static void note_idle(unsigned int page, vm_fault_t result)
 			 page);
 }
 
+static void fault_failed(unsigned int page, vm_fault_t result)
+{
+	int error = vm_fault_to_errno(result, 0) ?: -EINVAL;
+
+	if (error == -EFAULT && !(result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
+		page_fails(page, error);
+	else
+		contract_may_fail(error);
+}
+
 void contract_fault_ends(unsigned int page, vm_fault_t result)
 {
 	struct watch *w = &world.watch;
@@ -388,7 +462,7 @@ void contract_fault_ends(unsigned int page, vm_fault_t result)
 	w->tried = result & VM_FAULT_RETRY ? page : NOWHERE;
 	w->completed |= !!(result & VM_FAULT_COMPLETED);
 	if (result & VM_FAULT_ERROR)
-		contract_may_fail(vm_fault_to_errno(result, 0) ?: -EINVAL);
+		fault_failed(page, result);
 	if (result & VM_FAULT_FALLBACK ||
 	    (result & VM_FAULT_ERROR && result & dropped))
 		w->broke_rules = true;
@@ -408,6 +482,11 @@ static bool mapped_alike(unsigned int page, uint16_t frame, bool writable)
 
 	return (p->kind == PRESENT || p->kind == DEVICE_OURS) &&
 	       p->frame == frame && (p->writable || !writable);
+}
+
+bool contract_mapped_alike(unsigned int page, unsigned long entry)
+{
+	return mapped_alike(page, entry, entry & HMM_PFN_WRITE);
 }
 
 void contract_device(void)
@@ -465,7 +544,7 @@ void contract_returned(int ret, bool locked,
 			 world.lock.subject ? "held" : "not held");
 	if (memory_in_use())
 		violated("%u pieces of memory are not freed", memory_in_use());
-	if (ret && ret != -EBUSY && !may_fail(ret))
+	if (ret && ret != -EBUSY && !contract_has_reason(ret))
 		violated("there was no reason to fail with %s", error_name(ret));
 	if (!ret && world.watch.broke_rules)
 		violated("success, and a fault handler has broken its rules");
@@ -477,12 +556,9 @@ void contract_returned(int ret, bool locked,
 
 static void check_entry(unsigned int page, unsigned long entry)
 {
-	bool writable = entry & HMM_PFN_WRITE;
-	uint16_t frame = entry;
-
 	if (!satisfies(page, entry))
 		violated("success, and page %u is short of its request", page);
-	if (entry & HMM_PFN_VALID && !mapped_alike(page, frame, writable))
+	if (entry & HMM_PFN_VALID && !contract_mapped_alike(page, entry))
 		violated("success, and the entry of page %u is not what the CPU maps (%s)",
 			 page, page_text(page));
 	if (!(entry & HMM_PFN_VALID) && entry && entry != HMM_PFN_ERROR)
@@ -551,6 +627,20 @@ void contract_call_begins(void)
 	contract_world_changed();
 }
 
+/* What a call remembers ends with it; pages before @page are another's. */
+void contract_next_call(unsigned int page)
+{
+	struct watch *w = &world.watch;
+
+	w->tried = w->idle_page = NOWHERE;
+	w->idle_faults = w->idle_holding = w->idle_awake = 0;
+	w->walked = w->hindered = false;
+	w->passes = 0;
+	w->starved_table = NOWHERE;
+	w->furthest = page;
+	progress();
+}
+
 const char *error_name(int error)
 {
 	switch (error) {
@@ -568,6 +658,16 @@ const char *error_name(int error)
 		return "-EINTR";
 	case -EINVAL:
 		return "-EINVAL";
+	case -ECANCELED:
+		return "-ECANCELED";
+	case -ESRCH:
+		return "-ESRCH";
+	case -EIO:
+		return "-EIO";
+	case -EAGAIN:
+		return "-EAGAIN";
+	case -ELOOP:
+		return "-ELOOP";
 	default:
 		return "what no call returns";
 	}

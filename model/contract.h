@@ -11,8 +11,11 @@
 
 #include <linux/hmm_unlocked.h>
 
+#include "hmmu_mirror_counters.h"
+
 /* From now on the call may end in this errno. */
 void contract_may_fail(int error);
+bool contract_has_reason(int error);
 /* The same for what the address space does not allow now. */
 void contract_world_changed(void);
 
@@ -22,7 +25,7 @@ void contract_saw_contention(bool contended);
 void contract_sleeps(void);
 void contract_waits_for_lock(void);
 void contract_locked(void);
-void contract_looked(void);
+void contract_looked(bool moved);
 void contract_unlocked(void);
 void contract_time_passes(u64 ns);
 void contract_works(void);
@@ -38,6 +41,13 @@ void contract_killed(void);
 /* The device maps nothing that the CPU does not. */
 void contract_device(void);
 
+/* Is that what the CPU maps, and no more writable than there? */
+bool contract_mapped_alike(unsigned int page, unsigned long entry);
+/* What a page has to have got, if less than was asked is not excused. */
+bool contract_got_enough(unsigned int page, unsigned long entry);
+/* The next call of the engine that is part of the same loop. */
+void contract_next_call(unsigned int page);
+
 /* A call of the engine is about to be made; the requests are written. */
 void contract_call_begins(void);
 /* One has returned; @locked is what it says of the lock. */
@@ -51,6 +61,30 @@ void contract_invalidated(void);
 void contract_came_back_unlocked(int ret);
 /* A call said 0: all is collected, and true if the sequence has not moved. */
 void contract_collected(void);
+
+/*
+ * The mirror kit (contract_mirror.c): invalidations as they are, the kit's waits and
+ * passes, the device's callbacks, and the end.
+ */
+struct hmmu_pages;
+struct invalidation;
+
+void contract_invalidation_starts(struct invalidation *inv);
+void contract_invalidation_ends(struct invalidation *inv);
+void contract_flight_begins(void);
+void contract_flight_calls(void);
+void contract_flight_asks(void);
+void contract_flight_waits(void);
+void contract_flight_slept(void);
+void contract_flight_passes(void);
+void contract_cancels(bool all);
+void contract_has_cancelled(void);
+void contract_commits(const struct hmmu_pages *pages);
+void contract_committed(const struct hmmu_pages *pages, bool mapped);
+void contract_map_is_short(void);
+void contract_map_fails(int error);
+void contract_prepares(void);
+void contract_flight_returned(int ret, enum hmmu_mirror_counter which);
 
 const char *error_name(int error);
 

@@ -26,13 +26,16 @@ static struct page *page_at(const struct fault *f)
 /* A fault that invalidates: breaking COW, leaving device memory. */
 static vm_fault_t replace(const struct fault *f)
 {
-	invalidate_start(f->page, f->page);
-	invalidate_callback(f->page, f->page);
+	struct invalidation *inv = &world.invalidation[MAX_ACTORS];
+
+	invalidate_start(inv, f->page, f->page, page_at(f)->kind == PRESENT ?
+			 MMU_NOTIFY_CLEAR : MMU_NOTIFY_MIGRATE);
 	tell("subject", "its fault invalidates page %u", f->page);
+	invalidate_callback(inv);
 	point();
 	zap(f->page);
 	new_frame(f->page, page_at(f)->area & VM_WRITE);
-	invalidate_end();
+	invalidate_end(inv);
 	return 0;
 }
 

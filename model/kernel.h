@@ -107,17 +107,29 @@ extern int (*model_debugfs_show)(struct seq_file *m, void *unused);
 #define TP_fast_assign(...)		__VA_ARGS__
 #define TP_printk(...)			__VA_ARGS__
 #define __field(type, name)		type name;
+#define __array(type, name, length)	type name[length];
 #define TRACE_EVENT(name, proto, args, fields, assign, print)		\
 	static inline void trace_##name(proto)				\
 	{								\
 		struct { fields } record, *__entry = &record;		\
 									\
 		assign							\
-		model_traced(args);					\
+		model_traced(#name, args);				\
 		model_trace(#name, print);				\
 	}
+
+/* Whose event it is can be told by its first argument. */
+#define model_traced(name, first, ...)					\
+	_Generic((first),						\
+		 const struct hmmu_call *: model_call_traced,		\
+		 const struct hmmu_flight *: model_flight_traced,	\
+		 const struct hmmu_mirror *: model_mirror_traced)(name, first)
 struct hmmu_call;
-void model_traced(const struct hmmu_call *call, ...);
+struct hmmu_flight;
+struct hmmu_mirror;
+void model_call_traced(const char *name, const struct hmmu_call *call);
+void model_flight_traced(const char *name, const struct hmmu_flight *flight);
+void model_mirror_traced(const char *name, const struct hmmu_mirror *mirror);
 struct model_symbol {
 	unsigned long value;
 	const char *name;
@@ -198,11 +210,19 @@ static inline int vm_fault_to_errno(vm_fault_t result, int foll_flags)
 }
 
 /* HMM and the notifier. */
+struct interval_tree_node {
+	unsigned long start, last;
+};
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
 struct mmu_interval_notifier {
-	struct {
-		unsigned long start, last;
-	} interval_tree;
+	struct interval_tree_node interval_tree;
+	const void *ops;
 	struct mm_struct *mm;
+	struct hlist_node deferred_item;
 	unsigned long invalidate_seq;
 };
 
@@ -229,6 +249,14 @@ static inline unsigned int hmm_pfn_to_map_order(unsigned long entry)
 	return (entry >> HMM_PFN_ORDER_SHIFT) & 0x1f;
 }
 
+/* The one task there is; what it is, is part of the world. */
+struct task_struct {
+	unsigned int flags;
+};
+
+#define current			model_current()
+struct task_struct *model_current(void);
+
 /* Time: four milliseconds a tick. */
 #define TICK_NSEC		4000000ULL
 #define nsecs_to_jiffies(ns)	((unsigned long)((ns) / TICK_NSEC))
@@ -236,7 +264,6 @@ static inline unsigned int hmm_pfn_to_map_order(unsigned long entry)
 
 #define TASK_KILLABLE		0x102
 #define GFP_KERNEL		0xcc0
-#define current			((void *)0)
 #define cond_resched()		((void)0)
 
 /* What behaves. */
@@ -259,12 +286,17 @@ bool mmu_interval_read_retry(struct mmu_interval_notifier *notifier,
 bool mmu_interval_check_retry(struct mmu_interval_notifier *notifier,
 			      unsigned long seq);
 
-bool fatal_signal_pending(void *task);
+void mmu_interval_set_seq(struct mmu_interval_notifier *notifier,
+			  unsigned long seq);
+
+bool fatal_signal_pending(const struct task_struct *task);
 void usleep_range_state(unsigned long least, unsigned long most,
 			unsigned int state);
 unsigned long model_jiffies(void);
 u64 ktime_get_ns(void);
 void *kvcalloc(size_t n, size_t size, unsigned int gfp);
 void kvfree(const void *memory);
+
+#include "kernel_mirror.h"
 
 #endif

@@ -173,10 +173,12 @@ static int read_entries(struct hmm_range *range)
 {
 	unsigned int first = page_of(range->start), end = page_of(range->end);
 	unsigned int page;
+	bool moved;
 
 	point();
-	contract_looked();
-	if (mmu_interval_read_retry(range->notifier, range->notifier_seq)) {
+	moved = mmu_interval_read_retry(range->notifier, range->notifier_seq);
+	contract_looked(moved);
+	if (moved) {
 		tell("subject", "cannot read pages %u-%u: the sequence has moved",
 		     first, end - 1);
 		return -EBUSY;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The notifier sequence, as mm/mmu_notifier.c keeps it.
+ * Invalidations: who is told of them, and the notifier sequence as mm/mmu_notifier.c
+ * keeps it. A subject has an interval notifier, or else a plain one.
  *
  * One number for the address space, odd while an invalidation runs that has hit
  * the interval; one for the interval, set by its callback to what the first was
@@ -9,6 +10,7 @@
  * and the end has not, and the reader waits for that.
  */
 #include "contract.h"
+#include "scenario.h"
 #include "schedule.h"
 #include "subjects.h"
 #include "world.h"
@@ -19,7 +21,7 @@ static bool hits_interval(unsigned int first, unsigned int last)
 	       first <= page_of(world.notifier.interval_tree.last);
 }
 
-void invalidate_start(unsigned int first, unsigned int last)
+static void interval_start(unsigned int first, unsigned int last)
 {
 	world.invalidations.running++;
 	if (hits_interval(first, last))
@@ -27,21 +29,90 @@ void invalidate_start(unsigned int first, unsigned int last)
 }
 
 /* The driver's invalidate(), under the driver's lock. */
-void invalidate_callback(unsigned int first, unsigned int last)
+static void interval_callback(unsigned int first, unsigned int last)
 {
 	if (!hits_interval(first, last))
 		return;
 	world.notifier.invalidate_seq = world.invalidations.seq;
 	subject_invalidate(first, last);
-	for (unsigned int page = first; page <= last; page++)
-		world.device[page] = (struct device_entry){};
+	device_unmap(first, last);
 }
 
-void invalidate_end(void)
+static void interval_end(void)
 {
 	if (--world.invalidations.running || !(world.invalidations.seq & 1))
 		return;
 	world.invalidations.seq++;
+}
+
+/* What is true and what the notifier takes for it change in one step, whoever acts. */
+static bool one_step_begins(void)
+{
+	bool by_subject = !tally.acting;
+
+	if (by_subject)
+		point();
+	tally.acting = true;
+	return by_subject;
+}
+
+static void one_step_ends(bool by_subject)
+{
+	tally.acting = !by_subject;
+}
+
+static void plain_start(struct invalidation *inv)
+{
+	bool by_subject = one_step_begins();
+
+	contract_invalidation_starts(inv);
+	if (scenario.subject->plain->start(&inv->range) != inv->told)
+		violated("an invalidation of pages %u-%u is taken for one that does%s concern the mirror",
+			 page_of(inv->range.start), page_of(inv->range.end) - 1,
+			 inv->told ? " not" : "");
+	one_step_ends(by_subject);
+}
+
+static void plain_end(struct invalidation *inv)
+{
+	bool by_subject = one_step_begins();
+
+	contract_invalidation_ends(inv);
+	scenario.subject->plain->end(&inv->range);
+	one_step_ends(by_subject);
+}
+
+void invalidate_start(struct invalidation *inv, unsigned int first,
+		      unsigned int last, enum mmu_notifier_event event)
+{
+	inv->range = (struct mmu_notifier_range){
+		.start = first * PAGE_SIZE,
+		.end = (last + 1) * PAGE_SIZE,
+		.event = event,
+	};
+	if (scenario.subject->plain)
+		plain_start(inv);
+	else
+		interval_start(first, last);
+}
+
+/* All are through before anything is taken away. */
+void invalidate_callback(struct invalidation *inv)
+{
+	if (!scenario.subject->plain)
+		interval_callback(page_of(inv->range.start),
+				  page_of(inv->range.end) - 1);
+	else if (inv->told)
+		scenario.subject->plain->unmap(&inv->range);
+}
+
+void invalidate_end(struct invalidation *inv)
+{
+	if (scenario.subject->plain)
+		plain_end(inv);
+	else
+		interval_end();
+	*inv = (struct invalidation){};
 }
 
 static unsigned long waited_for;
@@ -79,9 +150,18 @@ bool mmu_interval_read_retry(struct mmu_interval_notifier *notifier,
 bool mmu_interval_check_retry(struct mmu_interval_notifier *notifier,
 			      unsigned long seq)
 {
+	bool moved;
+
 	point();
-	contract_looked();
-	return mmu_interval_read_retry(notifier, seq);
+	moved = mmu_interval_read_retry(notifier, seq);
+	contract_looked(moved);
+	return moved;
+}
+
+void mmu_interval_set_seq(struct mmu_interval_notifier *notifier,
+			  unsigned long seq)
+{
+	notifier->invalidate_seq = seq;
 }
 
 /* Since the subject last asked for it. */

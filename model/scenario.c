@@ -170,6 +170,17 @@ static void set_mask(char **words)
 	scenario.start.range.pfn_flags_mask = meaning(words[0], masks, "a mask");
 }
 
+static void set_needed(char **words)
+{
+	unsigned int last;
+
+	scenario.best_effort = true;
+	if (!strcmp(words[0], "nothing"))
+		return;
+	pages(words[0], &scenario.needed_first, &last);
+	scenario.needed_end = last + 1;
+}
+
 static void set_area(char **words)
 {
 	unsigned int first, last;
@@ -224,6 +235,9 @@ static void set_state(char **words)
 		      TABLE_PAGES);
 }
 
+/* Troubles that are not the result of a fault. */
+enum { REFUSAL = 1 << 24, MAP_SHORT, MAP_FAILS };
+
 static void set_trouble(char **words)
 {
 	static const struct word results[] = {
@@ -238,7 +252,9 @@ static void set_trouble(char **words)
 		{ "retry+sigbus", VM_FAULT_RETRY | VM_FAULT_SIGBUS },
 		{ "retry+fallback", VM_FAULT_RETRY | VM_FAULT_FALLBACK },
 		{ "completed+sigbus", VM_FAULT_COMPLETED | VM_FAULT_SIGBUS },
-		{ "refusal", 0 },
+		{ "refusal", REFUSAL },
+		{ "map-short", MAP_SHORT },
+		{ "map-fails", MAP_FAILS },
 		{}
 	};
 	unsigned long result;
@@ -246,8 +262,12 @@ static void set_trouble(char **words)
 	scenario.start.trouble_left = number(words[0], 200);
 	for (words++; *words; words++) {
 		result = meaning(*words, results, "a trouble");
-		if (!result)
+		if (result == REFUSAL)
 			scenario.refusals = true;
+		else if (result == MAP_SHORT)
+			scenario.map_is_short = true;
+		else if (result == MAP_FAILS)
+			scenario.map_fails = true;
 		else if (scenario.troubles < 8)
 			scenario.trouble[scenario.troubles++] = result;
 		else
@@ -264,7 +284,8 @@ static void set_flag(char **words)
 {
 	static const struct word flags[] = {
 		{ "torn", 0 }, { "timed", 1 }, { "nopage-release", 2 },
-		{ "reaped", 3 }, { "no-users", 4 }, {}
+		{ "reaped", 3 }, { "no-users", 4 }, { "kthread", 5 },
+		{ "no-prepare", 6 }, {}
 	};
 
 	switch (meaning(words[0], flags, "something that the world can be")) {
@@ -282,6 +303,12 @@ static void set_flag(char **words)
 		break;
 	case 4:
 		scenario.start.mm.mm_users.counter = 0;
+		break;
+	case 5:
+		scenario.start.task.flags = PF_KTHREAD;
+		break;
+	case 6:
+		scenario.no_prepare = true;
 		break;
 	}
 }
@@ -380,6 +407,7 @@ static const struct statement {
 	{ "interval", set_interval, 1, 1 },
 	{ "ask", set_ask, 1, 2 },
 	{ "mask", set_mask, 1, 1 },
+	{ "needed", set_needed, 1, 1 },
 	{ "area", set_area, 2, MAX_WORDS },
 	{ "state", set_state, 2, 2 },
 	{ "trouble", set_trouble, 2, MAX_WORDS },
@@ -500,4 +528,10 @@ unsigned long scenario_asked(unsigned int page)
 
 	asked |= scenario.request[page] & range->pfn_flags_mask;
 	return asked & HMM_PFN_REQ_FAULT ? asked : 0;
+}
+
+bool scenario_is_optional(unsigned int page)
+{
+	return scenario.best_effort && !(page >= scenario.needed_first &&
+					 page < scenario.needed_end);
 }

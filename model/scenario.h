@@ -30,6 +30,12 @@ struct actor {
  * @troubles: results that a fault may have for no reason in the model
  * @all_loop: all actors begin again when they are through
  * @refusals: an allocation may be refused, as one of the troubles
+ * @no_prepare: the device has no prepare()
+ * @map_is_short: its map() may be short of memory, as one of the troubles
+ * @map_fails: it may fail for another reason, likewise
+ * @best_effort: a populate that may leave out what can't be had, but for
+ * @needed_first: this page and those that follow it
+ * @needed_end: up to this one
  * @actors: how many
  * @actor: who they are
  */
@@ -38,6 +44,9 @@ struct scenario {
 	const struct subject *subject;
 	unsigned long timeout;
 	bool timed, torn, released_nopage, refusals, all_loop;
+	bool no_prepare, map_is_short, map_fails;
+	bool best_effort;
+	unsigned int needed_first, needed_end;
 	unsigned long request[MAX_PAGES];
 	struct world start;
 	unsigned int troubles;
@@ -56,5 +65,8 @@ void scenario_begin(void);
 
 /* What is asked of a page, defaults included: 0, or REQ_FAULT [| REQ_WRITE]. */
 unsigned long scenario_asked(unsigned int page);
+
+/* May it get less? */
+bool scenario_is_optional(unsigned int page);
 
 #endif

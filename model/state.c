@@ -63,21 +63,54 @@ static uint64_t hash_stack(void)
 			  hash_bytes(stack_here, counters, 0));
 }
 
+static uint64_t hash_call_counters(uint64_t hash)
+{
+	const struct hmm_unlocked_counters *before = &world.mirror.engine;
+	const uint64_t difference[] = {
+		counters->n[HMM_UNLOCKED_ENTRIES_READ] - tally.entries_read +
+			before->n[HMM_UNLOCKED_ENTRIES_READ],
+		counters->n[HMM_UNLOCKED_FAULTS] - tally.faults +
+			before->n[HMM_UNLOCKED_FAULTS],
+		counters->n[HMM_UNLOCKED_LOCK_DROPS] - tally.drops +
+			before->n[HMM_UNLOCKED_LOCK_DROPS],
+	};
+
+	return hash_bytes(difference, difference + 3, hash);
+}
+
+static uint64_t hash_mirror_counters(uint64_t hash)
+{
+	uint64_t difference[HMMU_MIRROR_NR_COUNTERS];
+
+	for (int i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
+		difference[i] = world.mirror.counters[i] - tally.mirror[i];
+	return hash_bytes(difference, difference + HMMU_MIRROR_NR_COUNTERS, hash);
+}
+
+/* What the mirror counts stands in the middle of it, and is left out likewise. */
+static uint64_t hash_world(uint64_t hash)
+{
+	_Static_assert(offsetof(struct hmmu_mirror, engine) ==
+		       offsetof(struct hmmu_mirror, counters) +
+		       sizeof(world.mirror.counters), "one follows the other");
+
+	if (!world.mirror.mm)
+		return hash_bytes(&world, &world + 1, hash);
+	hash = hash_mirror_counters(hash);
+	hash = hash_bytes(&world, world.mirror.counters, hash);
+	return hash_bytes(&world.mirror.engine + 1, &world + 1, hash);
+}
+
 uint64_t state_hash(void)
 {
 	const struct hmm_range *range = &world.range;
-	uint64_t hash, difference[3];
+	uint64_t hash;
 
 	scrub();
 	hash = hash_stack();
-	if (counters) {
-		difference[0] = counters->n[HMM_UNLOCKED_ENTRIES_READ] -
-				tally.entries_read;
-		difference[1] = counters->n[HMM_UNLOCKED_FAULTS] - tally.faults;
-		difference[2] = counters->n[HMM_UNLOCKED_LOCK_DROPS] - tally.drops;
-		hash = hash_bytes(difference, difference + 3, hash);
-	}
-	hash = hash_bytes(&world, &world + 1, hash);
+	if (counters)
+		hash = hash_call_counters(hash);
+	hash = hash_world(hash);
 	hash = hash_bytes(range->hmm_pfns, range->hmm_pfns +
 			  (range->end - range->start) / PAGE_SIZE, hash);
 	return hash_bytes(memory_contents(), memory_contents() + MEMORY_SIZE,

@@ -3,7 +3,8 @@
 #include "scenario.h"
 
 extern const struct subject subject_unlocked, subject_unlockable, subject_driver,
-	subject_stock, subject_malformed, subject_mirror;
+	subject_stock, subject_malformed, subject_mirror, subject_snapshot,
+	subject_insane;
 
 const struct subject *const subjects[] = {
 	&subject_unlocked,
@@ -12,6 +13,8 @@ const struct subject *const subjects[] = {
 	&subject_stock,
 	&subject_malformed,
 	&subject_mirror,
+	&subject_snapshot,
+	&subject_insane,
 	NULL,
 };
 
@@ -36,4 +39,10 @@ void device_map(void)
 			};
 	}
 	contract_device();
+}
+
+void device_unmap(unsigned int first, unsigned int last)
+{
+	for (unsigned int page = first; page <= last; page++)
+		world.device[page] = (struct device_entry){};
 }

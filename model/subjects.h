@@ -7,18 +7,36 @@
 #ifndef MODEL_SUBJECTS_H
 #define MODEL_SUBJECTS_H
 
+#include "kernel.h"
+
+/**
+ * struct plain_notifier - what a subject that is a plain mmu_notifier is told
+ * @start: an invalidation starts; returns whether @unmap has to be called
+ * @unmap: have the device unmap it
+ * @end: it has ended
+ */
+struct plain_notifier {
+	bool (*start)(const struct mmu_notifier_range *range);
+	void (*unmap)(const struct mmu_notifier_range *range);
+	void (*end)(const struct mmu_notifier_range *range);
+};
+
 /**
  * struct subject - one loop under test
  * @name: in scenario files
  * @run: from the call to the check of what it returned
  * @invalidate: its driver's part in the invalidate callback of pages @first to
  *	@last, after the interval's sequence was set; or NULL
+ * @plain: it has a plain notifier in place of an interval one; or NULL
+ * @maps: with that: what it collects is mapped, not just seen
  * @help: what it is
  */
 struct subject {
 	const char *name;
 	void (*run)(void);
 	void (*invalidate)(unsigned int first, unsigned int last);
+	const struct plain_notifier *plain;
+	bool maps;
 	const char *help;
 };
 
@@ -31,5 +49,6 @@ int subject_stock_call(void);
 
 /* The device maps the entries of the range; nothing may be invalid by then. */
 void device_map(void);
+void device_unmap(unsigned int first, unsigned int last);
 
 #endif

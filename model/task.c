@@ -6,7 +6,6 @@
  * subject sleeps, and when an actor says so.
  */
 #include <sanitizer/asan_interface.h>
-#include <stdarg.h>
 
 #include "contract.h"
 #include "scenario.h"
@@ -14,7 +13,12 @@
 
 #define JIFFIES_BEFORE_WRAP	2UL
 
-bool fatal_signal_pending(void *task)
+struct task_struct *model_current(void)
+{
+	return &world.task;
+}
+
+bool fatal_signal_pending(const struct task_struct *task)
 {
 	point();
 	return world.killed;
@@ -87,21 +91,31 @@ unsigned int memory_in_use(void)
 	return __builtin_popcount(world.memory_used);
 }
 
-void *kvcalloc(size_t n, size_t size, unsigned int gfp)
+static void *allocate(size_t size, char fill)
 {
 	if (allocation_refused()) {
-		tell("subject", "is refused %zu bytes", n * size);
+		tell("subject", "is refused %zu bytes", size);
 		return NULL;
 	}
-	for (int i = 0; i < MEMORY_PIECES && n * size <= PIECE_SIZE; i++) {
+	for (int i = 0; i < MEMORY_PIECES && size <= PIECE_SIZE; i++) {
 		if (world.memory_used >> i & 1)
 			continue;
 		world.memory_used |= 1 << i;
-		ASAN_UNPOISON_MEMORY_REGION(memory[i], n * size);
-		return memset(memory[i], 0, n * size);
+		ASAN_UNPOISON_MEMORY_REGION(memory[i], size);
+		return memset(memory[i], fill, size);
 	}
-	violated("%zu bytes were asked for, with %u pieces in use", n * size,
+	violated("%zu bytes were asked for, with %u pieces in use", size,
 		 memory_in_use());
+}
+
+void *kvcalloc(size_t n, size_t size, unsigned int gfp)
+{
+	return allocate(n * size, 0);
+}
+
+void *kmalloc_array(size_t n, size_t size, unsigned int gfp)
+{
+	return allocate(n * size, 0x6b);
 }
 
 void kvfree(const void *freed)
@@ -121,24 +135,4 @@ void model_warn(const char *condition)
 {
 	tell("subject", "warns: %s", condition);
 	contract_warned(condition);
-}
-
-const char *model_symbol(unsigned long value, const struct model_symbol *symbols)
-{
-	while (symbols->name && symbols->value != value)
-		symbols++;
-	return symbols->name ? symbols->name : "(unknown)";
-}
-
-void model_trace(const char *name, const char *fmt, ...)
-{
-	char text[256];
-	va_list args;
-
-	if (!telling)
-		return;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	tell("trace", "%s: %s", name, text);
 }

@@ -25,6 +25,8 @@
 
 #include <string.h>
 
+#include <linux/hmmu_mirror.h>
+
 #include "kernel.h"
 #include "hmm_unlocked_counters.h"
 
@@ -90,6 +92,17 @@ struct invalidations {
 	unsigned long running;
 };
 
+/**
+ * struct invalidation - one that an actor, or a fault of the subject, has running
+ * @range: what a plain notifier is told
+ * @told: the mirror was told of its start, not yet of its end
+ * @crowded: it began while as many were running as the mirror tells apart
+ */
+struct invalidation {
+	struct mmu_notifier_range range;
+	bool told, crowded;
+};
+
 struct actor_state {
 	u8 action;
 	u8 step;
@@ -106,6 +119,10 @@ struct device_entry {
 enum where { WALKING, FAULTING, DROPPED, RELOCKING, ELSEWHERE };
 
 enum last_read { UNREAD, READ_SHORT, READ_FINE };
+
+/* Why a page that is not needed may get less than was asked: was it ever so? */
+#define EXCUSED_WRITE	0x1
+#define EXCUSED_ALL	0x2
 
 /**
  * struct watch - what the contract has to remember, see contract.c
@@ -137,6 +154,7 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
  * @excused: time since then that does not count against a limit
  * @undecided: waited for the lock; counts if the sequence moves meanwhile
  * @lost: time since then that does count
+ * @may_get_less: EXCUSED_* of each page that is not needed
  */
 struct watch {
 	u8 read[MAX_PAGES];
@@ -159,6 +177,31 @@ struct watch {
 	u64 excused;
 	u64 undecided;
 	u64 lost;
+	u8 may_get_less[MAX_PAGES];
+};
+
+/**
+ * struct flight_watch - the same for the mirror kit, see contract_mirror.c
+ * @flying: a populate or snapshot has begun, and not ended
+ * @cancelled: that was told to end
+ * @window: first page of what is to be handed on next
+ * @may_call: it may call the engine: it has not for this window, or map() was short
+ * @passes: it has begun a pass since
+ * @reason: an invalidation of the window has started since its pass began
+ * @cause: MMU_NOTIFY_* of the first of these
+ * @spared: one of other pages has
+ * @short_of_memory: map() was, and prepare() was not called since
+ * @refills: how often it was, for this window
+ * @error: what map() has failed with, if that ends the populate
+ */
+struct flight_watch {
+	bool flying, cancelled;
+	u8 window;
+	bool may_call, passes, reason;
+	u8 cause;
+	bool spared, short_of_memory;
+	u8 refills;
+	short error;
 };
 
 struct world {
@@ -172,6 +215,13 @@ struct world {
 	struct page pages[MAX_PAGES];
 	struct device_entry device[MAX_PAGES];
 	struct watch watch;
+	struct hmmu_mirror mirror;
+	struct hmmu_prefetch prefetch;
+	struct flight_watch flight;
+	/* The last one is that of the subject's own faults. */
+	struct invalidation invalidation[MAX_ACTORS + 1];
+	struct task_struct task;
+	const void *sleeps_on;
 	u64 now;
 	/* VMAs that the subject may use; pieces of memory that it has. */
 	u64 looked_up;
@@ -191,22 +241,30 @@ extern struct world world;
  * @entries_read: by the kernel's walker
  * @faults: begun
  * @drops: faults that let go of the lock
- * @passes: mmu_interval_read_begin() called
+ * @passes: begun
+ * @calls: of the engine, by the mirror kit
+ * @restarts: passes that were not the first of their call
+ * @mirror: what the mirror kit should have counted
  * @work: points since there was progress or somebody acted
  * @acted: anybody has acted, or a fault or an allocation has had trouble
  * @passed_over: points at which somebody in the middle of an action could have
  *	gone on, and did not
  * @passed_over_before: the same when @work was 0
+ * @acting: an actor does a step just now, not the subject
  */
 struct tally {
 	u64 entries_read;
 	u64 faults;
 	u64 drops;
 	unsigned int passes;
+	unsigned int calls;
+	unsigned int restarts;
+	u64 mirror[HMMU_MIRROR_NR_COUNTERS];
 	unsigned int work;
 	bool acted;
 	unsigned int passed_over;
 	unsigned int passed_over_before;
+	bool acting;
 };
 
 extern struct tally tally;
@@ -233,10 +291,15 @@ bool lock_is_free_for_readers(void);
 void lock_dropped(void);
 
 /* notifier.c */
-void invalidate_start(unsigned int first, unsigned int last);
-void invalidate_callback(unsigned int first, unsigned int last);
-void invalidate_end(void);
+void invalidate_start(struct invalidation *inv, unsigned int first,
+		      unsigned int last, enum mmu_notifier_event event);
+void invalidate_callback(struct invalidation *inv);
+void invalidate_end(struct invalidation *inv);
 bool sequence_moved(void);
+
+/* wait.c */
+bool kick_would_wake(void);
+bool cancel_flights(bool all);
 
 /* mm.c */
 struct page *new_frame(unsigned int page, bool writable);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "dmirror.h"
 #include "harness.h"
 #include "log.h"
 #include "main.h"
@@ -237,7 +238,7 @@ static void wraps(const void *variant)
 }
 
 /**
- * struct owner - a process whose memory is used by this one
+ * struct owner - a process whose memory is used by this one, and mirrored by a device
  * @area: in its memory, filled but for pages 0 and 1
  * @pid: the process
  * @probe: opened by it
@@ -259,6 +260,8 @@ static void owner_run(const struct owner *owner, int announce)
 
 	CHECK_REL(fds[1], >=, 0);
 	content_fill(owner->area.at + 2 * PAGE, SERIES, 2, PAGES - 2);
+	CHECK_EQ(dmirror_populate(dmirror_open(0), owner->area.at + 2 * PAGE,
+				  PAGES - 2, HMM_DMIRROR_POPULATE_WRITE), 0);
 	CHECK_EQ(uffd_register(fds[1], owner->area.at, PAGES * PAGE,
 			       UFFDIO_REGISTER_MODE_MISSING), 0);
 	CHECK_EQ(write(announce, fds, sizeof(fds)), sizeof(fds));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "dmirror.h"
 #include "harness.h"
 #include "main.h"
 #include "sweep.h"
@@ -151,10 +152,13 @@ static const struct swept populate_served = {
 	prepare_served, call_populate, populate_failed, populate_passed
 };
 
-static void *prepare_open(const void *unused)
+static const char *opened_path;
+
+static void *prepare_open(const void *path)
 {
 	static int fd;
 
+	opened_path = path;
 	fd = -1;
 	return &fd;
 }
@@ -163,7 +167,7 @@ static int call_open(void *state)
 {
 	int *fd = state;
 
-	*fd = open("/dev/" HMMU_PROBE_DEVICE, O_RDWR | O_CLOEXEC);
+	*fd = open(opened_path, O_RDWR | O_CLOEXEC);
 	return *fd < 0 ? -errno : 0;
 }
 
@@ -180,6 +184,111 @@ static void open_passed(void *state)
 
 static const struct swept opened = {
 	prepare_open, call_open, open_failed, open_passed
+};
+
+/**
+ * struct access - what the sweep of a call of hmm_dmirror is given
+ * @fd: the device
+ * @area: the memory
+ * @buffer: as long as that
+ * @cmd: what the call gave back
+ */
+struct access {
+	int fd;
+	struct area area;
+	char *buffer;
+	struct hmm_dmirror_cmd cmd;
+};
+
+struct access_call {
+	const char *name;
+	unsigned long number;
+	uint64_t flags;
+};
+
+static const struct access_call *the_call;
+
+static void *prepare_access(const void *of)
+{
+	struct access *a = calloc(1, sizeof(*a));
+
+	CHECK(a);
+	the_call = of;
+	a->fd = dmirror_open(0);
+	a->area = area_new(&kind_anon, 2 * PAGES);
+	a->buffer = malloc(2 * PAGES * PAGE);
+	CHECK(a->buffer);
+	memset(a->buffer, 0xff, 2 * PAGES * PAGE);
+	content_fill(a->area.at, SERIES, 0, PAGES);
+	return a;
+}
+
+static int call_access(void *state)
+{
+	struct access *a = state;
+	const void *ptr = a->buffer;
+
+	if (the_call->number >= HMM_DMIRROR_POPULATE)
+		ptr = (void *)(uintptr_t)the_call->flags;
+	return dmirror_call(a->fd, the_call->number, a->area.at, 2 * PAGES, ptr,
+			    &a->cmd);
+}
+
+static void no_more_than_cpu(struct access *a)
+{
+	size_t wrong;
+
+	dmirror_mapped(a->fd, a->area.at, 2 * PAGES, &wrong);
+	CHECK_EQ(wrong, 0);
+}
+
+static void access_failed(void *state, int error)
+{
+	struct access *a = state;
+
+	CHECK_EQ(a->cmd.cpages, 0);
+	CHECK_EQ(a->cmd.faults, 0);
+	no_more_than_cpu(a);
+}
+
+static void access_passed(void *state)
+{
+	struct access *a = state;
+	size_t ended, failed;
+
+	switch (the_call->number) {
+	case HMM_DMIRROR_READ:
+		CHECK(!memcmp(a->buffer, a->area.at, 2 * PAGES * PAGE));
+		break;
+	case HMM_DMIRROR_WRITE:
+		CHECK(!memcmp(a->area.at, a->buffer, 2 * PAGES * PAGE));
+		break;
+	case HMM_DMIRROR_SNAPSHOT:
+		for (size_t i = 0; i < 2 * PAGES; i++)
+			CHECK_EQ(a->buffer[i], i < PAGES ?
+				 HMM_DMIRROR_PROT_WRITE : HMM_DMIRROR_PROT_NONE);
+		break;
+	case HMM_DMIRROR_PREFETCH:
+		CHECK_EQ(dmirror_wait(a->fd, &ended, &failed), 0);
+		CHECK_REL(ended, >, 0);
+		CHECK_EQ(failed, 0);
+		break;
+	}
+	no_more_than_cpu(a);
+}
+
+static const struct swept accessed = {
+	prepare_access, call_access, access_failed, access_passed
+};
+
+static const struct access_call access_calls[] = {
+	{ "read", HMM_DMIRROR_READ },
+	{ "write", HMM_DMIRROR_WRITE },
+	{ "snapshot", HMM_DMIRROR_SNAPSHOT },
+	{ "populate", HMM_DMIRROR_POPULATE, HMM_DMIRROR_POPULATE_WRITE },
+	{ "populate-best", HMM_DMIRROR_POPULATE, HMM_DMIRROR_POPULATE_BEST },
+	{ "prefetch", HMM_DMIRROR_PREFETCH },
+	{ "compare", HMM_DMIRROR_COMPARE },
 };
 
 static const struct kind *const kinds[] = {
@@ -211,7 +320,11 @@ static void add_other(const char *name, enum hmmu_probe_call call,
 
 void suite_failures(void)
 {
-	add_sweep(&opened, NULL, "open");
+	add_sweep(&opened, "/dev/" HMMU_PROBE_DEVICE, "open");
+	add_sweep(&opened, "/dev/hmm_dmirror0", "dmirror/open");
+	for (size_t i = 0; i < ARRAY_SIZE(access_calls); i++)
+		add_sweep(&accessed, &access_calls[i], "dmirror/%s",
+			  access_calls[i].name);
 	for (size_t i = 0; i < NR_HOWS; i++)
 		add_populates(&hows[i]);
 	add_other("snapshot", HMMU_PROBE_SNAPSHOT, 0, &populate);

@@ -16,7 +16,7 @@
 #include "harness.h"
 #include "main.h"
 
-#define CASES_MAX	512
+#define CASES_MAX	1024
 #define NAME_MAX_LENGTH	80
 #define DEFAULT_SECONDS	60
 #define EXIT_SKIPPED	77

@@ -57,6 +57,10 @@ int main(int argc, char **argv)
 	suite_kill();
 	suite_limits();
 	suite_failures();
+	suite_dmirror();
+	suite_mirror();
+	suite_teardown();
+	suite_template();
 	suite_module();
 	suite_stress();
 

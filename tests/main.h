@@ -17,6 +17,10 @@ void suite_waits(void);
 void suite_kill(void);
 void suite_limits(void);
 void suite_failures(void);
+void suite_dmirror(void);
+void suite_mirror(void);
+void suite_teardown(void);
+void suite_template(void);
 void suite_module(void);
 void suite_stress(void);
 

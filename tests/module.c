@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "content.h"
+#include "dmirror.h"
 #include "harness.h"
 #include "main.h"
 #include "module.h"
@@ -16,22 +18,24 @@
 
 #define DEBUGFS		"/sys/kernel/debug/hmm_unlocked"
 #define EVENTS		"/sys/kernel/tracing/events/hmm_unlocked"
+#define KIT_EVENTS	"/sys/kernel/tracing/events/hmmu_mirror"
 
-static int unload(const char *name)
+int module_unload(const char *name)
 {
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
-static void load(const char *name)
+int module_load(const char *name, const char *parameters)
 {
 	char path[128];
-	int fd;
+	int fd, ret;
 
 	snprintf(path, sizeof(path), "/modules/%s.ko", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	CHECK_REL(fd, >=, 0);
-	CHECK_EQ(syscall(SYS_finit_module, fd, "", 0), 0);
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
+	return ret;
 }
 
 int module_references(const char *name)
@@ -51,23 +55,29 @@ int module_references(const char *name)
 
 void modules_unload(void)
 {
-	CHECK_EQ(unload(PROBE_MODULE), 0);
-	CHECK_EQ(unload(ENGINE_MODULE), 0);
+	CHECK_EQ(module_unload(TEMPLATE_MODULE), 0);
+	CHECK_EQ(module_unload(DMIRROR_MODULE), 0);
+	CHECK_EQ(module_unload(PROBE_MODULE), 0);
+	CHECK_EQ(module_unload(ENGINE_MODULE), 0);
 }
 
 void modules_load(void)
 {
-	load(ENGINE_MODULE);
-	load(PROBE_MODULE);
+	CHECK_EQ(module_load(ENGINE_MODULE, ""), 0);
+	CHECK_EQ(module_load(PROBE_MODULE, ""), 0);
+	CHECK_EQ(module_load(DMIRROR_MODULE, ""), 0);
+	CHECK_EQ(module_load(TEMPLATE_MODULE, ""), 0);
 }
 
 static void refused_while_open(const void *unused)
 {
-	int probe = probe_open();
+	int probe = probe_open(), dmirror = dmirror_open(3);
 
-	CHECK_EQ(unload(PROBE_MODULE), -EAGAIN);
-	CHECK_EQ(unload(ENGINE_MODULE), -EAGAIN);
+	CHECK_EQ(module_unload(PROBE_MODULE), -EAGAIN);
+	CHECK_EQ(module_unload(DMIRROR_MODULE), -EAGAIN);
+	CHECK_EQ(module_unload(ENGINE_MODULE), -EAGAIN);
 	close(probe);
+	close(dmirror);
 	modules_unload();
 	modules_load();
 }
@@ -114,12 +124,15 @@ static void leaves_nothing(const void *unused)
 	make_a_call();
 	CHECK_REL(counter_total(HMM_UNLOCKED_CALLS), >, 0);
 	CHECK_EQ(access(EVENTS, F_OK), 0);
+	CHECK_EQ(access(KIT_EVENTS, F_OK), 0);
 
 	modules_unload();
 	CHECK_EQ(module_references(ENGINE_MODULE), -1);
 	CHECK_EQ(access(DEBUGFS, F_OK), -1);
 	CHECK_EQ(access(EVENTS, F_OK), -1);
+	CHECK_EQ(access(KIT_EVENTS, F_OK), -1);
 	CHECK_EQ(access("/dev/" HMMU_PROBE_DEVICE, F_OK), -1);
+	CHECK_EQ(access("/dev/hmm_dmirror0", F_OK), -1);
 	CHECK_EQ(tasks_named("hmmu"), 0);
 
 	modules_load();
@@ -129,8 +142,36 @@ static void leaves_nothing(const void *unused)
 	CHECK_EQ(counter_total(HMM_UNLOCKED_CALLS), 1);
 }
 
+static unsigned int mode_of(const char *path)
+{
+	struct stat stat;
+
+	CHECK_EQ(lstat(path, &stat), 0);
+	CHECK(S_ISCHR(stat.st_mode) && !stat.st_uid && !stat.st_gid);
+	return stat.st_mode & 07777;
+}
+
+/* Root's alone, unless somebody says otherwise; and only what can be said. */
+static void permissions(const void *unused)
+{
+	char path[32];
+
+	for (int i = 0; i < HMM_DMIRROR_NDEVICES; i++) {
+		snprintf(path, sizeof(path), "/dev/hmm_dmirror%d", i);
+		CHECK_EQ(mode_of(path), 0600);
+	}
+	CHECK_EQ(module_unload(DMIRROR_MODULE), 0);
+	CHECK_EQ(module_load(DMIRROR_MODULE, "mode=01777"), -EINVAL);
+	CHECK_EQ(module_load(DMIRROR_MODULE, "mode=nobody"), -EINVAL);
+	CHECK_EQ(module_load(DMIRROR_MODULE, "mode=0666"), 0);
+	CHECK_EQ(mode_of("/dev/hmm_dmirror2"), 0666);
+	CHECK_EQ(module_unload(DMIRROR_MODULE), 0);
+	CHECK_EQ(module_load(DMIRROR_MODULE, ""), 0);
+}
+
 void suite_module(void)
 {
+	add_case(permissions, NULL, "module/permissions");
 	add_case(refused_while_open, NULL, "module/refused-while-open");
 	add_case(leaves_nothing, NULL, "module/leaves-nothing");
 }

@@ -5,11 +5,19 @@
 
 #define ENGINE_MODULE	"hmm_unlocked"
 #define PROBE_MODULE	"hmm_unlocked_probe"
+#define DMIRROR_MODULE	"hmm_dmirror"
+#define TEMPLATE_MODULE	"hmm_unlocked_template"
 
 /* References on a module, -1 if it is not loaded. */
 int module_references(const char *name);
 
-/* Both modules out or in; a failure ends the case. */
+/* Returns 0 or -errno. */
+int module_unload(const char *name);
+
+/* With @parameters, "" for none. Returns 0 or -errno. */
+int module_load(const char *name, const char *parameters);
+
+/* All modules out or in; a failure ends the case. */
 void modules_unload(void);
 void modules_load(void);
 

@@ -150,10 +150,16 @@ static void check_unmapped(int witness, unsigned int nth)
 	close(witness);
 }
 
+static int all_references(void)
+{
+	return module_references(PROBE_MODULE) +
+	       module_references(DMIRROR_MODULE);
+}
+
 /* Returns whether there was an n-th failure. */
 static bool fails(const struct sweep *sweep, unsigned int nth)
 {
-	int references = module_references(PROBE_MODULE);
+	int references = all_references();
 	int witness = witness_new(), status;
 	pid_t pid;
 
@@ -167,7 +173,7 @@ static bool fails(const struct sweep *sweep, unsigned int nth)
 	    (WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_CLEAN))
 		FAIL("with failure %u of the call: wait status %#x", nth, status);
 	check_unmapped(witness, nth);
-	CHECK_EQ(module_references(PROBE_MODULE), references);
+	CHECK_EQ(all_references(), references);
 	return !WEXITSTATUS(status);
 }
 

@@ -3,21 +3,14 @@
 #include "contract.h"
 #include "schedule.h"
 #include "scenario.h"
-#include "state.h"
 #include "../fault/call.h"
 
 /* Writers wait for one read; memory in the model is too small to show how long. */
 _Static_assert(HMMU_CHUNK_SIZE_HUGE <= 8 * PMD_SIZE,
 	       "longer than a table of single pages: see docs/fault-engine.md");
 
-void model_traced(const struct hmmu_call *call, ...)
-{
-	state_counters(&call->counters);
-}
-
 static int check_unlocked(int ret, const struct hmm_unlocked_counters *counters)
 {
-	state_counters(NULL);
 	tell("subject", "returns %s", error_name(ret));
 	contract_returned(ret, false, counters);
 	if (ret == -EBUSY)
@@ -82,7 +75,6 @@ static void run_unlockable(void)
 	contract_call_begins();
 	tell("subject", "calls hmm_range_fault_unlockable()");
 	ret = hmmu_range_fault_unlockable(&world.range, &locked, &counters);
-	state_counters(NULL);
 	tell("subject", "returns %s, lock %s", error_name(ret),
 	     locked ? "held" : "dropped");
 	contract_returned(ret, locked, &counters);

@@ -1,134 +1,300 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The argument that range-exact retry rests on.
- *
- * The interval's sequence changes with any invalidation that touches the interval.
- * A mirror with a wide interval wants to start again for those only that touch what
- * it is collecting. So it keeps a list of what is in flight:
- *
- *	populate			    invalidate callback
- *
- *	lock				    lock
- *	 list the op, not stale		     mmu_interval_set_seq()
- *	unlock				     mark ops stale that overlap
- *	mmu_interval_read_begin()	     unmap from the device
- *	read the CPU page tables	    unlock
- *	lock				    ... pages are taken away ...
- *	 stale: start again
- *	 else: map
- *	unlock
- *
- * An invalidation whose callback ran before the op was listed does not mark it.
- * But it has set the interval's sequence to what is now the address space's, so
- * mmu_interval_read_begin() waits for its end: what is read afterwards is what it
- * left. One whose callback runs later finds the op. There is no third kind.
- *
- * The critical sections below are single steps: no point in them.
+ * The mirror kit: mirror/flight.c and mirror/populate.c as they are, under a driver
+ * that maps and unmaps pages of the model's device.
  */
 #include "contract.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "../mirror/mirror.h"
 
-struct op {
-	unsigned int first, last;
-	bool listed, stale;
+static bool use_up_trouble(void)
+{
+	world.trouble_left--;
+	tally.acted = true;
+	return true;
+}
+
+static bool has_trouble(bool possible)
+{
+	return possible && world.trouble_left && choose(2) && use_up_trouble();
+}
+
+static void map_page(unsigned int page, unsigned long entry)
+{
+	world.device[page] = (struct device_entry){};
+	if (entry & HMM_PFN_VALID)
+		world.device[page] = (struct device_entry){
+			.frame = entry,
+			.writable = entry & HMM_PFN_WRITE,
+		};
+}
+
+/* Those that mean something to the engine, which must not take them for its own. */
+static int fail_to_map(void)
+{
+	static const int errors[] = { -EBUSY, -EAGAIN, -ELOOP, -EINTR };
+	int error = errors[choose(4)];
+
+	tell("device", "fails to map: %s", error_name(error));
+	contract_map_fails(error);
+	return error;
+}
+
+static int map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+{
+	unsigned int first = page_of(pages->start), end = page_of(pages->end);
+
+	contract_commits(pages);
+	if (has_trouble(scenario.map_is_short)) {
+		tell("device", "is short of memory to map pages %u-%u", first, end - 1);
+		contract_map_is_short();
+		return -ENOMEM;
+	}
+	if (has_trouble(scenario.map_fails))
+		return fail_to_map();
+	tell("device", "maps pages %u-%u", first, end - 1);
+	for (unsigned int page = first; page < end; page++)
+		map_page(page, pages->entries[page - first]);
+	contract_device();
+	contract_committed(pages, true);
+	return 0;
+}
+
+static void unmap(struct hmmu_mirror *mirror, unsigned long start,
+		  unsigned long end, bool may_sleep)
+{
+	if (mirror->lock.held)
+		violated("unmap() is called under the mirror lock");
+	device_unmap(page_of(start), page_of(end) - 1);
+}
+
+static int prepare(struct hmmu_mirror *mirror, unsigned long start,
+		   unsigned long end)
+{
+	if (mirror->lock.held)
+		violated("prepare() is called under the mirror lock");
+	model_assert_unlocked();
+	point();
+	contract_prepares();
+	if (has_trouble(scenario.refusals)) {
+		tell("device", "can't prepare");
+		contract_may_fail(-ENOMEM);
+		return -ENOMEM;
+	}
+	tell("device", "is prepared to map pages %u-%u", page_of(start),
+	     page_of(end) - 1);
+	return 0;
+}
+
+static const struct hmmu_mirror_ops ops = {
+	.map = map,
+	.unmap = unmap,
+	.prepare = prepare,
 };
 
-/**
- * struct mirror - on the stack of run_mirror(), for a state is told by that
- * @in_flight: ours, and one elsewhere that must not matter
- * @overlaps: invalidations that gave ours a reason to start again
- */
-static struct mirror {
-	struct op in_flight[2];
-	unsigned int overlaps;
-} *mirror;
+static const struct hmmu_mirror_ops ops_without_prepare = {
+	.map = map,
+	.unmap = unmap,
+};
 
-static void invalidate(unsigned int first, unsigned int last)
+/* As mirror/mirror.c has it, in two steps. */
+static bool start(const struct mmu_notifier_range *range)
 {
-	if (!mirror)
-		return;
-	for (int i = 0; i < 2; i++) {
-		struct op *op = &mirror->in_flight[i];
-
-		if (!op->listed || op->first > last || op->last < first)
-			continue;
-		op->stale = true;
-		mirror->overlaps += i == 0;
-	}
+	return hmmu_flights_start(&world.mirror, range);
 }
 
-static void list(struct op *op)
+static void unmap_range(const struct mmu_notifier_range *range)
 {
-	point();
-	*op = (struct op){
-		.first = page_of(world.range.start),
-		.last = page_of(world.range.end) - 1,
-		.listed = true,
+	world.mirror.ops->unmap(&world.mirror,
+				max(range->start, world.mirror.start),
+				min(range->end, world.mirror.end), true);
+}
+
+static void end(const struct mmu_notifier_range *range)
+{
+	hmmu_flights_end(&world.mirror, range);
+}
+
+static const struct plain_notifier notifier = {
+	.start = start,
+	.unmap = unmap_range,
+	.end = end,
+};
+
+/* What the interval of the scenario is for an interval notifier the mirror is here. */
+static void register_mirror(void)
+{
+	world.mirror = (struct hmmu_mirror){
+		.mm = &world.mm,
+		.start = world.notifier.interval_tree.start,
+		.end = world.notifier.interval_tree.last + 1,
+		.ops = scenario.no_prepare ? &ops_without_prepare : &ops,
 	};
-	tell("subject", "lists pages %u-%u as in flight", op->first, op->last);
+	hmmu_flights_init(&world.mirror);
+	world.flight.window = page_of(world.range.start);
+	world.range.dev_private_owner = NULL;
+	contract_call_begins();
 }
 
-static bool map_unless_stale(struct op *op)
+static enum hmmu_access access_asked(unsigned int page)
 {
-	point();
-	op->listed = false;
-	tell("subject", op->stale ? "is stale: starts again" :
-				    "maps what it has read");
-	if (!op->stale)
-		device_map();
-	return !op->stale;
+	unsigned long asked = scenario_asked(page);
+
+	if (!asked)
+		return HMMU_ACCESS_NONE;
+	return asked & HMM_PFN_REQ_WRITE ? HMMU_ACCESS_WRITE : HMMU_ACCESS_READ;
 }
 
-/* Chunks that an invalidation elsewhere kept from being read are read again. */
-static int read_all(void)
+/* @accesses are for all pages of the scenario's range. */
+static struct hmmu_request make_request(u8 *accesses)
 {
-	struct hmm_range part = world.range;
+	struct hmmu_request request = {
+		.start = world.range.start,
+		.end = world.range.end,
+		.best_effort = scenario.best_effort,
+		.timeout = scenario.timeout,
+	};
+	unsigned int first = page_of(request.start), page;
+
+	for (page = first; page < page_of(request.end); page++)
+		accesses[page - first] = access_asked(page);
+	if (world.range.pfn_flags_mask)
+		request.accesses = accesses;
+	else
+		request.access = accesses[0];
+	request.needed_start = request.needed_end = request.start;
+	if (scenario.needed_end) {
+		request.needed_start = scenario.needed_first * PAGE_SIZE;
+		request.needed_end = scenario.needed_end * PAGE_SIZE;
+	}
+	return request;
+}
+
+static void run_populate(void)
+{
+	u8 accesses[MAX_PAGES];
+	struct hmmu_request request;
 	int ret;
 
-	part.default_flags = part.pfn_flags_mask = 0;
-	do {
-		part.notifier_seq = mmu_interval_read_begin(&world.notifier);
-		if (mmap_read_lock_killable(&world.mm))
-			return -EINTR;
-		ret = hmm_range_fault(&part);
-		mmap_read_unlock(&world.mm);
-	} while (ret == -EBUSY && !fatal_signal_pending(current));
-	return ret;
-}
-
-static void populate(void)
-{
-	struct op *op = &mirror->in_flight[0];
-	unsigned int attempts = 0;
-
-	do {
-		contract_call_begins();
-		list(op);
-		if (read_all()) {
-			op->listed = false;
-			return;
-		}
-		if (attempts++ > mirror->overlaps)
-			violated("starts again for the %uth time, after %u overlapping invalidations",
-				 attempts - 1, mirror->overlaps);
-	} while (!map_unless_stale(op));
-}
-
-static void run_mirror(void)
-{
-	struct mirror here = {
-		.in_flight[1] = { .first = 40, .last = 47, .listed = true },
-	};
-
-	mirror = &here;
-	populate();
-	mirror = NULL;
+	register_mirror();
+	request = make_request(accesses);
+	tell("subject", "populates pages %u-%u", page_of(request.start),
+	     page_of(request.end) - 1);
+	if (world.task.flags & PF_KTHREAD)
+		ret = hmmu_populate(&world.mirror, &request, &world.prefetch);
+	else
+		ret = hmmu_mirror_populate(&world.mirror, &request);
+	tell("subject", "returns %s", error_name(ret));
+	contract_flight_returned(ret, HMMU_MIRROR_POPULATES);
 }
 
 const struct subject subject_mirror = {
 	.name = "mirror",
-	.run = run_mirror,
-	.invalidate = invalidate,
-	.help = "range-exact retry: read what is there and map it, unless it went stale",
+	.run = run_populate,
+	.plain = &notifier,
+	.maps = true,
+	.help = "hmmu_mirror_populate(), once; of a kernel thread: a prefetch",
+};
+
+static void see(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
+		void *data)
+{
+	if (data != &world)
+		violated("see() is given somebody else's data");
+	contract_commits(pages);
+	tell("subject", "sees pages %u-%u", page_of(pages->start),
+	     page_of(pages->end) - 1);
+	contract_committed(pages, false);
+}
+
+static void run_snapshot(void)
+{
+	int ret;
+
+	register_mirror();
+	ret = hmmu_mirror_snapshot(&world.mirror, world.range.start,
+				   world.range.end, see, &world);
+	tell("subject", "returns %s", error_name(ret));
+	contract_flight_returned(ret, HMMU_MIRROR_SNAPSHOTS);
+}
+
+const struct subject subject_snapshot = {
+	.name = "snapshot",
+	.run = run_snapshot,
+	.plain = &notifier,
+	.help = "hmmu_mirror_snapshot(), once",
+};
+
+static void break_request(struct hmmu_request *r, u8 *accesses, unsigned int how)
+{
+	switch (how) {
+	case 0:
+		r->start++;
+		break;
+	case 1:
+		r->end--;
+		break;
+	case 2:
+		r->end = r->start;
+		break;
+	case 3:
+		r->start = world.mirror.start - PAGE_SIZE;
+		break;
+	case 4:
+		r->end = world.mirror.end + PAGE_SIZE;
+		break;
+	case 5:
+		r->access = HMMU_ACCESS_WRITE + 1;
+		break;
+	case 6:
+		r->accesses = accesses;
+		accesses[(r->end - r->start) / PAGE_SIZE - 1] = HMMU_ACCESS_WRITE + 1;
+		break;
+	case 7:
+		r->best_effort = true;
+		r->needed_start = r->end;
+		r->needed_end = r->start;
+		break;
+	case 8:
+		r->best_effort = true;
+		r->needed_start = r->start - PAGE_SIZE;
+		break;
+	case 9:
+		r->best_effort = true;
+		r->needed_end = r->end + PAGE_SIZE;
+		break;
+	}
+}
+
+/* -EINVAL, and not even counted. */
+static void run_insane(void)
+{
+	u8 accesses[MAX_PAGES];
+	struct hmmu_request request;
+	unsigned int how = choose(10);
+	int ret;
+
+	register_mirror();
+	request = make_request(accesses);
+	break_request(&request, accesses, how);
+	ret = hmmu_mirror_populate(&world.mirror, &request);
+	if (ret != -EINVAL)
+		violated("insane in way %u: hmmu_mirror_populate() returns %s", how,
+			 error_name(ret));
+	if (how < 5)
+		ret = hmmu_mirror_snapshot(&world.mirror, request.start,
+					   request.end, see, &world);
+	if (ret != -EINVAL)
+		violated("insane in way %u: hmmu_mirror_snapshot() returns %s", how,
+			 error_name(ret));
+	contract_may_fail(-EINVAL);
+	contract_flight_returned(-EINVAL, HMMU_MIRROR_POPULATES);
+}
+
+const struct subject subject_insane = {
+	.name = "insane",
+	.run = run_insane,
+	.plain = &notifier,
+	.help = "both calls of the mirror kit with requests that make no sense",
 };

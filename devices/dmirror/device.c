@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files and calls. The memory is that of the process that opened the file, and only
+ * its own tasks may use it.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "dmirror.h"
+
+static ushort mode = 0600;
+module_param(mode, ushort, 0444);
+MODULE_PARM_DESC(mode, "permissions of /dev/hmm_dmirror* (0600)");
+
+static int without_memory(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	pr_notice_once("hmm_dmirror: there is no device memory and no exclusive access: EOPNOTSUPP\n");
+	return -EOPNOTSUPP;
+}
+
+static int nothing_to_release(struct dmirror *dmirror,
+			      struct hmm_dmirror_cmd *cmd)
+{
+	return 0;
+}
+
+static const struct {
+	unsigned int number;
+	dmirror_call_fn *call;
+} calls[] = {
+	{ HMM_DMIRROR_READ, dmirror_read },
+	{ HMM_DMIRROR_WRITE, dmirror_write },
+	{ HMM_DMIRROR_MIGRATE_TO_DEV, without_memory },
+	{ HMM_DMIRROR_MIGRATE_TO_SYS, without_memory },
+	{ HMM_DMIRROR_SNAPSHOT, dmirror_snapshot },
+	{ HMM_DMIRROR_EXCLUSIVE, without_memory },
+	{ HMM_DMIRROR_CHECK_EXCLUSIVE, without_memory },
+	{ HMM_DMIRROR_RELEASE, nothing_to_release },
+	{ HMM_DMIRROR_FLAGS, without_memory },
+	{ HMM_DMIRROR_READ_UNLOCKED, dmirror_read },
+	{ HMM_DMIRROR_POPULATE, dmirror_populate },
+	{ HMM_DMIRROR_PREFETCH, dmirror_prefetch },
+	{ HMM_DMIRROR_WAIT, dmirror_wait },
+	{ HMM_DMIRROR_CANCEL, dmirror_cancel },
+	{ HMM_DMIRROR_COMPARE, dmirror_compare },
+};
+
+static dmirror_call_fn *find_call(unsigned int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].number == number)
+			return calls[i].call;
+	return NULL;
+}
+
+static bool cmd_is_sane(const struct hmm_dmirror_cmd *cmd)
+{
+	u64 length, end;
+
+	return PAGE_ALIGNED(cmd->addr) && cmd->npages &&
+	       !check_mul_overflow(cmd->npages, (u64)PAGE_SIZE, &length) &&
+	       !check_add_overflow(cmd->addr, length, &end) &&
+	       end <= (ULONG_MAX & PAGE_MASK);
+}
+
+static long dmirror_ioctl(struct file *file, unsigned int number,
+			  unsigned long arg)
+{
+	struct dmirror *dmirror = file->private_data;
+	dmirror_call_fn *call = find_call(number);
+	struct hmm_dmirror_cmd cmd;
+	int ret;
+
+	if (!call)
+		return -ENOTTY;
+	ret = hmmu_mirror_check_current(&dmirror->mirror);
+	if (ret)
+		return ret;
+	if (copy_from_user(&cmd, (void __user *)arg, sizeof(cmd)))
+		return -EFAULT;
+	if (!cmd_is_sane(&cmd))
+		return -EINVAL;
+
+	cmd.cpages = 0;
+	cmd.faults = 0;
+	ret = call(dmirror, &cmd);
+	if (!ret && copy_to_user((void __user *)arg, &cmd, sizeof(cmd)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int dmirror_open(struct inode *inode, struct file *file)
+{
+	struct dmirror *dmirror = kzalloc(sizeof(*dmirror), GFP_KERNEL);
+	int ret;
+
+	if (!dmirror)
+		return -ENOMEM;
+	xa_init(&dmirror->table);
+	spin_lock_init(&dmirror->prefetch_lock);
+	init_waitqueue_head(&dmirror->prefetch_wait);
+	dmirror->files = current->files;
+	ret = hmmu_mirror_register(&dmirror->mirror, "hmm_dmirror", 0,
+				   ULONG_MAX & PAGE_MASK, &dmirror_ops);
+	if (ret) {
+		kfree(dmirror);
+		return ret;
+	}
+	file->private_data = dmirror;
+	return 0;
+}
+
+/*
+ * A prefetch that waits for a page server which is gone would keep memory alive whose
+ * process has exited or executes another program, if somebody else has the file. Here
+ * these can't be told from a mere close(), so any close by the opener ends what is
+ * under way.
+ */
+static int dmirror_flush(struct file *file, fl_owner_t owner)
+{
+	struct dmirror *dmirror = file->private_data;
+
+	if (owner == dmirror->files)
+		hmmu_mirror_cancel(&dmirror->mirror);
+	return 0;
+}
+
+static int dmirror_release(struct inode *inode, struct file *file)
+{
+	struct dmirror *dmirror = file->private_data;
+
+	hmmu_mirror_unregister(&dmirror->mirror);
+	xa_destroy(&dmirror->table);
+	kfree(dmirror);
+	return 0;
+}
+
+static const struct file_operations dmirror_fops = {
+	.owner = THIS_MODULE,
+	.open = dmirror_open,
+	.flush = dmirror_flush,
+	.release = dmirror_release,
+	.unlocked_ioctl = dmirror_ioctl,
+};
+
+#define DEVICE(device) {						\
+	.minor = MISC_DYNAMIC_MINOR,					\
+	.name = device,							\
+	.fops = &dmirror_fops,						\
+}
+
+static struct miscdevice devices[HMM_DMIRROR_NDEVICES] = {
+	DEVICE("hmm_dmirror0"),
+	DEVICE("hmm_dmirror1"),
+	DEVICE("hmm_dmirror2"),
+	DEVICE("hmm_dmirror3"),
+};
+
+static void dmirror_deregister(unsigned int n)
+{
+	while (n--)
+		misc_deregister(&devices[n]);
+}
+
+static int __init dmirror_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	if (mode & ~0777) {
+		pr_err("hmm_dmirror: mode=%#o is no set of permissions: give 0 to 0777\n",
+		       mode);
+		return -EINVAL;
+	}
+	for (i = 0; i < ARRAY_SIZE(devices); i++) {
+		devices[i].mode = mode;
+		ret = misc_register(&devices[i]);
+		if (ret) {
+			dmirror_deregister(i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void __exit dmirror_exit(void)
+{
+	dmirror_deregister(ARRAY_SIZE(devices));
+}
+
+module_init(dmirror_init);
+module_exit(dmirror_exit);
+MODULE_DESCRIPTION("Device in software that mirrors a process's memory");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hmm_dmirror.ko: a device in software on the mirror kit.
+ *
+ * Principle: the device sees memory through its own page table and through nothing
+ * else. An access looks there; what is missing is populated, and it looks again.
+ *
+ *   device.c	files and ioctls, and who may use them
+ *   access.c	READ and WRITE: the device's accesses
+ *   table.c	the device's page table, and the kit's callbacks that change it
+ *   snapshot.c	SNAPSHOT and COMPARE: the CPU's page table, and both
+ *   prefetch.c	PREFETCH, WAIT, CANCEL
+ *
+ * Lock order: the kit's -> xa_lock of the table -> those of page->mapping. The
+ * table's xa_lock is held while the device looks at an entry and while it accesses
+ * the page: so unmapping waits for the access, as a TLB flush does in hardware.
+ */
+#ifndef _DMIRROR_DMIRROR_H
+#define _DMIRROR_DMIRROR_H
+
+#include <linux/hmmu_mirror.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "../../include/uapi/hmm_dmirror.h"
+
+/**
+ * struct dmirror - an open file
+ * @mirror: the opener's memory
+ * @table: the device's page table: by page number, see table.c
+ * @unmaps: how often something was unmapped from @table
+ * @files: the opener's, to know its end by; only compared
+ * @prefetch_lock: protects the two numbers
+ * @prefetches: under way
+ * @ended: ended since the last WAIT
+ * @failed: those of them that failed
+ * @prefetch_wait: for @prefetches to be 0
+ */
+struct dmirror {
+	struct hmmu_mirror mirror;
+	struct xarray table;
+	atomic_long_t unmaps;
+	const void *files;
+	spinlock_t prefetch_lock;
+	unsigned int prefetches;
+	unsigned int ended;
+	unsigned int failed;
+	wait_queue_head_t prefetch_wait;
+};
+
+static inline struct dmirror *dmirror_of(struct hmmu_mirror *mirror)
+{
+	return container_of(mirror, struct dmirror, mirror);
+}
+
+/* The pages that a call is about, in bytes. Checked by the dispatcher. */
+static inline unsigned long cmd_end(const struct hmm_dmirror_cmd *cmd)
+{
+	return cmd->addr + (cmd->npages << PAGE_SHIFT);
+}
+
+typedef int dmirror_call_fn(struct dmirror *dmirror,
+			    struct hmm_dmirror_cmd *cmd);
+
+/* access.c */
+dmirror_call_fn dmirror_read, dmirror_write;
+
+/* table.c */
+extern const struct hmmu_mirror_ops dmirror_ops;
+int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to);
+int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
+		    const void *from);
+void *dmirror_entry(struct dmirror *dmirror, unsigned long addr);
+bool dmirror_differs(const void *entry, unsigned long cpu);
+
+/* snapshot.c */
+dmirror_call_fn dmirror_snapshot, dmirror_compare;
+
+/* prefetch.c */
+dmirror_call_fn dmirror_populate, dmirror_prefetch, dmirror_wait,
+		dmirror_cancel;
+struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
+				    bool write);
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Populating for its own sake, now or later. */
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "dmirror.h"
+
+#define TIMEOUT_MS	1000
+
+/**
+ * struct dmirror_prefetch - one under way; freed when it has ended
+ * @prefetch: the kit's part
+ * @dmirror: whose
+ */
+struct dmirror_prefetch {
+	struct hmmu_prefetch prefetch;
+	struct dmirror *dmirror;
+};
+
+/**
+ * dmirror_request() - what the device asks of the kit
+ * @start: first address
+ * @end: first address after
+ * @write: it wants to write
+ */
+struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
+				    bool write)
+{
+	return (struct hmmu_request) {
+		.start = start,
+		.end = end,
+		.access = write ? HMMU_ACCESS_WRITE : HMMU_ACCESS_READ,
+		.timeout = msecs_to_jiffies(TIMEOUT_MS),
+	};
+}
+
+static int request_of(const struct hmm_dmirror_cmd *cmd,
+		      struct hmmu_request *request)
+{
+	if (cmd->ptr & ~(HMM_DMIRROR_POPULATE_WRITE | HMM_DMIRROR_POPULATE_BEST))
+		return -EINVAL;
+	*request = dmirror_request(cmd->addr, cmd_end(cmd),
+				   cmd->ptr & HMM_DMIRROR_POPULATE_WRITE);
+	request->best_effort = cmd->ptr & HMM_DMIRROR_POPULATE_BEST;
+	request->needed_start = request->start;
+	request->needed_end = request->start;
+	return 0;
+}
+
+int dmirror_populate(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	struct hmmu_request request;
+	int ret = request_of(cmd, &request);
+
+	if (ret)
+		return ret;
+	cmd->faults = 1;
+	return hmmu_mirror_populate(&dmirror->mirror, &request);
+}
+
+static void account(struct dmirror *dmirror, int begun, int ended, int failed)
+{
+	spin_lock(&dmirror->prefetch_lock);
+	dmirror->prefetches += begun - ended;
+	dmirror->ended += ended;
+	dmirror->failed += failed;
+	if (!dmirror->prefetches)
+		wake_up_all(&dmirror->prefetch_wait);
+	spin_unlock(&dmirror->prefetch_lock);
+}
+
+static void prefetch_done(struct hmmu_prefetch *prefetch, int ret)
+{
+	struct dmirror_prefetch *ours =
+		container_of(prefetch, struct dmirror_prefetch, prefetch);
+
+	account(ours->dmirror, 0, 1, ret != 0);
+	kfree(ours);
+}
+
+int dmirror_prefetch(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	struct dmirror_prefetch *ours = kzalloc(sizeof(*ours), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!ours)
+		return -ENOMEM;
+	ours->dmirror = dmirror;
+	ours->prefetch.done = prefetch_done;
+	ret = request_of(cmd, &ours->prefetch.request);
+	if (ret)
+		goto out_free;
+
+	account(dmirror, 1, 0, 0);
+	ret = hmmu_mirror_prefetch(&dmirror->mirror, &ours->prefetch);
+	if (!ret)
+		return 0;
+	account(dmirror, -1, 0, 0);
+out_free:
+	kfree(ours);
+	return ret;
+}
+
+static bool take_ended(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	bool all;
+
+	spin_lock(&dmirror->prefetch_lock);
+	all = !dmirror->prefetches;
+	if (all) {
+		cmd->cpages = dmirror->ended;
+		cmd->faults = dmirror->failed;
+		dmirror->ended = 0;
+		dmirror->failed = 0;
+	}
+	spin_unlock(&dmirror->prefetch_lock);
+	return all;
+}
+
+int dmirror_wait(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	if (cmd->npages != 1)
+		return -EINVAL;
+	if (wait_event_interruptible(dmirror->prefetch_wait,
+				     take_ended(dmirror, cmd)))
+		return -EINTR;
+	return 0;
+}
+
+int dmirror_cancel(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	if (cmd->npages != 1)
+		return -EINVAL;
+	hmmu_mirror_cancel(&dmirror->mirror);
+	return 0;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Looking at the CPU's page table without changing anything. */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "dmirror.h"
+
+#define BYTES_MAX	512UL
+#define COMPARE_MAX	64UL
+
+static u8 byte_of(unsigned long cpu)
+{
+	unsigned int order = hmm_pfn_to_map_order(cpu);
+	u8 byte;
+
+	if (cpu & HMM_PFN_ERROR)
+		return HMM_DMIRROR_PROT_ERROR;
+	if (!(cpu & HMM_PFN_VALID))
+		return HMM_DMIRROR_PROT_NONE;
+
+	byte = cpu & HMM_PFN_WRITE ? HMM_DMIRROR_PROT_WRITE :
+				     HMM_DMIRROR_PROT_READ;
+	if (is_zero_pfn(cpu & ~HMM_PFN_FLAGS))
+		byte |= HMM_DMIRROR_PROT_ZERO;
+	if (order == PMD_SHIFT - PAGE_SHIFT)
+		byte |= HMM_DMIRROR_PROT_PMD;
+	else if (order == PUD_SHIFT - PAGE_SHIFT)
+		byte |= HMM_DMIRROR_PROT_PUD;
+	return byte;
+}
+
+static void see_bytes(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
+		      void *data)
+{
+	unsigned long n = (pages->end - pages->start) >> PAGE_SHIFT;
+	u8 **next = data;
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		*(*next)++ = byte_of(pages->entries[i]);
+}
+
+static int snapshot_into(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+			 u8 *bytes)
+{
+	unsigned long addr, n, end = cmd_end(cmd);
+	u8 *next;
+	int ret;
+
+	for (addr = cmd->addr; addr < end; addr += n << PAGE_SHIFT) {
+		n = min(BYTES_MAX, (end - addr) >> PAGE_SHIFT);
+		next = bytes;
+		ret = hmmu_mirror_snapshot(&dmirror->mirror, addr,
+					   addr + (n << PAGE_SHIFT), see_bytes,
+					   &next);
+		if (ret)
+			return ret;
+		if (copy_to_user(u64_to_user_ptr(cmd->ptr + cmd->cpages), bytes,
+				 n))
+			return -EFAULT;
+		cmd->cpages += n;
+	}
+	return 0;
+}
+
+int dmirror_snapshot(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	u8 *bytes = kmalloc(BYTES_MAX, GFP_KERNEL);
+	int ret;
+
+	if (!bytes)
+		return -ENOMEM;
+	ret = snapshot_into(dmirror, cmd, bytes);
+	kfree(bytes);
+	return ret;
+}
+
+/**
+ * struct comparison - of some pages
+ * @cmd: the call
+ * @before: what the device had mapped before the CPU's page table was read
+ * @mapped: pages that the device has mapped
+ * @wrong: those of them that differ
+ */
+struct comparison {
+	const struct hmm_dmirror_cmd *cmd;
+	void *before[COMPARE_MAX];
+	unsigned long mapped, wrong;
+};
+
+/*
+ * Nothing guards the absence of a page: one that the CPU had not when it was read may
+ * have been brought since, and mapped. So only what the device had before counts.
+ */
+static void see_differences(struct hmmu_mirror *mirror,
+			    const struct hmmu_pages *pages, void *data)
+{
+	struct comparison *c = data;
+	const unsigned long *cpu = pages->entries;
+	unsigned long addr, i = 0;
+	void *entry;
+
+	c->mapped = 0;
+	c->wrong = 0;
+	for (addr = pages->start; addr < pages->end; addr += PAGE_SIZE, cpu++) {
+		entry = dmirror_entry(dmirror_of(mirror), addr);
+		c->mapped += entry != NULL;
+		if (entry != c->before[i++])
+			continue;
+		if (!c->cmd->ptr || !(*cpu & HMM_PFN_ERROR))
+			c->wrong += dmirror_differs(entry, *cpu);
+	}
+}
+
+/* Once more, if what differs may have been unmapped and mapped again meanwhile. */
+static int compare_piece(struct dmirror *dmirror, struct comparison *c,
+			 unsigned long start, unsigned long end)
+{
+	unsigned long addr, unmaps;
+	int ret;
+
+	do {
+		unmaps = atomic_long_read(&dmirror->unmaps);
+		for (addr = start; addr < end; addr += PAGE_SIZE)
+			c->before[(addr - start) >> PAGE_SHIFT] =
+				dmirror_entry(dmirror, addr);
+		ret = hmmu_mirror_snapshot(&dmirror->mirror, start, end,
+					   see_differences, c);
+	} while (!ret && c->wrong &&
+		 unmaps != atomic_long_read(&dmirror->unmaps));
+	return ret;
+}
+
+static int compare_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+		       struct comparison *c)
+{
+	unsigned long addr, next, end = cmd_end(cmd);
+	int ret = 0;
+
+	for (addr = cmd->addr; !ret && addr < end; addr = next) {
+		next = min(end, ALIGN(addr + 1, COMPARE_MAX * PAGE_SIZE));
+		ret = compare_piece(dmirror, c, addr, next);
+		cmd->cpages += c->mapped;
+		cmd->faults += c->wrong;
+	}
+	return ret;
+}
+
+int dmirror_compare(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	struct comparison *c;
+	int ret;
+
+	if (cmd->ptr & ~HMM_DMIRROR_COMPARE_MAPPED)
+		return -EINVAL;
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+	c->cmd = cmd;
+	ret = compare_all(dmirror, cmd, c);
+	kfree(c);
+	return ret;
+}

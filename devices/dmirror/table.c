@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device's page table: an xarray by page number. An entry is the page, tagged if
+ * the device may write.
+ *
+ * No reference is held on the pages: what the CPU no longer maps has been unmapped
+ * here before it is freed.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "dmirror.h"
+
+#define DEVICE_WRITES	1UL
+
+/* Slots that share a node of an xarray, whose allocation is what can fail. */
+#define PAGES_IN_NODE	XA_CHUNK_SIZE
+
+static void *entry_of(unsigned long cpu)
+{
+	struct page *page = hmm_pfn_to_page(cpu);
+
+	return cpu & HMM_PFN_WRITE ? xa_tag_pointer(page, DEVICE_WRITES) : page;
+}
+
+static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+{
+	struct xarray *table = &dmirror_of(mirror)->table;
+	const unsigned long *cpu = pages->entries;
+	unsigned long addr;
+	int ret = 0;
+
+	xa_lock(table);
+	for (addr = pages->start; !ret && addr < pages->end;
+	     addr += PAGE_SIZE, cpu++)
+		if (*cpu & HMM_PFN_VALID)
+			ret = xa_err(__xa_store(table, addr >> PAGE_SHIFT,
+						entry_of(*cpu), GFP_NOWAIT));
+	xa_unlock(table);
+	return ret;
+}
+
+/*
+ * xas_pause() would not do: where xas_store() has freed the node, it goes on from the
+ * node above and skips the beginning of the next one.
+ */
+static void table_unmap(struct hmmu_mirror *mirror, unsigned long start,
+			unsigned long end, bool may_sleep)
+{
+	struct xarray *table = &dmirror_of(mirror)->table;
+	XA_STATE(xas, table, start >> PAGE_SHIFT);
+	unsigned long next;
+	void *entry;
+
+	atomic_long_inc(&dmirror_of(mirror)->unmaps);
+	xas_lock(&xas);
+	xas_for_each(&xas, entry, (end - 1) >> PAGE_SHIFT) {
+		next = xas.xa_index + 1;
+		xas_store(&xas, NULL);
+		if (!may_sleep || !need_resched())
+			continue;
+		xas_unlock(&xas);
+		cond_resched();
+		xas_lock(&xas);
+		xas_set(&xas, next);
+	}
+	xas_unlock(&xas);
+}
+
+/* A reserved slot keeps its node, and the node is what all its slots need. */
+static int table_prepare(struct hmmu_mirror *mirror, unsigned long start,
+			 unsigned long end)
+{
+	struct xarray *table = &dmirror_of(mirror)->table;
+	unsigned long last = (end - 1) >> PAGE_SHIFT;
+	unsigned long page;
+	int ret = 0;
+
+	for (page = start >> PAGE_SHIFT; !ret && page <= last;
+	     page = ALIGN(page + 1, PAGES_IN_NODE))
+		ret = xa_reserve(table, page, GFP_KERNEL);
+	return ret;
+}
+
+const struct hmmu_mirror_ops dmirror_ops = {
+	.map = table_map,
+	.unmap = table_unmap,
+	.prepare = table_prepare,
+};
+
+/*
+ * Not all pages that a process has mapped are in the kernel's map (memfd_secret), so
+ * nothing is copied before it was read once in a way that may fail.
+ */
+static int read_page(void *to, struct page *page, size_t length)
+{
+	void *from = kmap_local_page(page);
+	int ret = copy_from_kernel_nofault(to, from, length);
+
+	kunmap_local(from);
+	return ret;
+}
+
+static int write_page(struct page *page, const void *from)
+{
+	char probe;
+	int ret = read_page(&probe, page, sizeof(probe));
+
+	if (ret)
+		return ret;
+	memcpy_to_page(page, 0, from, PAGE_SIZE);
+	if (!PageDirty(page))
+		set_page_dirty(page);
+	return 0;
+}
+
+/**
+ * dmirror_copy_from() - the device reads a page
+ * @dmirror: the device
+ * @addr: address of the page
+ * @to: where to, PAGE_SIZE bytes
+ *
+ * Return: %0; %-ENOENT if the device has no such page mapped; %-EFAULT if it can't be
+ * read by anyone but the process itself.
+ */
+int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
+{
+	void *entry;
+	int ret = -ENOENT;
+
+	xa_lock(&dmirror->table);
+	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
+	if (entry)
+		ret = read_page(to, xa_untag_pointer(entry), PAGE_SIZE);
+	xa_unlock(&dmirror->table);
+	return ret;
+}
+
+/**
+ * dmirror_copy_to() - the device writes a page
+ * @dmirror: the device
+ * @addr: address of the page
+ * @from: what to write, PAGE_SIZE bytes
+ *
+ * Return: as dmirror_copy_from(); %-ENOENT also if it is mapped for reading only.
+ */
+int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
+		    const void *from)
+{
+	void *entry;
+	int ret = -ENOENT;
+
+	xa_lock(&dmirror->table);
+	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
+	if (xa_pointer_tag(entry) == DEVICE_WRITES)
+		ret = write_page(xa_untag_pointer(entry), from);
+	xa_unlock(&dmirror->table);
+	return ret;
+}
+
+/**
+ * dmirror_entry() - what the device has mapped
+ * @dmirror: the device
+ * @addr: address of the page
+ *
+ * Return: to be compared with others, and by dmirror_differs(); or NULL.
+ */
+void *dmirror_entry(struct dmirror *dmirror, unsigned long addr)
+{
+	return xa_load(&dmirror->table, addr >> PAGE_SHIFT);
+}
+
+/**
+ * dmirror_differs() - does the device have more than the CPU?
+ * @entry: what the device has
+ * @cpu: what the CPU has, as hmm_range_fault() tells it
+ */
+bool dmirror_differs(const void *entry, unsigned long cpu)
+{
+	if (!entry)
+		return false;
+	return !(cpu & HMM_PFN_VALID) ||
+	       xa_untag_pointer((void *)entry) != hmm_pfn_to_page(cpu) ||
+	       (xa_pointer_tag((void *)entry) == DEVICE_WRITES &&
+		!(cpu & HMM_PFN_WRITE));
+}

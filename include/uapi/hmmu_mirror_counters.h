@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * What the mirror kit counts, in one table: the kernel's struct, the debugfs files
+ * and the user-space tools are all made from it.
+ *
+ * X(identifier, name, meaning); all are sums.
+ *
+ * A retry is a pass that begins again over a window because an invalidation
+ * overlapped it; they are counted by the MMU_NOTIFY_* event of the first one that
+ * did.
+ */
+#ifndef _UAPI_HMMU_MIRROR_COUNTERS_H
+#define _UAPI_HMMU_MIRROR_COUNTERS_H
+
+#define HMMU_MIRROR_COUNTERS(X)						\
+	X(POPULATES,	populates,	"populates begun, prefetches included") \
+	X(PREFETCHES,	prefetches,	"prefetches begun")		\
+	X(SNAPSHOTS,	snapshots,	"snapshots begun")		\
+	X(FAILED,	failed,		"of these, ended in an error")	\
+	X(CANCELLED,	cancelled,	"of these, were cancelled")	\
+	X(WINDOWS,	windows,	"windows collected and handed on") \
+	X(PAGES_MAPPED,	pages_mapped,	"pages handed to map()")	\
+	X(INVALIDATIONS, invalidations,	"invalidations of mirrored memory") \
+	X(RETRY_UNMAP,	retry_unmap,	"retries: munmap(), mremap(), MADV_REMOVE") \
+	X(RETRY_CLEAR,	retry_clear,	"retries: pages taken away or replaced, COW") \
+	X(RETRY_PROTECTION, retry_protection, "retries: protection of mappings or pages") \
+	X(RETRY_SOFT_DIRTY, retry_soft_dirty, "retries: soft-dirty bits cleared") \
+	X(RETRY_MIGRATE, retry_migrate,	"retries: migration to or from a device") \
+	X(RETRY_OTHER,	retry_other,	"retries: any other event")	\
+	X(RETRIES_AVOIDED, retries_avoided, "windows handed on though others were invalidated") \
+	X(WAITS,	waits,		"waits for an overlapping invalidation to end") \
+	X(CROWDED,	crowded,	"invalidations beyond those that are told apart") \
+	X(REFILLS,	refills,	"times map() was short of memory")
+
+#define HMMU_MIRROR_COUNTER_ID(id, name, help) HMMU_MIRROR_##id,
+
+enum hmmu_mirror_counter {
+	HMMU_MIRROR_COUNTERS(HMMU_MIRROR_COUNTER_ID)
+	HMMU_MIRROR_NR_COUNTERS
+};
+
+#undef HMMU_MIRROR_COUNTER_ID
+
+#endif

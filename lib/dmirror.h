@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* /dev/hmm_dmirror* from user space, and what the mirror kit tells in debugfs. */
+#ifndef LIB_DMIRROR_H
+#define LIB_DMIRROR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hmm_dmirror.h>
+#include <hmmu_mirror_counters.h>
+
+/* Open device @n for the memory of this process. Ends the program on failure. */
+int dmirror_open(unsigned int n);
+
+/*
+ * Make a call over @pages pages at @at. Returns 0 or -errno; @cmd, if not NULL, is
+ * what came back, and what went in if the call failed.
+ */
+int dmirror_call(int fd, unsigned long number, const void *at, size_t pages,
+		 const void *ptr, struct hmm_dmirror_cmd *cmd);
+
+/* The same where @ptr is HMM_DMIRROR_POPULATE_*. */
+int dmirror_populate(int fd, const void *at, size_t pages, uint64_t flags);
+int dmirror_prefetch(int fd, const void *at, size_t pages, uint64_t flags);
+
+/* Wait for prefetches: how many have ended, and failed. Returns 0 or -errno. */
+int dmirror_wait(int fd, size_t *ended, size_t *failed);
+int dmirror_cancel(int fd);
+
+/* The number of pages mapped in the device, of which @wrong should not be. */
+size_t dmirror_mapped(int fd, const void *at, size_t pages, size_t *wrong);
+
+/*
+ * A line of debugfs, all mirrors since the module was loaded: a name of
+ * HMMU_MIRROR_COUNTERS or of what is under way.
+ */
+uint64_t mirror_total(const char *name);
+
+/* The sum of the lines that begin with "retry_". */
+uint64_t mirror_retries(void);
+
+#endif

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Populates under way, and invalidations that are running: see mirror.h.
+ */
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "mirror.h"
+#include "trace.h"
+
+/* No mm's own sequence gets there, so the two are never taken for one another. */
+#define FIRST_SEQUENCE	(1UL << (BITS_PER_LONG - 1))
+
+/**
+ * hmmu_flights_init() - nothing is under way and nothing is running
+ * @mirror: the mirror
+ */
+void hmmu_flights_init(struct hmmu_mirror *mirror)
+{
+	spin_lock_init(&mirror->lock);
+	INIT_LIST_HEAD(&mirror->flights);
+	init_waitqueue_head(&mirror->changed);
+}
+
+/**
+ * hmmu_flight_enter() - begin a flight
+ * @flight: with @mirror set; its window is set before anything is collected
+ *
+ * Return: %0, or %-ECANCELED if the mirror is being unregistered.
+ */
+int hmmu_flight_enter(struct hmmu_flight *flight)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	int ret = 0;
+
+	flight->task = current;
+	flight->notifier.mm = mirror->mm;
+	flight->notifier.invalidate_seq = FIRST_SEQUENCE;
+
+	spin_lock(&mirror->lock);
+	if (mirror->closing || (flight->prefetch && flight->prefetch->cancelled))
+		ret = -ECANCELED;
+	else
+		list_add(&flight->list, &mirror->flights);
+	spin_unlock(&mirror->lock);
+	return ret;
+}
+
+/**
+ * hmmu_flight_leave() - end a flight
+ * @flight: one that hmmu_flight_enter() let in
+ *
+ * Once the lock is let go of, the mirror may be gone: hence the wake-up under it.
+ */
+void hmmu_flight_leave(struct hmmu_flight *flight)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+
+	spin_lock(&mirror->lock);
+	list_del(&flight->list);
+	wake_up_all(&mirror->changed);
+	spin_unlock(&mirror->lock);
+}
+
+/**
+ * hmmu_flight_window() - go to the next window, or over the same again
+ * @flight: the flight
+ * @start: first address
+ * @end: first address after
+ */
+void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
+			unsigned long end)
+{
+	spin_lock(&flight->mirror->lock);
+	flight->notifier.interval_tree.start = start;
+	flight->notifier.interval_tree.last = end - 1;
+	flight->pass = 0;
+	spin_unlock(&flight->mirror->lock);
+}
+
+static bool overlaps(const struct hmmu_flight *flight,
+		     const struct mmu_notifier_range *range)
+{
+	return range->start <= flight->notifier.interval_tree.last &&
+	       range->end > flight->notifier.interval_tree.start;
+}
+
+/* Those for which there was no place could be anywhere. */
+static bool collides(const struct hmmu_flight *flight)
+{
+	const struct hmmu_mirror *mirror = flight->mirror;
+	unsigned int i;
+
+	lockdep_assert_held(&mirror->lock);
+
+	for (i = 0; i < mirror->running_nr; i++)
+		if (overlaps(flight, mirror->running[i]))
+			return true;
+	return mirror->running_more;
+}
+
+static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
+{
+	switch (cause) {
+	case MMU_NOTIFY_UNMAP:
+		return HMMU_MIRROR_RETRY_UNMAP;
+	case MMU_NOTIFY_CLEAR:
+		return HMMU_MIRROR_RETRY_CLEAR;
+	case MMU_NOTIFY_PROTECTION_VMA:
+	case MMU_NOTIFY_PROTECTION_PAGE:
+		return HMMU_MIRROR_RETRY_PROTECTION;
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return HMMU_MIRROR_RETRY_SOFT_DIRTY;
+	case MMU_NOTIFY_MIGRATE:
+		return HMMU_MIRROR_RETRY_MIGRATE;
+	default:
+		return HMMU_MIRROR_RETRY_OTHER;
+	}
+}
+
+static void note_retry(struct hmmu_flight *flight)
+{
+	if (!flight->stale)
+		return;
+	hmmu_mirror_count(flight->mirror, retry_counter(flight->cause), 1);
+	trace_hmmu_mirror_retry(flight);
+}
+
+/*
+ * May this pass begin? If so, it has: what starts from now on makes it stale. The
+ * sequence is taken under the same hold of the lock as the look at what is running,
+ * or one that starts in between would be neither waited for nor noticed.
+ */
+static bool pass_begins(struct hmmu_flight *flight, unsigned long *seq)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	bool begins;
+
+	spin_lock(&mirror->lock);
+	begins = flight->cancelled || !collides(flight);
+	if (begins) {
+		flight->stale = false;
+		flight->spared = false;
+	}
+	*seq = flight->notifier.invalidate_seq;
+	spin_unlock(&mirror->lock);
+	return begins;
+}
+
+/**
+ * hmmu_flight_begin() - begin a pass over the window
+ * @notifier: that of the flight
+ *
+ * What mmu_interval_read_begin() is to the other users of the engine. It waits for
+ * invalidations that overlap the window and for no others, and it can be killed: the
+ * engine looks for that next.
+ *
+ * Context: Process context, no locks held. Sleeps, killable.
+ * Return: the sequence under which to collect.
+ */
+unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
+{
+	struct hmmu_flight *flight = hmmu_flight_of(notifier);
+	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long seq;
+
+	spin_lock(&mirror->lock);
+	if (flight->pass++)
+		note_retry(flight);
+	if (collides(flight))
+		hmmu_mirror_count(mirror, HMMU_MIRROR_WAITS, 1);
+	spin_unlock(&mirror->lock);
+
+	/* If it is killed, the call ends before it uses the sequence. */
+	(void)wait_event_killable(mirror->changed, pass_begins(flight, &seq));
+	return seq;
+}
+
+/**
+ * hmmu_flight_is_valid() - is what was collected under @seq still true?
+ * @flight: the flight
+ * @seq: what hmmu_flight_begin() returned
+ *
+ * Context: mirror->lock held: what is done before it is released is done before
+ * any invalidation of the window starts.
+ */
+bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
+{
+	lockdep_assert_held(&flight->mirror->lock);
+	return !mmu_interval_read_retry((struct mmu_interval_notifier *)
+					&flight->notifier, seq);
+}
+
+static void make_stale(struct hmmu_flight *flight,
+		       const struct mmu_notifier_range *range)
+{
+	if (!flight->stale)
+		flight->cause = range->event;
+	flight->stale = true;
+	mmu_interval_set_seq(&flight->notifier,
+			     flight->notifier.invalidate_seq + 1);
+}
+
+static bool hits(const struct hmmu_mirror *mirror,
+		 const struct mmu_notifier_range *range)
+{
+	return range->start < mirror->end && range->end > mirror->start;
+}
+
+/**
+ * hmmu_flights_start() - an invalidation starts
+ * @mirror: the mirror
+ * @range: the invalidation; stays where it is until its end
+ *
+ * Context: as an invalidation: any lock may be held above, may not be allowed to
+ * sleep. Does not sleep.
+ * Return: whether it concerns this mirror.
+ */
+bool hmmu_flights_start(struct hmmu_mirror *mirror,
+			const struct mmu_notifier_range *range)
+{
+	struct hmmu_flight *flight;
+
+	if (!hits(mirror, range))
+		return false;
+
+	spin_lock(&mirror->lock);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_INVALIDATIONS, 1);
+	if (mirror->running_nr < HMMU_MIRROR_RUNNING_MAX) {
+		mirror->running[mirror->running_nr++] = range;
+	} else {
+		mirror->running_more++;
+		hmmu_mirror_count(mirror, HMMU_MIRROR_CROWDED, 1);
+	}
+	list_for_each_entry(flight, &mirror->flights, list) {
+		if (overlaps(flight, range))
+			make_stale(flight, range);
+		else
+			flight->spared = true;
+	}
+	spin_unlock(&mirror->lock);
+	return true;
+}
+
+static void forget_running(struct hmmu_mirror *mirror,
+			   const struct mmu_notifier_range *range)
+{
+	unsigned int i;
+
+	for (i = 0; i < mirror->running_nr; i++) {
+		if (mirror->running[i] != range)
+			continue;
+		mirror->running[i] = mirror->running[--mirror->running_nr];
+		return;
+	}
+	if (!WARN_ON_ONCE(!mirror->running_more))
+		mirror->running_more--;
+}
+
+/**
+ * hmmu_flights_end() - an invalidation has ended
+ * @mirror: the mirror
+ * @range: as hmmu_flights_start() got it
+ *
+ * Context: as there.
+ */
+void hmmu_flights_end(struct hmmu_mirror *mirror,
+		      const struct mmu_notifier_range *range)
+{
+	if (!hits(mirror, range))
+		return;
+
+	spin_lock(&mirror->lock);
+	forget_running(mirror, range);
+	spin_unlock(&mirror->lock);
+	wake_up_all(&mirror->changed);
+}
+
+/*
+ * Wake it from whatever it waits in. A thread of ours is sent the signal that ends
+ * any killable wait. Any other task must not be killed, or does not take signals: it
+ * is merely woken, which is enough for a userfaultfd, as a fault that waits there
+ * looks once and comes back.
+ */
+static void kick(struct hmmu_flight *flight)
+{
+	if (flight->prefetch)
+		send_sig(SIGKILL, flight->task, 1);
+	else
+		wake_up_process(flight->task);
+}
+
+/* Returns whether all that have to end have. */
+static bool cancelled_left(struct hmmu_mirror *mirror, bool kick_them)
+{
+	struct hmmu_flight *flight;
+	bool left = true;
+
+	spin_lock(&mirror->lock);
+	list_for_each_entry(flight, &mirror->flights, list) {
+		if (!flight->cancelled)
+			continue;
+		left = false;
+		if (kick_them)
+			kick(flight);
+	}
+	spin_unlock(&mirror->lock);
+	return left;
+}
+
+/**
+ * hmmu_flights_cancel() - end flights, and wait until they have
+ * @mirror: the mirror
+ * @prefetch: that of this prefetch, or NULL: all that are under way now
+ *
+ * A task may be kicked just before it goes to sleep, so they are kicked again in
+ * each tick until they are gone.
+ *
+ * Context: Process context, not that of a flight. No locks held. Sleeps.
+ */
+void hmmu_flights_cancel(struct hmmu_mirror *mirror,
+			 const struct hmmu_prefetch *prefetch)
+{
+	struct hmmu_flight *flight;
+
+	spin_lock(&mirror->lock);
+	list_for_each_entry(flight, &mirror->flights, list)
+		if (!prefetch || flight->prefetch == prefetch)
+			WRITE_ONCE(flight->cancelled, true);
+	spin_unlock(&mirror->lock);
+
+	while (!cancelled_left(mirror, true))
+		wait_event_timeout(mirror->changed,
+				   cancelled_left(mirror, false), 1);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A mirror from register to unregister, and what the kernel tells it meanwhile.
+ */
+#include <linux/export.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+
+#include "mirror.h"
+#include "trace.h"
+
+static struct hmmu_mirror *mirror_of(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct hmmu_mirror, notifier);
+}
+
+static int invalidate_start(struct mmu_notifier *notifier,
+			    const struct mmu_notifier_range *range)
+{
+	struct hmmu_mirror *mirror = mirror_of(notifier);
+
+	if (!hmmu_flights_start(mirror, range))
+		return 0;
+	trace_hmmu_mirror_invalidate(mirror, range);
+	mirror->ops->unmap(mirror, max(range->start, mirror->start),
+			   min(range->end, mirror->end),
+			   mmu_notifier_range_blockable(range));
+	return 0;
+}
+
+static void invalidate_end(struct mmu_notifier *notifier,
+			   const struct mmu_notifier_range *range)
+{
+	hmmu_flights_end(mirror_of(notifier), range);
+}
+
+/* The last user of the mm is gone, or the mirror: no flight is under way. */
+static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct hmmu_mirror *mirror = mirror_of(notifier);
+
+	mirror->ops->unmap(mirror, mirror->start, mirror->end, true);
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.invalidate_range_start = invalidate_start,
+	.invalidate_range_end = invalidate_end,
+	.release = release,
+};
+
+/* Reclaim invalidates: teach lockdep so before it happens. */
+static void prime_lockdep(struct hmmu_mirror *mirror)
+{
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		return;
+	fs_reclaim_acquire(GFP_KERNEL);
+	spin_lock(&mirror->lock);
+	spin_unlock(&mirror->lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+
+/**
+ * hmmu_mirror_register() - begin to mirror memory of the current process
+ * @mirror: to be filled in; stays where it is until hmmu_mirror_unregister() returns
+ * @name: of the device, for debugfs
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: first address after, likewise; (ULONG_MAX & PAGE_MASK) for all there is
+ * @ops: the driver's callbacks; they may be called before this returns
+ *
+ * No reference on the memory is held meanwhile: the process may end, and then
+ * @ops->unmap is called for the whole mirror.
+ *
+ * Each mirror of a process is told of all its invalidations: a driver with many
+ * ranges of one process is better off with one mirror over them all.
+ *
+ * Context: Process context of the process to be mirrored, mmap lock not held. Sleeps;
+ * takes every lock of the address space, so it takes the longer the more mappings
+ * there are.
+ *
+ * Return:
+ * * %0	      - registered
+ * * %-EINVAL - the range is unaligned or empty, or an op is missing
+ * * %-ENOMEM - no memory
+ * * %-EINTR  - a signal is pending
+ */
+int hmmu_mirror_register(struct hmmu_mirror *mirror, const char *name,
+			 unsigned long start, unsigned long end,
+			 const struct hmmu_mirror_ops *ops)
+{
+	int ret;
+
+	if (start >= end || !PAGE_ALIGNED(start | end) || !ops->map ||
+	    !ops->unmap || !current->mm)
+		return -EINVAL;
+
+	*mirror = (struct hmmu_mirror) {
+		.mm = current->mm,
+		.start = start,
+		.end = end,
+		.ops = ops,
+		.notifier.ops = &notifier_ops,
+	};
+	hmmu_flights_init(mirror);
+	hmmu_prefetches_init(mirror);
+	prime_lockdep(mirror);
+
+	ret = hmmu_mirror_stats_add(mirror, name);
+	if (ret)
+		return ret;
+	ret = mmu_notifier_register(&mirror->notifier, mirror->mm);
+	if (ret)
+		hmmu_mirror_stats_remove(mirror);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_register);
+
+/**
+ * hmmu_mirror_unregister() - end a mirror
+ * @mirror: one that was registered
+ *
+ * Whatever is under way ends with %-ECANCELED, whatever it waits for, and what is
+ * asked from now on ends so at once. Then @ops->unmap is called for the whole mirror,
+ * if it was not when the process ended. Afterwards no op is called any more.
+ *
+ * A populate in a task that waits neither in a userfaultfd nor in anything else that
+ * ends by itself (a FUSE server that is stuck) has to be ended by SIGKILL: this waits
+ * for it. Prefetches are always ended.
+ *
+ * Context: Process context, any process. No locks held, not in an op or a done().
+ * Sleeps.
+ */
+void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
+{
+	spin_lock(&mirror->lock);
+	mirror->closing = true;
+	spin_unlock(&mirror->lock);
+
+	hmmu_mirror_cancel(mirror);
+	hmmu_prefetches_exit(mirror);
+	mmu_notifier_unregister(&mirror->notifier, mirror->mm);
+	hmmu_mirror_stats_remove(mirror);
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
+
+/**
+ * hmmu_mirror_cancel() - end all that is under way
+ * @mirror: the mirror
+ *
+ * Populates, snapshots and prefetches that have begun end with %-ECANCELED; those
+ * that begin meanwhile go on.
+ *
+ * Context: as hmmu_mirror_unregister().
+ */
+void hmmu_mirror_cancel(struct hmmu_mirror *mirror)
+{
+	hmmu_prefetches_cancel(mirror, NULL);
+	hmmu_flights_cancel(mirror, NULL);
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_cancel);
+
+/**
+ * hmmu_mirror_check_current() - may this task use the mirror?
+ * @mirror: the mirror
+ *
+ * For the ioctls of a device: a file is inherited by children and passed on to
+ * others, who must not reach into the memory of the process that opened it.
+ *
+ * Return: %0 in a task of the mirrored process, else %-EACCES.
+ */
+int hmmu_mirror_check_current(const struct hmmu_mirror *mirror)
+{
+	return current->mm == mirror->mm ? 0 : -EACCES;
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_check_current);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The mirror kit: how a populate and an invalidation of the same memory meet.
+ *
+ * Principle: range-exact on both sides. A populate waits for those running
+ * invalidations only that overlap the window it is about to collect, and begins
+ * again for those only that began since and overlap it.
+ *
+ *	populate			    invalidation
+ *
+ *	lock				    start:  lock
+ *	 list the flight, its window		     add it to those running
+ *	unlock					     new sequence for each flight
+ *	wait until none that is running		      that overlaps
+ *	 overlaps; take the flight's		    unlock
+ *	 sequence				    unmap() from the device
+ *	collect under it		    ... pages are taken away ...
+ *	lock				    end:    lock
+ *	 sequence moved: wait, collect again	     take it off
+ *	 else: map() in the device		    unlock, wake those who wait
+ *	unlock
+ *
+ * An invalidation that started before the flight was listed is running, so it is
+ * waited for, or it has ended, so what is read is what it left. One that starts
+ * later finds the flight. There is no third kind: mmu_notifier_register() holds
+ * every lock under which an invalidation runs, so each end that we are told of has
+ * a start that we were told of.
+ *
+ *   flight.c	the above; what the model explores (docs/model.md)
+ *   populate.c	windows, access, commit: the calls that collect
+ *   prefetch.c	the same in a thread
+ *   mirror.c	register, unregister, and what the kernel tells us
+ *   stats.c	debugfs
+ *   trace.h	tracepoints
+ *
+ * Vocabulary: a window is the piece of a request that lies in one PMD; it is
+ * collected, and handed to the driver, at a time. A flight is one populate,
+ * snapshot or prefetch while it is under way. An invalidation runs from its start
+ * to its end. A flight is spared an invalidation that does not overlap its window.
+ *
+ * The sequence of a flight is that of a struct mmu_interval_notifier of its own,
+ * WHICH IS NEVER INSERTED in the address space: to the engine and to the kernel's
+ * own hmm_range_fault() a notifier is an mm and a number that moves, and we move
+ * the number ourselves. compat/kernel.h checks at build time that this is so,
+ * hmmu_flight_selftest() when the module is loaded.
+ *
+ * Why a plain mmu_notifier and not the interval one: docs/mirror-kit.md.
+ *
+ * Lock order: mmap lock -> mirror->lock -> the driver's. mirror->lock is a spinlock
+ * because a start may come from the OOM reaper, which must not sleep, and may not
+ * fail where the end is wanted too.
+ *
+ * Hazards:
+ * - Invalidation comes from reclaim: under mirror->lock nothing is allocated but
+ *   with GFP_NOWAIT, and unmap() allocates nothing under any lock.
+ * - A flight is on its task's stack: whoever finds it in the list may use it, and
+ *   wake its task, only as long as mirror->lock is held.
+ * - A flight holds a reference on the mm's users. So none is under way in
+ *   release(), and release() can't be what ends one: the close of a file must.
+ */
+#ifndef _MIRROR_MIRROR_H
+#define _MIRROR_MIRROR_H
+
+#include <linux/hmmu_mirror.h>
+#include <linux/mm.h>
+
+#include "../compat/kernel.h"
+
+#define HMMU_WINDOW_SIZE	PMD_SIZE
+#define HMMU_WINDOW_PAGES	(HMMU_WINDOW_SIZE >> PAGE_SHIFT)
+
+/**
+ * struct hmmu_flight - a populate, prefetch or snapshot under way
+ * @mirror: whose
+ * @notifier: its sequence, and the window as an interval; see above
+ * @list: in mirror->flights, protected by mirror->lock as are all that follow
+ * @task: who runs it
+ * @prefetch: for whom, or NULL
+ * @cancelled: it has to end
+ * @pass: passes begun over this window
+ * @cause: MMU_NOTIFY_* of the invalidation that overlapped this pass first
+ * @stale: one has
+ * @spared: one did not
+ * @faulting: a fault is under way; written by @task alone, as is @error
+ * @error: what map() answered over this window
+ * @request: what is asked, or NULL: nothing
+ * @commit: hands the window on, with mirror->lock held; returns 0 or -errno
+ * @see: for a snapshot
+ * @data: for @see
+ */
+struct hmmu_flight {
+	struct hmmu_mirror *mirror;
+	struct mmu_interval_notifier notifier;
+
+	struct list_head list;
+	struct task_struct *task;
+	const struct hmmu_prefetch *prefetch;
+	bool cancelled;
+	unsigned int pass;
+	enum mmu_notifier_event cause;
+	bool stale;
+	bool spared;
+	bool faulting;
+	int error;
+
+	const struct hmmu_request *request;
+	int (*commit)(struct hmmu_flight *flight, struct hmm_range *range);
+	hmmu_see_fn *see;
+	void *data;
+};
+
+static inline struct hmmu_flight *
+hmmu_flight_of(const struct mmu_interval_notifier *notifier)
+{
+	return container_of(notifier, struct hmmu_flight, notifier);
+}
+
+static inline void hmmu_mirror_count(struct hmmu_mirror *mirror,
+				     enum hmmu_mirror_counter which, u64 n)
+{
+	lockdep_assert_held(&mirror->lock);
+	mirror->counters[which] += n;
+}
+
+/* flight.c */
+void hmmu_flights_init(struct hmmu_mirror *mirror);
+int hmmu_flight_enter(struct hmmu_flight *flight);
+void hmmu_flight_leave(struct hmmu_flight *flight);
+void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
+			unsigned long end);
+unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier);
+bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq);
+bool hmmu_flights_start(struct hmmu_mirror *mirror,
+			const struct mmu_notifier_range *range);
+void hmmu_flights_end(struct hmmu_mirror *mirror,
+		      const struct mmu_notifier_range *range);
+void hmmu_flights_cancel(struct hmmu_mirror *mirror,
+			 const struct hmmu_prefetch *prefetch);
+
+/* populate.c */
+bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
+			  const struct hmmu_request *request);
+int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
+		  const struct hmmu_prefetch *prefetch);
+
+/* prefetch.c */
+void hmmu_prefetches_init(struct hmmu_mirror *mirror);
+void hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
+			    const struct hmmu_prefetch *one);
+void hmmu_prefetches_exit(struct hmmu_mirror *mirror);
+
+/* selftest.c */
+int hmmu_flight_selftest(void);
+
+/* stats.c */
+int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name);
+void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror);
+void hmmu_mirror_stats_init(struct dentry *dir);
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Collecting memory for the device, window by window.
+ *
+ * Each window is one call of the fault engine, which knows nothing of mirrors: the
+ * flight's hooks give it the sequence to collect under, and take what it has
+ * collected while the mmap lock is still held.
+ */
+#include <linux/export.h>
+#include <linux/minmax.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "../fault/call.h"
+#include "mirror.h"
+#include "trace.h"
+
+/* How often map() may be short of memory in a window though prepare() had it. */
+#define REFILLS_MAX	8
+
+static struct hmmu_flight *flight_of(const struct hmm_range *range)
+{
+	return hmmu_flight_of(range->notifier);
+}
+
+static enum hmmu_access access_of(const struct hmmu_request *request,
+				  unsigned long addr)
+{
+	if (!request->accesses)
+		return request->access;
+	return request->accesses[(addr - request->start) >> PAGE_SHIFT];
+}
+
+static unsigned long request_bits(enum hmmu_access access)
+{
+	switch (access) {
+	case HMMU_ACCESS_READ:
+		return HMM_PFN_REQ_FAULT;
+	case HMMU_ACCESS_WRITE:
+		return HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * What the driver answers is kept from the engine, to which some errnos have a
+ * meaning of its own.
+ */
+static int commit(struct hmm_range *range)
+{
+	struct hmmu_flight *flight = flight_of(range);
+	struct hmmu_mirror *mirror = flight->mirror;
+	int ret = -EBUSY;
+
+	spin_lock(&mirror->lock);
+	if (hmmu_flight_is_valid(flight, range->notifier_seq)) {
+		flight->error = flight->commit(flight, range);
+		ret = flight->error ? -EIO : 0;
+	}
+	if (!ret) {
+		hmmu_mirror_count(mirror, HMMU_MIRROR_WINDOWS, 1);
+		hmmu_mirror_count(mirror, HMMU_MIRROR_RETRIES_AVOIDED,
+				  flight->spared);
+	}
+	spin_unlock(&mirror->lock);
+	return ret;
+}
+
+static bool cancelled(const struct hmm_range *range)
+{
+	return READ_ONCE(flight_of(range)->cancelled);
+}
+
+static bool needed(const struct hmm_range *range, unsigned long addr)
+{
+	const struct hmmu_request *request = flight_of(range)->request;
+
+	return !request->best_effort || (addr >= request->needed_start &&
+					 addr < request->needed_end);
+}
+
+static void faulting(const struct hmm_range *range, bool begins)
+{
+	WRITE_ONCE(flight_of(range)->faulting, begins);
+}
+
+static const struct hmmu_hooks flight_hooks = {
+	.begin = hmmu_flight_begin,
+	.commit = commit,
+	.cancelled = cancelled,
+	.needed = needed,
+	.faulting = faulting,
+};
+
+static void engine_counters_add(struct hmmu_mirror *mirror,
+				const struct hmm_unlocked_counters *counters)
+{
+	spin_lock(&mirror->lock);
+	hmmu_counters_add(&mirror->engine, counters);
+	spin_unlock(&mirror->lock);
+}
+
+static int collect_window(struct hmmu_flight *flight, struct hmm_range *range,
+			  unsigned long timeout)
+{
+	struct hmm_unlocked_counters counters = {};
+	int ret;
+
+	flight->error = 0;
+	hmmu_flight_window(flight, range->start, range->end);
+	ret = hmmu_range_fault(range, timeout, &flight_hooks, &counters);
+	engine_counters_add(flight->mirror, &counters);
+	return flight->error ?: ret;
+}
+
+/* Ask by the entries, where pages differ in what is asked of them or may get less. */
+static void ask(const struct hmmu_request *request, struct hmm_range *range)
+{
+	unsigned long addr, *entry = range->hmm_pfns;
+
+	range->default_flags = 0;
+	range->pfn_flags_mask = 0;
+	if (!request)
+		return;
+	if (!request->accesses && !request->best_effort) {
+		range->default_flags = request_bits(request->access);
+		return;
+	}
+	range->pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
+		*entry++ = request_bits(access_of(request, addr));
+}
+
+/* map() may be short of memory, which it can't wait for: prepare() can. */
+static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
+			   unsigned long timeout)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned int refills = 0;
+	int ret;
+
+	do {
+		ask(flight->request, range);
+		ret = collect_window(flight, range, timeout);
+		if (flight->error != -ENOMEM || !mirror->ops->prepare ||
+		    refills++ == REFILLS_MAX)
+			return ret;
+		ret = mirror->ops->prepare(mirror, range->start, range->end);
+	} while (!ret);
+	return ret;
+}
+
+static int for_each_window(struct hmmu_flight *flight, unsigned long *entries,
+			   unsigned long start, unsigned long end,
+			   unsigned long timeout)
+{
+	struct hmm_range range = {
+		.notifier = &flight->notifier,
+		.hmm_pfns = entries,
+	};
+	int ret = 0;
+
+	for (range.start = start; !ret && range.start < end;
+	     range.start = range.end) {
+		range.end = min(end, ALIGN(range.start + 1, HMMU_WINDOW_SIZE));
+		ret = populate_window(flight, &range, timeout);
+	}
+	return ret;
+}
+
+static int fly(struct hmmu_flight *flight, unsigned long start,
+	       unsigned long end, unsigned long timeout)
+{
+	unsigned long pages = min(HMMU_WINDOW_SIZE, end - start) >> PAGE_SHIFT;
+	struct mm_struct *mm = flight->mirror->mm;
+	unsigned long *entries;
+	int ret;
+
+	entries = kmalloc_array(pages, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+	ret = -ESRCH;
+	if (mmget_not_zero(mm)) {
+		ret = for_each_window(flight, entries, start, end, timeout);
+		mmput(mm);
+	}
+	kfree(entries);
+	return ret == -EINTR && READ_ONCE(flight->cancelled) ? -ECANCELED : ret;
+}
+
+static int fly_counted(struct hmmu_flight *flight,
+		       enum hmmu_mirror_counter which, unsigned long start,
+		       unsigned long end, unsigned long timeout)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	int ret;
+
+	ret = hmmu_flight_enter(flight);
+	if (ret)
+		return ret;
+	trace_hmmu_mirror_begin(flight, start, end);
+	ret = fly(flight, start, end, timeout);
+	trace_hmmu_mirror_end(flight, start, end, ret);
+
+	spin_lock(&mirror->lock);
+	hmmu_mirror_count(mirror, which, 1);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_FAILED, ret != 0);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
+	spin_unlock(&mirror->lock);
+	hmmu_flight_leave(flight);
+	return ret;
+}
+
+/* What was not asked for, or could not be had, is not for the device. */
+static unsigned long keep_asked(const struct hmmu_request *request,
+				struct hmm_range *range)
+{
+	unsigned long addr, *entry = range->hmm_pfns;
+	unsigned long kept = 0;
+
+	for (addr = range->start; addr < range->end; addr += PAGE_SIZE, entry++) {
+		if (!(*entry & HMM_PFN_VALID) || !access_of(request, addr))
+			*entry = 0;
+		else
+			kept++;
+	}
+	return kept;
+}
+
+static int commit_map(struct hmmu_flight *flight, struct hmm_range *range)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long kept = keep_asked(flight->request, range);
+	int ret;
+
+	ret = mirror->ops->map(mirror, &(struct hmmu_pages){
+		.start = range->start,
+		.end = range->end,
+		.entries = range->hmm_pfns,
+	});
+	if (!ret)
+		hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MAPPED, kept);
+	if (ret == -ENOMEM)
+		hmmu_mirror_count(mirror, HMMU_MIRROR_REFILLS, 1);
+	return ret;
+}
+
+static int commit_see(struct hmmu_flight *flight, struct hmm_range *range)
+{
+	flight->see(flight->mirror, &(struct hmmu_pages){
+		.start = range->start,
+		.end = range->end,
+		.entries = range->hmm_pfns,
+	}, flight->data);
+	return 0;
+}
+
+static bool span_is_sane(const struct hmmu_mirror *mirror, unsigned long start,
+			 unsigned long end)
+{
+	return PAGE_ALIGNED(start | end) && start < end &&
+	       start >= mirror->start && end <= mirror->end;
+}
+
+/**
+ * hmmu_request_is_sane() - can this be asked of this mirror?
+ * @mirror: the mirror
+ * @request: what a driver asks
+ */
+bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
+			  const struct hmmu_request *request)
+{
+	unsigned long addr;
+
+	if (!span_is_sane(mirror, request->start, request->end))
+		return false;
+	if (request->best_effort &&
+	    (!PAGE_ALIGNED(request->needed_start | request->needed_end) ||
+	     request->needed_start > request->needed_end ||
+	     request->needed_start < request->start ||
+	     request->needed_end > request->end))
+		return false;
+	if (!request->accesses)
+		return request->access <= HMMU_ACCESS_WRITE;
+	for (addr = request->start; addr < request->end; addr += PAGE_SIZE)
+		if (access_of(request, addr) > HMMU_ACCESS_WRITE)
+			return false;
+	return true;
+}
+
+/**
+ * hmmu_populate() - hmmu_mirror_populate() of a request that is sane
+ * @mirror: the mirror
+ * @request: what is asked
+ * @prefetch: what to be cancelled by, or NULL
+ */
+int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
+		  const struct hmmu_prefetch *prefetch)
+{
+	struct hmmu_flight flight = {
+		.mirror = mirror,
+		.request = request,
+		.prefetch = prefetch,
+		.commit = commit_map,
+	};
+
+	return fly_counted(&flight, HMMU_MIRROR_POPULATES, request->start,
+			   request->end, request->timeout);
+}
+
+/**
+ * hmmu_mirror_populate() - have memory mapped in the device
+ * @mirror: the mirror
+ * @request: what is asked
+ *
+ * Faults what is missing, whatever VMAs it lies in, waits for page servers and for
+ * swap without the mmap lock, and hands the pages to @mirror->ops->map(), 2 MiB at
+ * a time. It begins a piece again if that was invalidated before it was mapped, and
+ * for no other invalidation.
+ *
+ * After %0 each page was mapped when its piece was handed on. It may have been
+ * unmapped since: the device then faults again.
+ *
+ * Context: Process context, any task: it need not be one of the mirrored process.
+ * No locks held. Sleeps; killable in a task that gets SIGKILL.
+ *
+ * Return:
+ * * %0		 - done
+ * * %-EBUSY	 - @request->timeout was lost to invalidations; ask again, or report
+ *		   the device's fault as failed
+ * * %-EFAULT	 - a needed page has no mapping, or none that can be read, or its fault
+ *		   failed; or the OOM reaper has emptied the process
+ * * %-EPERM	 - write asked of a needed page of a read-only mapping
+ * * %-ENOMEM	 - no memory, for faults or for map()
+ * * %-EINTR	 - fatal signal
+ * * %-ECANCELED - by hmmu_mirror_cancel() or hmmu_mirror_unregister()
+ * * %-ESRCH	 - the process has no memory any more
+ * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, or asks for an
+ *		   access that is none; or a fault handler broke its rules
+ * * other	 - what map() or prepare() returned
+ *
+ * After an error the pieces before the one that failed are mapped.
+ */
+int hmmu_mirror_populate(struct hmmu_mirror *mirror,
+			 const struct hmmu_request *request)
+{
+	if (!hmmu_request_is_sane(mirror, request))
+		return -EINVAL;
+	return hmmu_populate(mirror, request, NULL);
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_populate);
+
+/**
+ * hmmu_mirror_snapshot() - see what the CPU has mapped
+ * @mirror: the mirror
+ * @start: first address
+ * @end: first address after
+ * @see: is shown the pages, 2 MiB at a time, in order of addresses. What it is shown
+ *	 is true until it returns
+ * @data: for @see
+ *
+ * Never faults and changes nothing. Entries may have HMM_PFN_ERROR too, where no
+ * page can ever be.
+ *
+ * Context: Process context, no locks held. Sleeps; killable.
+ * Return: %0, %-EFAULT (OOM reaper), %-EINTR,
+ * %-ECANCELED, %-ENOMEM, %-ESRCH or %-EINVAL as hmmu_mirror_populate().
+ */
+int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
+			 unsigned long end, hmmu_see_fn *see, void *data)
+{
+	struct hmmu_flight flight = {
+		.mirror = mirror,
+		.commit = commit_see,
+		.see = see,
+		.data = data,
+	};
+
+	if (!span_is_sane(mirror, start, end))
+		return -EINVAL;
+	return fly_counted(&flight, HMMU_MIRROR_SNAPSHOTS, start, end, 0);
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_snapshot);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Populates that nobody waits for.
+ *
+ * One thread a mirror runs them one after the other; it is there from the first
+ * prefetch on. It is a kernel thread that takes SIGKILL, for that alone ends every
+ * kind of wait in a fault: hmmu_flights_cancel() sends it. A signal that came too
+ * late for its flight is thrown away before the next.
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+
+#include "mirror.h"
+
+/**
+ * hmmu_prefetches_init() - nothing to do yet
+ * @mirror: the mirror
+ */
+void hmmu_prefetches_init(struct hmmu_mirror *mirror)
+{
+	INIT_LIST_HEAD(&mirror->prefetches);
+	init_waitqueue_head(&mirror->prefetch_wait);
+}
+
+static struct hmmu_prefetch *begin_next(struct hmmu_mirror *mirror)
+{
+	struct hmmu_prefetch *next;
+
+	spin_lock(&mirror->lock);
+	next = list_first_entry_or_null(&mirror->prefetches,
+					struct hmmu_prefetch, list);
+	if (next) {
+		list_del(&next->list);
+		mirror->prefetching = next;
+	}
+	spin_unlock(&mirror->lock);
+	return next;
+}
+
+/*
+ * The struct may be gone once done() is called: from then on it may still be waited
+ * for, but nobody writes to it.
+ */
+static void end(struct hmmu_mirror *mirror, struct hmmu_prefetch *prefetch,
+		int ret)
+{
+	spin_lock(&mirror->lock);
+	mirror->prefetch_ending = true;
+	spin_unlock(&mirror->lock);
+	flush_signals(current);
+
+	prefetch->done(prefetch, ret);
+
+	spin_lock(&mirror->lock);
+	mirror->prefetching = NULL;
+	mirror->prefetch_ending = false;
+	mirror->prefetches_ended++;
+	spin_unlock(&mirror->lock);
+	wake_up_all(&mirror->changed);
+}
+
+static int prefetch_thread(void *data)
+{
+	struct hmmu_mirror *mirror = data;
+	struct hmmu_prefetch *next;
+
+	allow_kernel_signal(SIGKILL);
+	while (!kthread_should_stop()) {
+		wait_event_idle(mirror->prefetch_wait, kthread_should_stop() ||
+				!list_empty_careful(&mirror->prefetches));
+		next = begin_next(mirror);
+		if (!next)
+			continue;
+		end(mirror, next, hmmu_populate(mirror, &next->request, next));
+	}
+	return 0;
+}
+
+static int need_thread(struct hmmu_mirror *mirror)
+{
+	struct task_struct *thread;
+	bool ours;
+
+	if (READ_ONCE(mirror->prefetcher))
+		return 0;
+	thread = kthread_create(prefetch_thread, mirror, "hmmu-prefetch");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+
+	spin_lock(&mirror->lock);
+	ours = !mirror->prefetcher && !mirror->closing;
+	if (ours) {
+		WRITE_ONCE(mirror->prefetcher, thread);
+		wake_up_process(thread);
+	}
+	spin_unlock(&mirror->lock);
+
+	if (!ours)
+		kthread_stop(thread);
+	return 0;
+}
+
+/**
+ * hmmu_mirror_prefetch() - have memory mapped in the device some time
+ * @mirror: the mirror
+ * @prefetch: what, and whom to tell; not touched by the driver until
+ *	      @prefetch->done is called
+ *
+ * Prefetches of a mirror are run one after the other, in the order given.
+ *
+ * Context: Process context, no locks held. Sleeps for memory only.
+ * Return:
+ * * %0		 - @prefetch->done will be called
+ * * %-EINVAL	 - as hmmu_mirror_populate()
+ * * %-ECANCELED - the mirror is being unregistered
+ * * %-ENOMEM	 - no memory for a thread
+ * * %-EINTR	 - fatal signal while it was made
+ */
+int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
+			 struct hmmu_prefetch *prefetch)
+{
+	int ret;
+
+	if (!hmmu_request_is_sane(mirror, &prefetch->request))
+		return -EINVAL;
+	ret = need_thread(mirror);
+	if (ret)
+		return ret;
+
+	prefetch->cancelled = false;
+	spin_lock(&mirror->lock);
+	if (mirror->closing) {
+		ret = -ECANCELED;
+	} else {
+		list_add_tail(&prefetch->list, &mirror->prefetches);
+		hmmu_mirror_count(mirror, HMMU_MIRROR_PREFETCHES, 1);
+	}
+	spin_unlock(&mirror->lock);
+	wake_up(&mirror->prefetch_wait);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_prefetch);
+
+/* Those that wait for their turn are told at once, by whoever cancels them. */
+static void cancel_waiting(struct hmmu_mirror *mirror,
+			   const struct hmmu_prefetch *one)
+{
+	struct hmmu_prefetch *prefetch, *next;
+	LIST_HEAD(cancelled);
+
+	spin_lock(&mirror->lock);
+	list_for_each_entry_safe(prefetch, next, &mirror->prefetches, list)
+		if (!one || prefetch == one)
+			list_move_tail(&prefetch->list, &cancelled);
+	spin_unlock(&mirror->lock);
+
+	list_for_each_entry_safe(prefetch, next, &cancelled, list)
+		prefetch->done(prefetch, -ECANCELED);
+}
+
+static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
+{
+	bool yes;
+
+	spin_lock(&mirror->lock);
+	yes = mirror->prefetches_ended != ended;
+	spin_unlock(&mirror->lock);
+	return yes;
+}
+
+/**
+ * hmmu_prefetches_cancel() - end prefetches, and wait until they have
+ * @mirror: the mirror
+ * @one: this one, if it is still there; it need not be, and is only compared. NULL:
+ *	 all
+ *
+ * Context: Process context, no locks held. Sleeps. Not from a done().
+ */
+void hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
+			    const struct hmmu_prefetch *one)
+{
+	const struct hmmu_prefetch *running;
+	u64 ended;
+
+	cancel_waiting(mirror, one);
+
+	/* It may be under way without a flight: just before it, or just after. */
+	spin_lock(&mirror->lock);
+	running = mirror->prefetching;
+	if (one && running != one)
+		running = NULL;
+	if (running && !mirror->prefetch_ending)
+		mirror->prefetching->cancelled = true;
+	ended = mirror->prefetches_ended;
+	spin_unlock(&mirror->lock);
+	if (!running)
+		return;
+
+	hmmu_flights_cancel(mirror, running);
+	wait_event(mirror->changed, ended_since(mirror, ended));
+}
+
+/**
+ * hmmu_mirror_cancel_prefetch() - end one prefetch
+ * @mirror: the mirror
+ * @prefetch: which; it may have ended already, and its memory may be free
+ *
+ * Context: Process context, no locks held. Sleeps until its done() has been called;
+ * not to be called from a done().
+ */
+void hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
+				 struct hmmu_prefetch *prefetch)
+{
+	hmmu_prefetches_cancel(mirror, prefetch);
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_cancel_prefetch);
+
+/**
+ * hmmu_prefetches_exit() - no thread any more
+ * @mirror: one that is closing, and whose prefetches are cancelled
+ */
+void hmmu_prefetches_exit(struct hmmu_mirror *mirror)
+{
+	if (mirror->prefetcher)
+		kthread_stop(mirror->prefetcher);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What mirrors have done, in debugfs:
+ *
+ *	hmm_unlocked/mirrors		all mirrors since the module was loaded
+ *	hmm_unlocked/mirror/NAME-N	one of those there are, and what is under way
+ *
+ * Text, one number a line after its name; the first line tells the format.
+ */
+#include <linux/debugfs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+
+#include "../fault/call.h"
+#include "mirror.h"
+
+#define STATS_FORMAT	1
+
+/**
+ * struct mirror_stats - of one mirror or of several
+ * @counters: by enum hmmu_mirror_counter
+ * @engine: what the fault engine did for them
+ * @in_flight: populates, prefetches and snapshots under way
+ * @faulting: of these, how many wait for a fault
+ * @running: invalidations that are running
+ */
+struct mirror_stats {
+	u64 counters[HMMU_MIRROR_NR_COUNTERS];
+	struct hmm_unlocked_counters engine;
+	unsigned int in_flight;
+	unsigned int faulting;
+	unsigned int running;
+};
+
+static DEFINE_MUTEX(all_lock);	/* protects these; taken before any mirror->lock */
+static LIST_HEAD(all_mirrors);
+static struct mirror_stats ended;
+static unsigned int registered;
+
+static struct dentry *mirror_dir;
+
+#define STATS_NAME(id, name, help) #name,
+
+static const char * const names[] = {
+	HMMU_MIRROR_COUNTERS(STATS_NAME)
+};
+
+static void stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
+{
+	const struct hmmu_flight *flight;
+	unsigned int i;
+
+	spin_lock(&mirror->lock);
+	for (i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
+		to->counters[i] += mirror->counters[i];
+	hmmu_counters_add(&to->engine, &mirror->engine);
+	to->running += mirror->running_nr + mirror->running_more;
+	list_for_each_entry(flight, &mirror->flights, list) {
+		to->in_flight++;
+		to->faulting += READ_ONCE(flight->faulting);
+	}
+	spin_unlock(&mirror->lock);
+}
+
+static void stats_show(struct seq_file *m, const struct mirror_stats *stats)
+{
+	unsigned int i;
+
+	seq_printf(m, "format %d\n", STATS_FORMAT);
+	seq_printf(m, "in_flight %u\n", stats->in_flight);
+	seq_printf(m, "faults_outstanding %u\n", stats->faulting);
+	seq_printf(m, "invalidations_running %u\n", stats->running);
+	for (i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
+		seq_printf(m, "%s %llu\n", names[i], stats->counters[i]);
+	hmmu_counters_show(m, &stats->engine);
+}
+
+static int one_show(struct seq_file *m, void *unused)
+{
+	struct mirror_stats stats = {};
+
+	stats_sum(&stats, m->private);
+	stats_show(m, &stats);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(one);
+
+static int mirrors_show(struct seq_file *m, void *unused)
+{
+	struct hmmu_mirror *mirror;
+	struct mirror_stats stats;
+
+	mutex_lock(&all_lock);
+	stats = ended;
+	list_for_each_entry(mirror, &all_mirrors, all)
+		stats_sum(&stats, mirror);
+	mutex_unlock(&all_lock);
+	stats_show(m, &stats);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mirrors);
+
+/**
+ * hmmu_mirror_stats_add() - show a mirror
+ * @mirror: the mirror
+ * @name: of its device
+ *
+ * Return: %0 or %-ENOMEM. That debugfs is not there is no error.
+ */
+int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
+{
+	char *file;
+
+	mutex_lock(&all_lock);
+	file = kasprintf(GFP_KERNEL, "%s-%u", name, registered);
+	if (file) {
+		registered++;
+		list_add_tail(&mirror->all, &all_mirrors);
+	}
+	mutex_unlock(&all_lock);
+	if (!file)
+		return -ENOMEM;
+	mirror->debugfs = debugfs_create_file(file, 0444, mirror_dir, mirror,
+					      &one_fops);
+	kfree(file);
+	return 0;
+}
+
+/**
+ * hmmu_mirror_stats_remove() - show it no longer, but keep what it did
+ * @mirror: one that nothing is counted for any more
+ */
+void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror)
+{
+	debugfs_remove(mirror->debugfs);
+	mutex_lock(&all_lock);
+	list_del(&mirror->all);
+	stats_sum(&ended, mirror);
+	ended.running = 0;
+	mutex_unlock(&all_lock);
+}
+
+/**
+ * hmmu_mirror_stats_init() - before the first mirror
+ * @dir: the module's own in debugfs
+ */
+void __init hmmu_mirror_stats_init(struct dentry *dir)
+{
+	mirror_dir = debugfs_create_dir("mirror", dir);
+	debugfs_create_file("mirrors", 0444, dir, NULL, &mirrors_fops);
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The contract of the mirror kit: range-exact on both sides.
+ *
+ * Which invalidations run and what they overlap is known from the actors; what is to
+ * be collected follows from the request and from what was handed on. Neither is
+ * asked of the kit. Each thing that the kit counts is counted here as well.
+ */
+#include "contract.h"
+#include "scenario.h"
+#include "schedule.h"
+
+/* As in the kit: how often map() may be short of memory in a window. */
+#define REFILLS_MAX	8
+
+static void count(enum hmmu_mirror_counter which, u64 n)
+{
+	tally.mirror[which] += n;
+}
+
+/* A window ends with the page table that it is in. */
+static unsigned int window_end(void)
+{
+	unsigned int table = world.flight.window / TABLE_PAGES + 1;
+
+	return min(page_of(world.range.end), (unsigned int)(table * TABLE_PAGES));
+}
+
+static bool overlaps_window(const struct mmu_notifier_range *range)
+{
+	return page_of(range->start) < window_end() &&
+	       page_of(range->end) > world.flight.window;
+}
+
+static bool concerns_mirror(const struct mmu_notifier_range *range)
+{
+	return range->start < world.mirror.end && range->end > world.mirror.start;
+}
+
+static unsigned int told_apart(void)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i <= MAX_ACTORS; i++)
+		n += world.invalidation[i].told && !world.invalidation[i].crowded;
+	return n;
+}
+
+static bool overlapping_runs(void)
+{
+	for (int i = 0; i <= MAX_ACTORS; i++)
+		if (world.invalidation[i].told &&
+		    overlaps_window(&world.invalidation[i].range))
+			return true;
+	return false;
+}
+
+static bool crowded(void)
+{
+	for (int i = 0; i <= MAX_ACTORS; i++)
+		if (world.invalidation[i].crowded)
+			return true;
+	return false;
+}
+
+void contract_invalidation_starts(struct invalidation *inv)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (!concerns_mirror(&inv->range))
+		return;
+	count(HMMU_MIRROR_INVALIDATIONS, 1);
+	inv->crowded = told_apart() == HMMU_MIRROR_RUNNING_MAX;
+	count(HMMU_MIRROR_CROWDED, inv->crowded);
+	inv->told = true;
+
+	if (!overlaps_window(&inv->range)) {
+		w->spared = true;
+	} else if (!w->reason) {
+		w->reason = true;
+		w->cause = inv->range.event;
+	}
+}
+
+void contract_invalidation_ends(struct invalidation *inv)
+{
+	inv->told = inv->crowded = false;
+}
+
+void contract_flight_begins(void)
+{
+	if (world.mirror.closing)
+		violated("begins, and the mirror is being unregistered");
+	if (world.prefetch.cancelled)
+		violated("a prefetch begins that was cancelled");
+	world.flight.flying = world.flight.may_call = true;
+}
+
+/* The engine is called: once for each window, unless map() was short of memory. */
+void contract_flight_calls(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (w->short_of_memory)
+		violated("map() was short of memory, and is called again without prepare()");
+	if (!w->may_call)
+		violated("collects pages %u-%u again, and nothing has happened to them",
+			 w->window, window_end() - 1);
+	w->may_call = w->passes = false;
+	tally.calls++;
+	contract_next_call(w->window);
+}
+
+static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
+{
+	static const enum hmmu_mirror_counter counters[] = {
+		[MMU_NOTIFY_UNMAP] = HMMU_MIRROR_RETRY_UNMAP,
+		[MMU_NOTIFY_CLEAR] = HMMU_MIRROR_RETRY_CLEAR,
+		[MMU_NOTIFY_PROTECTION_VMA] = HMMU_MIRROR_RETRY_PROTECTION,
+		[MMU_NOTIFY_PROTECTION_PAGE] = HMMU_MIRROR_RETRY_PROTECTION,
+		[MMU_NOTIFY_SOFT_DIRTY] = HMMU_MIRROR_RETRY_SOFT_DIRTY,
+		[MMU_NOTIFY_RELEASE] = HMMU_MIRROR_RETRY_OTHER,
+		[MMU_NOTIFY_MIGRATE] = HMMU_MIRROR_RETRY_MIGRATE,
+		[MMU_NOTIFY_EXCLUSIVE] = HMMU_MIRROR_RETRY_OTHER,
+	};
+
+	return counters[cause];
+}
+
+/* It wants to begin a pass. */
+void contract_flight_asks(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (w->passes) {
+		if (!w->reason)
+			violated("begins again, and no invalidation of pages %u-%u has started since",
+				 w->window, window_end() - 1);
+		count(retry_counter(w->cause), 1);
+		tally.restarts++;
+	}
+	count(HMMU_MIRROR_WAITS, overlapping_runs() || crowded());
+	contract_pass_begins();
+}
+
+void contract_flight_waits(void)
+{
+	if (!overlapping_runs() && !crowded())
+		violated("waits, and no invalidation of pages %u-%u is running",
+			 world.flight.window, window_end() - 1);
+	contract_collides(true);
+}
+
+/* It was woken, or killed. */
+void contract_flight_slept(void)
+{
+	if (world.killed && world.sleeps_on && !overlapping_runs() && !crowded())
+		violated("sleeps until it is killed, and what it has waited for is over");
+	contract_collides(false);
+}
+
+void contract_flight_passes(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (overlapping_runs() && !w->cancelled)
+		violated("collects pages %u-%u while an invalidation of them is running",
+			 w->window, window_end() - 1);
+	w->passes = true;
+	w->reason = w->spared = false;
+}
+
+/* All that is under way, or just prefetches, is about to be told to end. */
+void contract_cancels(bool all)
+{
+	if (!world.flight.flying)
+		return;
+	if (!all && !(world.task.flags & PF_KTHREAD))
+		return;
+	world.flight.cancelled = true;
+	contract_may_fail(-ECANCELED);
+}
+
+void contract_has_cancelled(void)
+{
+	if (world.flight.flying && world.flight.cancelled)
+		violated("all that was cancelled is said to have ended, and it has not");
+}
+
+static void check_window(const struct hmmu_pages *pages)
+{
+	struct flight_watch *w = &world.flight;
+
+	model_assert_locked();
+	model_assert_held(&world.mirror.lock);
+	if (page_of(pages->start) != w->window ||
+	    page_of(pages->end) != window_end())
+		violated("pages %u-%u are handed on in place of %u-%u",
+			 page_of(pages->start), page_of(pages->end) - 1,
+			 w->window, window_end() - 1);
+	if (w->reason || overlapping_runs())
+		violated("pages %u-%u are handed on, and an invalidation of them has started since they were read",
+			 w->window, window_end() - 1);
+}
+
+static void check_handed_on(unsigned int page, unsigned long entry, bool mapped)
+{
+	if (entry & HMM_PFN_VALID && !contract_mapped_alike(page, entry))
+		violated("page %u is handed on, and is not what the CPU maps (%s)",
+			 page, page_text(page));
+	if (!contract_got_enough(page, entry))
+		violated("page %u is handed on, and is short of its request", page);
+	if (mapped && entry && !(entry & HMM_PFN_VALID))
+		violated("page %u is not there, and its entry is not empty", page);
+	if (mapped && entry && !scenario_asked(page))
+		violated("page %u is handed to map(), and nobody asked for it", page);
+}
+
+/* A window is handed on, to be mapped or to be seen. */
+void contract_commits(const struct hmmu_pages *pages)
+{
+	bool mapped = scenario.subject->maps;
+
+	check_window(pages);
+	for (unsigned int page = page_of(pages->start);
+	     page < page_of(pages->end); page++)
+		check_handed_on(page, pages->entries[page - page_of(pages->start)],
+				mapped);
+}
+
+void contract_committed(const struct hmmu_pages *pages, bool mapped)
+{
+	struct flight_watch *w = &world.flight;
+
+	for (unsigned int page = 0; mapped && page < window_end() - w->window; page++)
+		count(HMMU_MIRROR_PAGES_MAPPED, !!pages->entries[page]);
+	count(HMMU_MIRROR_WINDOWS, 1);
+	count(HMMU_MIRROR_RETRIES_AVOIDED, w->spared);
+	w->window = window_end();
+	w->may_call = true;
+	w->refills = 0;
+}
+
+void contract_map_is_short(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	count(HMMU_MIRROR_REFILLS, 1);
+	w->short_of_memory = true;
+	if (scenario.no_prepare || w->refills == REFILLS_MAX)
+		contract_may_fail(-ENOMEM);
+}
+
+void contract_map_fails(int error)
+{
+	world.flight.error = error;
+}
+
+void contract_prepares(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (!w->short_of_memory)
+		violated("prepare() is called, and map() was not short of memory");
+	if (++w->refills > REFILLS_MAX)
+		violated("prepare() is called for the %uth time for one window",
+			 w->refills);
+	w->short_of_memory = false;
+	w->may_call = true;
+}
+
+static void check_engine(const struct hmm_unlocked_counters *engine)
+{
+	if (engine->n[HMM_UNLOCKED_CALLS] != tally.calls ||
+	    engine->n[HMM_UNLOCKED_RESTARTS] != tally.restarts ||
+	    engine->n[HMM_UNLOCKED_ENTRIES_READ] != tally.entries_read ||
+	    engine->n[HMM_UNLOCKED_FAULTS] != tally.faults ||
+	    engine->n[HMM_UNLOCKED_LOCK_DROPS] != tally.drops)
+		violated("counts %llu calls, %llu restarts, %llu entries, %llu faults, %llu drops; there were %u, %u, %llu, %llu, %llu",
+			 engine->n[HMM_UNLOCKED_CALLS],
+			 engine->n[HMM_UNLOCKED_RESTARTS],
+			 engine->n[HMM_UNLOCKED_ENTRIES_READ],
+			 engine->n[HMM_UNLOCKED_FAULTS],
+			 engine->n[HMM_UNLOCKED_LOCK_DROPS],
+			 tally.calls, tally.restarts, tally.entries_read,
+			 tally.faults, tally.drops);
+}
+
+static void check_counters(void)
+{
+#define COUNTER_NAME(id, name, help)	#name,
+	static const char *const names[] = {
+		HMMU_MIRROR_COUNTERS(COUNTER_NAME)
+	};
+
+	for (int i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
+		if (world.mirror.counters[i] != tally.mirror[i])
+			violated("counts %llu %s, there were %llu",
+				 world.mirror.counters[i], names[i], tally.mirror[i]);
+	check_engine(&world.mirror.engine);
+}
+
+static void check_left_behind(void)
+{
+	model_assert_unlocked();
+	if (memory_in_use())
+		violated("%u pieces of memory are not freed", memory_in_use());
+	if (world.mm.mm_users.counter != scenario.start.mm.mm_users.counter)
+		violated("the address space has %d users afterwards, it had %d",
+			 world.mm.mm_users.counter,
+			 scenario.start.mm.mm_users.counter);
+	if (!list_empty(&world.mirror.flights))
+		violated("it has returned, and is listed as under way");
+	if (world.mirror.lock.held)
+		violated("it has returned, and the mirror lock is held");
+}
+
+/* What map() answers is what the caller gets, unless it was interrupted by then. */
+static void check_errno(int ret)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (w->error && ret != w->error &&
+	    !(w->error == -EINTR && ret == -ECANCELED && w->cancelled))
+		violated("map() has failed with %s, and it returns %s",
+			 error_name(w->error), error_name(ret));
+	if (w->error || !ret)
+		return;
+	if (ret == -EBUSY)
+		contract_timed_out();
+	else if (!contract_has_reason(ret))
+		violated("there was no reason to fail with %s", error_name(ret));
+}
+
+void contract_flight_returned(int ret, enum hmmu_mirror_counter which)
+{
+	struct flight_watch *w = &world.flight;
+	bool flew = w->flying;
+
+	w->flying = false;
+	check_left_behind();
+	check_errno(ret);
+	if (!ret && w->window != page_of(world.range.end))
+		violated("success, and pages from %u on were not handed on", w->window);
+	if (!ret && world.watch.broke_rules)
+		violated("success, and a fault handler has broken its rules");
+	if (flew) {
+		count(which, 1);
+		count(HMMU_MIRROR_FAILED, !!ret);
+		count(HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
+	}
+	check_counters();
+}

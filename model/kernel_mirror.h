@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The include seam, continued: what the mirror kit needs of the kernel and the
+ * engine does not. Lists, a spinlock, a wait queue, and the mm's users.
+ *
+ * A spinlock is a point before it is taken, and one step until it is let go of:
+ * whoever spins can't do anything meanwhile that others would see. There is one
+ * task that waits, so a wait queue is no more than a name to be woken by.
+ */
+#ifndef MODEL_KERNEL_MIRROR_H
+#define MODEL_KERNEL_MIRROR_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+#define container_of(pointer, type, member) \
+	((type *)((char *)(pointer) - offsetof(type, member)))
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+static inline void INIT_LIST_HEAD(struct list_head *head)
+{
+	head->next = head->prev = head;
+}
+
+static inline bool list_empty(const struct list_head *head)
+{
+	return head->next == head;
+}
+
+static inline void list_add(struct list_head *new, struct list_head *head)
+{
+	new->next = head->next;
+	new->prev = head;
+	head->next->prev = new;
+	head->next = new;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+	entry->next->prev = entry->prev;
+	entry->prev->next = entry->next;
+	entry->next = entry->prev = NULL;
+}
+
+#define list_for_each_entry(entry, head, member)			\
+	for (entry = container_of((head)->next, __typeof__(*entry), member); \
+	     &entry->member != (head);					\
+	     entry = container_of(entry->member.next, __typeof__(*entry), member))
+
+/* What others do under the lock is done in one step, so it is free at any point. */
+typedef struct {
+	bool held;
+} spinlock_t;
+
+#define spin_lock_init(lock)		((lock)->held = false)
+#define lockdep_assert_held(lock)	model_assert_held(lock)
+void model_assert_held(const spinlock_t *lock);
+void spin_lock(spinlock_t *lock);
+void spin_unlock(spinlock_t *lock);
+
+/*
+ * Waiting. Between the look at the condition and the sleep nothing is lost, as the
+ * task is on the queue before it looks.
+ */
+typedef struct {
+	char unused;
+} wait_queue_head_t;
+
+#define ERESTARTSYS	512
+
+#define init_waitqueue_head(queue)	((void)(queue))
+#define wait_event_killable(queue, condition) ({		\
+	int ret_ = 0;						\
+								\
+	model_wait_begins(&(queue));				\
+	while (!(condition)) {					\
+		if (!model_sleeps(&(queue))) {			\
+			ret_ = -ERESTARTSYS;			\
+			break;					\
+		}						\
+	}							\
+	model_wait_ends(ret_);					\
+	ret_; })
+void model_wait_begins(const wait_queue_head_t *queue);
+bool model_sleeps(const wait_queue_head_t *queue);
+void model_wait_ends(int ret);
+void wake_up_all(const wait_queue_head_t *queue);
+
+/* An actor does not wait within a step: it comes back and begins again. */
+#define wait_event_timeout(queue, condition, ticks) \
+	((condition) ? (void)0 : model_actor_waits())
+void model_actor_waits(void) __attribute__((noreturn));
+
+#define PF_KTHREAD	0x200000
+
+void wake_up_process(struct task_struct *task);
+void send_sig(int signal, struct task_struct *task, int privileged);
+
+bool mmget_not_zero(struct mm_struct *mm);
+void mmput(struct mm_struct *mm);
+
+void *kmalloc_array(size_t n, size_t size, unsigned int gfp);
+#define kfree(memory)	kvfree(memory)
+
+static inline void strscpy(char *to, const char *from, size_t size)
+{
+	snprintf(to, size, "%s", from);
+}
+
+/* Plain notifiers: the kit is told of each invalidation of the address space. */
+struct mmu_notifier {
+	const void *ops;
+};
+
+enum mmu_notifier_event {
+	MMU_NOTIFY_UNMAP,
+	MMU_NOTIFY_CLEAR,
+	MMU_NOTIFY_PROTECTION_VMA,
+	MMU_NOTIFY_PROTECTION_PAGE,
+	MMU_NOTIFY_SOFT_DIRTY,
+	MMU_NOTIFY_RELEASE,
+	MMU_NOTIFY_MIGRATE,
+	MMU_NOTIFY_EXCLUSIVE,
+};
+
+struct mmu_notifier_range {
+	unsigned long start;
+	unsigned long end;
+	enum mmu_notifier_event event;
+};
+
+#endif
