@@ -124,8 +124,6 @@ static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
 
 static void note_retry(struct hmmu_flight *flight)
 {
-	if (!flight->stale)
-		return;
 	hmmu_mirror_count(flight->mirror, retry_counter(flight->cause), 1);
 	trace_hmmu_mirror_retry(flight);
 }

@@ -133,7 +133,10 @@ static void ask(const struct hmmu_request *request, struct hmm_range *range)
 		*entry++ = request_bits(access_of(request, addr));
 }
 
-/* map() may be short of memory, which it can't wait for: prepare() can. */
+/*
+ * map() may be short of memory, which it can't wait for: prepare() can. A call of the
+ * engine that fails leaves in the entries what is asked.
+ */
 static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
 			   unsigned long timeout)
 {
@@ -141,8 +144,8 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
 	unsigned int refills = 0;
 	int ret;
 
+	ask(flight->request, range);
 	do {
-		ask(flight->request, range);
 		ret = collect_window(flight, range, timeout);
 		if (flight->error != -ENOMEM || !mirror->ops->prepare ||
 		    refills++ == REFILLS_MAX)

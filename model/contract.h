@@ -84,6 +84,8 @@ void contract_committed(const struct hmmu_pages *pages, bool mapped);
 void contract_map_is_short(void);
 void contract_map_fails(int error);
 void contract_prepares(void);
+void contract_prepare_fails(void);
+void contract_wakes(void);
 void contract_flight_returned(int ret, enum hmmu_mirror_counter which);
 
 const char *error_name(int error);

@@ -159,6 +159,25 @@ void contract_flight_slept(void)
 	contract_collides(false);
 }
 
+static bool is_told_of(const struct mmu_notifier_range *range)
+{
+	for (int i = 0; i <= MAX_ACTORS; i++)
+		if (world.invalidation[i].told &&
+		    &world.invalidation[i].range == range)
+			return true;
+	return false;
+}
+
+/* Who is woken looks at once, and may sleep again before anything else happens. */
+void contract_wakes(void)
+{
+	const struct hmmu_mirror *mirror = &world.mirror;
+
+	for (unsigned int i = 0; i < mirror->running_nr; i++)
+		if (!is_told_of(mirror->running[i]))
+			violated("wakes those who wait, before the invalidation that has ended is taken off");
+}
+
 void contract_flight_passes(void)
 {
 	struct flight_watch *w = &world.flight;
@@ -254,6 +273,12 @@ void contract_map_is_short(void)
 void contract_map_fails(int error)
 {
 	world.flight.error = error;
+}
+
+void contract_prepare_fails(void)
+{
+	world.flight.may_call = false;
+	contract_may_fail(-ENOMEM);
 }
 
 void contract_prepares(void)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How much of the engine the scenarios have executed, by gcov.
+# How much of the engine and the kit the scenarios have executed, by gcov.
 
 # In percent.
 lines_least=95
@@ -9,9 +9,9 @@ branches_least=90
 report_coverage() {
 	local file
 
-	for file in fault/*.c; do
+	for file in fault/*.c mirror/flight.c mirror/populate.c; do
 		gcov --stdout --branch-probabilities \
-			--object-directory build/model/coverage/fault "$file"
+			--object-directory "build/model/coverage/${file%/*}" "$file"
 	done 2>/dev/null >"$scratch/gcov"
 	awk -v "lines_least=$lines_least" -v "branches_least=$branches_least" \
 		-f model/coverage.awk model/uncovered "$scratch/gcov"

@@ -66,6 +66,7 @@ void model_wait_ends(int ret)
 
 void wake_up_all(const wait_queue_head_t *queue)
 {
+	contract_wakes();
 	if (world.sleeps_on == queue)
 		world.sleeps_on = NULL;
 }

@@ -79,7 +79,7 @@ static int prepare(struct hmmu_mirror *mirror, unsigned long start,
 	contract_prepares();
 	if (has_trouble(scenario.refusals)) {
 		tell("device", "can't prepare");
-		contract_may_fail(-ENOMEM);
+		contract_prepare_fails();
 		return -ENOMEM;
 	}
 	tell("device", "is prepared to map pages %u-%u", page_of(start),
@@ -264,6 +264,10 @@ static void break_request(struct hmmu_request *r, u8 *accesses, unsigned int how
 		r->best_effort = true;
 		r->needed_end = r->end + PAGE_SIZE;
 		break;
+	case 10:
+		r->best_effort = true;
+		r->needed_end++;
+		break;
 	}
 }
 
@@ -272,7 +276,7 @@ static void run_insane(void)
 {
 	u8 accesses[MAX_PAGES];
 	struct hmmu_request request;
-	unsigned int how = choose(10);
+	unsigned int how = choose(11);
 	int ret;
 
 	register_mirror();
