@@ -120,7 +120,8 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  *
  * Whatever is under way ends with %-ECANCELED, whatever it waits for, and what is
  * asked from now on ends so at once. Then @ops->unmap is called for the whole mirror,
- * if it was not when the process ended. Afterwards no op is called any more.
+ * if it was not when the process ended; where the two meet, by both. Afterwards no op
+ * is called any more.
  *
  * A populate in a task that waits neither in a userfaultfd nor in anything else that
  * ends by itself (a FUSE server that is stuck) has to be ended by SIGKILL: this waits

@@ -57,6 +57,8 @@
  *   wake its task, only as long as mirror->lock is held.
  * - A flight holds a reference on the mm's users. So none is under way in
  *   release(), and release() can't be what ends one: the close of a file must.
+ * - Of an invalidation that runs during release() (the OOM reaper's) no end is told: it
+ *   stays among those running, where nobody looks any more, as no flight can begin.
  */
 #ifndef _MIRROR_MIRROR_H
 #define _MIRROR_MIRROR_H

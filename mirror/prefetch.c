@@ -154,10 +154,16 @@ static void cancel_waiting(struct hmmu_mirror *mirror,
 	list_for_each_entry_safe(prefetch, next, &mirror->prefetches, list)
 		if (!one || prefetch == one)
 			list_move_tail(&prefetch->list, &cancelled);
+	WRITE_ONCE(mirror->cancelling, mirror->cancelling + 1);
 	spin_unlock(&mirror->lock);
 
 	list_for_each_entry_safe(prefetch, next, &cancelled, list)
 		prefetch->done(prefetch, -ECANCELED);
+
+	spin_lock(&mirror->lock);
+	WRITE_ONCE(mirror->cancelling, mirror->cancelling - 1);
+	wake_up_all(&mirror->changed);
+	spin_unlock(&mirror->lock);
 }
 
 static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
@@ -185,6 +191,8 @@ void hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 	u64 ended;
 
 	cancel_waiting(mirror, one);
+	/* Another call of this may have taken what is to be cancelled here. */
+	wait_event(mirror->changed, !READ_ONCE(mirror->cancelling));
 
 	/* It may be under way without a flight: just before it, or just after. */
 	spin_lock(&mirror->lock);

@@ -37,7 +37,8 @@ struct hmmu_mirror;
  * @end: first address after
  * @entries: an entry a page, as hmm_range_fault() makes them: HMM_PFN_VALID,
  *	     HMM_PFN_WRITE, hmm_pfn_to_page(), hmm_pfn_to_map_order(). Without
- *	     HMM_PFN_VALID there is nothing to be mapped
+ *	     HMM_PFN_VALID there is nothing to be mapped, and what the device has
+ *	     mapped there may stay
  */
 struct hmmu_pages {
 	unsigned long start;
@@ -128,6 +129,7 @@ struct hmmu_mirror {
 	struct hmmu_prefetch *prefetching;	/* whose turn it is */
 	bool prefetch_ending;		/* its done() has been called */
 	u64 prefetches_ended;
+	unsigned int cancelling;	/* tasks that take prefetches off */
 	struct task_struct *prefetcher;	/* set once */
 	wait_queue_head_t prefetch_wait;
 
