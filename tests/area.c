@@ -64,6 +64,13 @@ void zram_new(size_t length)
 	knob_write_number(ZRAM_SYSFS "disksize", length);
 }
 
+void swap_new(size_t length)
+{
+	zram_new(length);
+	CHECK_EQ(system("mkswap " ZRAM " >/dev/null"), 0);
+	CHECK_EQ(swapon(ZRAM, 0), 0);
+}
+
 static int disk_file(size_t length)
 {
 	int fd;

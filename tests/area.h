@@ -89,6 +89,9 @@ void area_fill_file(const struct area *area);
 /* A swap area or block device of @length bytes in place of what zram0 was. */
 void zram_new(size_t length);
 
+/* The same as swap space; swapoff(ZRAM) is up to the case. */
+void swap_new(size_t length);
+
 #define ZRAM	"/dev/zram0"
 
 /* What a page-table entry is like, from /proc/self/pagemap. */

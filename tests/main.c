@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 	suite_mirror();
 	suite_teardown();
 	suite_template();
+	suite_fuzz();
 	suite_module();
 	suite_stress();
 

@@ -21,6 +21,7 @@ void suite_dmirror(void);
 void suite_mirror(void);
 void suite_teardown(void);
 void suite_template(void);
+void suite_fuzz(void);
 void suite_module(void);
 void suite_stress(void);
 

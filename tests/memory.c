@@ -320,9 +320,7 @@ static void swapped_out(const void *variant)
 	struct area area = area_new(&kind_anon, PAGES);
 	struct mirror m;
 
-	zram_new(2 * PAGES * PAGE);
-	CHECK_EQ(system("mkswap " ZRAM " >/dev/null"), 0);
-	CHECK_EQ(swapon(ZRAM, 0), 0);
+	swap_new(2 * PAGES * PAGE);
 	area_fill(&area);
 	swap_out(&area);
 	cpus_restore(&cpus);

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random calls of the device with random and hostile arguments, from several threads,
+ * while the address space changes under them.
+ *
+ * The fuzz is done by a process of its own, which shares no memory with this one but
+ * for a page to tell what it did. Afterwards nothing of it may be left: no reference
+ * on the modules, no mirror, no address space, no memory. The device's page table is
+ * compared with the CPU's throughout.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "dmirror.h"
+#include "harness.h"
+#include "main.h"
+#include "module.h"
+#include "stats.h"
+
+#define SECONDS		60
+#define PAGES		2048
+#define CALLERS		4
+#define CHANGERS	2
+#define CALL_PAGES	64
+#define DEVICES		HMM_DMIRROR_NDEVICES
+
+/* Left of a run that leaks nothing: what the kernel's own caches change by. */
+#define NOISE_KIB	8192
+
+struct tally {
+	atomic_ulong calls, successes, compared, mapped, changes;
+	atomic_ulong errors[200];
+};
+
+struct fuzz {
+	struct tally *tally;
+	char *at;
+	int fds[DEVICES];
+	atomic_bool stop;
+};
+
+static struct fuzz fuzz;
+
+static const unsigned long numbers[] = {
+	HMM_DMIRROR_READ, HMM_DMIRROR_WRITE, HMM_DMIRROR_MIGRATE_TO_DEV,
+	HMM_DMIRROR_MIGRATE_TO_SYS, HMM_DMIRROR_SNAPSHOT, HMM_DMIRROR_EXCLUSIVE,
+	HMM_DMIRROR_CHECK_EXCLUSIVE, HMM_DMIRROR_RELEASE, HMM_DMIRROR_FLAGS,
+	HMM_DMIRROR_READ_UNLOCKED, HMM_DMIRROR_POPULATE, HMM_DMIRROR_PREFETCH,
+	HMM_DMIRROR_CANCEL, HMM_DMIRROR_COMPARE,
+	_IOWR('H', 0x0a, struct hmm_dmirror_cmd), _IO('H', 0x00),
+};
+
+/* Where nothing of a process can be: a device that reads there writes nowhere else. */
+static uint64_t hostile(unsigned int *seed)
+{
+	static const uint64_t values[] = {
+		0, 1, PAGE - 1, PAGE, 1ULL << 20, 1ULL << 31, 1ULL << 47,
+		(1ULL << 47) - PAGE, 1ULL << 52, (1ULL << 52) + 1, 1ULL << 63,
+		0xffff800000000000, UINT64_MAX, UINT64_MAX & ~(PAGE - 1),
+	};
+	uint64_t noise = rand_r(seed) % PAGE;
+
+	return values[rand_r(seed) % ARRAY_SIZE(values)] ^
+	       (rand_r(seed) % 4 ? 0 : noise);
+}
+
+/* Mostly something that can work: else nothing but refusals would be tested. */
+static struct hmm_dmirror_cmd random_cmd(unsigned int *seed,
+					 unsigned long number, char *buffer)
+{
+	size_t pages = 1 + rand_r(seed) % CALL_PAGES;
+	struct hmm_dmirror_cmd cmd = {
+		.addr = (uintptr_t)fuzz.at + rand_r(seed) % PAGES * PAGE,
+		.ptr = (uintptr_t)buffer,
+		.npages = pages,
+		.cpages = rand_r(seed),
+		.faults = rand_r(seed),
+	};
+
+	if (number >= HMM_DMIRROR_POPULATE)
+		cmd.ptr = rand_r(seed) % 4;
+	switch (rand_r(seed) % 16) {
+	case 0:
+		cmd.addr = hostile(seed);
+		break;
+	case 1:
+		cmd.ptr = hostile(seed);
+		break;
+	case 2:
+		cmd.npages = hostile(seed);
+		break;
+	case 3:
+		cmd.ptr = (uintptr_t)fuzz.at + rand_r(seed) % PAGES * PAGE;
+		break;
+	}
+	if (number == HMM_DMIRROR_CANCEL && rand_r(seed) % 2)
+		cmd.npages = 1;
+	return cmd;
+}
+
+static void count(int error)
+{
+	fuzz.tally->calls++;
+	if (error)
+		fuzz.tally->errors[error]++;
+	else
+		fuzz.tally->successes++;
+}
+
+static void compare(int fd, uint64_t what)
+{
+	struct hmm_dmirror_cmd cmd;
+
+	if (dmirror_call(fd, HMM_DMIRROR_COMPARE, fuzz.at, PAGES,
+			 (void *)(uintptr_t)what, &cmd))
+		return;
+	fuzz.tally->compared++;
+	fuzz.tally->mapped += cmd.cpages;
+	if (cmd.faults)
+		FAIL("the device has %llu pages that the CPU has not",
+		     (unsigned long long)cmd.faults);
+}
+
+/* As much as the device can read, and then nothing: some calls ask for more. */
+static char *new_buffer(void)
+{
+	char *buffer = area_reserve(PAGES * PAGE);
+
+	CHECK_EQ(mprotect(buffer, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
+	return buffer;
+}
+
+static void *caller(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg;
+	char *buffer = new_buffer();
+	struct hmm_dmirror_cmd cmd;
+	unsigned long number;
+	int fd;
+
+	while (!fuzz.stop) {
+		fd = fuzz.fds[rand_r(&seed) % DEVICES];
+		number = numbers[rand_r(&seed) % ARRAY_SIZE(numbers)];
+		cmd = random_cmd(&seed, number, buffer);
+		count(ioctl(fd, number, rand_r(&seed) % 64 ? (void *)&cmd :
+			    (void *)hostile(&seed)) ? errno : 0);
+		if (!(rand_r(&seed) % 8))
+			compare(fd, HMM_DMIRROR_COMPARE_MAPPED);
+	}
+	return NULL;
+}
+
+/* The memory is the fuzz's own: whatever comes of a change is fine. */
+static void change(unsigned int *seed)
+{
+	size_t pages = 1 + rand_r(seed) % 512;
+	char *at = fuzz.at + rand_r(seed) % (PAGES - pages) * PAGE;
+	size_t length = pages * PAGE;
+	static const int protections[] = {
+		PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_WRITE,
+	};
+
+	switch (rand_r(seed) % 7) {
+	case 0:
+		munmap(at, length);
+		break;
+	case 1:
+	case 2:
+		mmap(at, length, PROT_READ | PROT_WRITE, MAP_FIXED |
+		     MAP_ANONYMOUS | (rand_r(seed) % 2 ? MAP_PRIVATE :
+				      MAP_SHARED), -1, 0);
+		break;
+	case 3:
+		mprotect(at, length, protections[rand_r(seed) % 4]);
+		break;
+	case 4:
+		madvise(at, length, MADV_DONTNEED);
+		break;
+	case 5:
+		mremap(at, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       fuzz.at + rand_r(seed) % (PAGES - pages) * PAGE);
+		break;
+	case 6:
+		madvise(at, length, rand_r(seed) % 2 ? MADV_PAGEOUT :
+						       MADV_HUGEPAGE);
+		break;
+	}
+}
+
+static void *changer(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg;
+
+	for (; !fuzz.stop; fuzz.tally->changes++)
+		change(&seed);
+	return NULL;
+}
+
+/* Some have been asked to go through all there is. */
+static void cancel_all(void)
+{
+	for (size_t i = 0; i < DEVICES; i++)
+		CHECK_EQ(dmirror_cancel(fuzz.fds[i]), 0);
+	sched_yield();
+}
+
+static void fuzz_run(unsigned int seed)
+{
+	pthread_t threads[CALLERS + CHANGERS];
+	size_t ended, failed;
+
+	fuzz.at = area_reserve(PAGES * PAGE);
+	for (size_t i = 0; i < DEVICES; i++)
+		fuzz.fds[i] = dmirror_open(i);
+	for (uintptr_t i = 0; i < ARRAY_SIZE(threads); i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL,
+					i < CALLERS ? caller : changer,
+					(void *)(seed + i)), 0);
+	nanosleep(&(struct timespec){ .tv_sec = SECONDS }, NULL);
+	fuzz.stop = true;
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		while (pthread_tryjoin_np(threads[i], NULL))
+			cancel_all();
+	cancel_all();
+	for (size_t i = 0; i < DEVICES; i++) {
+		CHECK_EQ(dmirror_wait(fuzz.fds[i], &ended, &failed), 0);
+		compare(fuzz.fds[i], 0);
+	}
+	exit(0);
+}
+
+/* What a CPU keeps for itself is not MemFree, and may be a lot. */
+static uint64_t free_kib(void)
+{
+	return stats_sum("/proc/meminfo", "MemFree:") +
+	       stats_sum("/proc/zoneinfo", "count:") * (PAGE / 1024);
+}
+
+/* What was freed behind a grace period comes back a little later. */
+static void memory_is_back(uint64_t before)
+{
+	while (free_kib() + NOISE_KIB < before)
+		sched_yield();
+}
+
+static void ioctls(const void *unused)
+{
+	unsigned int seed = time(NULL);
+	uint64_t before;
+	int status;
+	pid_t pid;
+
+	note("seed %u", seed);
+	swap_new(2 * PAGES * PAGE);
+	before = free_kib();
+	fuzz.tally = mmap(NULL, sizeof(*fuzz.tally), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(fuzz.tally != MAP_FAILED);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid)
+		fuzz_run(seed);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(swapoff(ZRAM), 0);
+
+	note("%lu calls, %lu succeeded; %lu times compared, %lu pages mapped; %lu changes",
+	     fuzz.tally->calls, fuzz.tally->successes, fuzz.tally->compared,
+	     fuzz.tally->mapped, fuzz.tally->changes);
+	for (size_t i = 0; i < ARRAY_SIZE(fuzz.tally->errors); i++)
+		if (fuzz.tally->errors[i])
+			note("%lu times %s", fuzz.tally->errors[i],
+			     strerror(i));
+	CHECK_REL(fuzz.tally->successes, >, 0);
+	CHECK_REL(fuzz.tally->mapped, >, 0);
+	CHECK_EQ(mirror_total("in_flight"), 0);
+	CHECK_EQ(module_references(DMIRROR_MODULE), 0);
+	memory_is_back(before);
+}
+
+void suite_fuzz(void)
+{
+	add_slow_case(180, ioctls, NULL, "fuzz/ioctls");
+}
