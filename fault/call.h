@@ -172,9 +172,12 @@ static inline bool hmmu_is_huge(unsigned long entry)
 	return hmm_pfn_to_map_order(entry) >= PMD_SHIFT - PAGE_SHIFT;
 }
 
+/* The last one ends where the last range can. */
 static inline unsigned long hmmu_table_end(unsigned long addr)
 {
-	return ALIGN(addr + 1, HMMU_CHUNK_SIZE);
+	unsigned long end = ALIGN(addr + 1, HMMU_CHUNK_SIZE);
+
+	return end ? end : 0 - PAGE_SIZE;
 }
 
 /* requests.c */

@@ -83,10 +83,17 @@ static vm_fault_t handle_fault(struct hmmu_call *call,
 	return result;
 }
 
-/* This page can't be had: is that all right, and the call goes on? */
+/*
+ * This page can't be had: is that all right, and the call goes on? A fault that was
+ * interrupted may have failed for that.
+ */
 static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
 {
-	return ret == -EFAULT && hmmu_request_lower(call, addr, 0) ? 0 : ret;
+	if (hmmu_interrupted(call))
+		return -EINTR;
+	if (ret == -EINVAL)
+		return ret;
+	return hmmu_request_lower(call, addr, 0) ? 0 : ret;
 }
 
 /*

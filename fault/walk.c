@@ -114,6 +114,8 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 
 		if (next == addr && call->tried != addr) {
 			ret = hmmu_back_off(call, ++attempts);
+			if (ret == HMMU_STUCK && hmmu_request_lower(call, addr, 0))
+				ret = 0;
 			if (!ret)
 				ret = read_back(call, addr, &next, end, 1);
 			if (ret)
@@ -151,7 +153,7 @@ static unsigned long chunk_end(const struct hmmu_call *call,
 	unsigned long most = call->chunk_size > HMMU_CHUNK_SIZE ?
 			     tables_end(call, addr) : hmmu_table_end(addr);
 
-	return min3(end, most, addr + call->chunk_size);
+	return addr + min3(end - addr, most - addr, call->chunk_size);
 }
 
 /* Read from @addr on; *@ahead becomes the end of that. */

@@ -315,13 +315,16 @@ static bool cancelled_left(struct hmmu_mirror *mirror, bool kick_them)
  * @mirror: the mirror
  * @prefetch: that of this prefetch, or NULL: all that are under way now
  *
+ * @killable: stop waiting at a fatal signal
+ *
  * A task may be kicked just before it goes to sleep, so they are kicked again in
  * each tick until they are gone.
  *
  * Context: Process context, not that of a flight. No locks held. Sleeps.
+ * Return: %0, or %-EINTR: they end all the same.
  */
-void hmmu_flights_cancel(struct hmmu_mirror *mirror,
-			 const struct hmmu_prefetch *prefetch)
+int hmmu_flights_cancel(struct hmmu_mirror *mirror,
+			const struct hmmu_prefetch *prefetch, bool killable)
 {
 	struct hmmu_flight *flight;
 
@@ -331,7 +334,11 @@ void hmmu_flights_cancel(struct hmmu_mirror *mirror,
 			WRITE_ONCE(flight->cancelled, true);
 	spin_unlock(&mirror->lock);
 
-	while (!cancelled_left(mirror, true))
+	while (!cancelled_left(mirror, true)) {
+		if (killable && fatal_signal_pending(current))
+			return -EINTR;
 		wait_event_timeout(mirror->changed,
 				   cancelled_left(mirror, false), 1);
+	}
+	return 0;
 }

@@ -34,7 +34,10 @@ static void invalidate_end(struct mmu_notifier *notifier,
 	hmmu_flights_end(mirror_of(notifier), range);
 }
 
-/* The last user of the mm is gone, or the mirror: no flight is under way. */
+/*
+ * The last user of the mm is gone, or the mirror. No flight collects any more; the last
+ * user may have been one, and this be called at its end.
+ */
 static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct hmmu_mirror *mirror = mirror_of(notifier);
@@ -123,9 +126,10 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  * if it was not when the process ended; where the two meet, by both. Afterwards no op
  * is called any more.
  *
- * A populate in a task that waits neither in a userfaultfd nor in anything else that
- * ends by itself (a FUSE server that is stuck) has to be ended by SIGKILL: this waits
- * for it. Prefetches are always ended.
+ * What waits for a userfaultfd is ended. A prefetch is ended in any wait that SIGKILL
+ * ends, a populate of another task in none but that: it waits there until the wait is
+ * over, or the task killed, and this waits for it. Nothing ends a wait for a FUSE server
+ * that has taken a request and does not answer, other than the server.
  *
  * Context: Process context, any process. No locks held, not in an op or a done().
  * Sleeps.
@@ -136,7 +140,8 @@ void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
 	mirror->closing = true;
 	spin_unlock(&mirror->lock);
 
-	hmmu_mirror_cancel(mirror);
+	hmmu_prefetches_cancel(mirror, NULL, false);
+	hmmu_flights_cancel(mirror, NULL, false);
 	hmmu_prefetches_exit(mirror);
 	mmu_notifier_unregister(&mirror->notifier, mirror->mm);
 	hmmu_mirror_stats_remove(mirror);
@@ -150,12 +155,15 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
  * Populates, snapshots and prefetches that have begun end with %-ECANCELED; those
  * that begin meanwhile go on.
  *
- * Context: as hmmu_mirror_unregister().
+ * Context: Process context, any process. No locks held, not in an op or a done().
+ * Sleeps until all have ended; killable.
+ * Return: %0, or %-EINTR: killed before; they end all the same.
  */
-void hmmu_mirror_cancel(struct hmmu_mirror *mirror)
+int hmmu_mirror_cancel(struct hmmu_mirror *mirror)
 {
-	hmmu_prefetches_cancel(mirror, NULL);
-	hmmu_flights_cancel(mirror, NULL);
+	int ret = hmmu_prefetches_cancel(mirror, NULL, true);
+
+	return ret ?: hmmu_flights_cancel(mirror, NULL, true);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel);
 

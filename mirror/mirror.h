@@ -55,8 +55,9 @@
  *   with GFP_NOWAIT, and unmap() allocates nothing under any lock.
  * - A flight is on its task's stack: whoever finds it in the list may use it, and
  *   wake its task, only as long as mirror->lock is held.
- * - A flight holds a reference on the mm's users. So none is under way in
- *   release(), and release() can't be what ends one: the close of a file must.
+ * - A flight holds a reference on the mm's users. So none collects when release() is
+ *   called, and release() can't be what ends one: the close of a file must. It may be a
+ *   flight that lets go of the last one: then all of the mm ends in its task.
  * - Of an invalidation that runs during release() (the OOM reaper's) no end is told: it
  *   stays among those running, where nobody looks any more, as no flight can begin.
  */
@@ -69,7 +70,6 @@
 #include "../compat/kernel.h"
 
 #define HMMU_WINDOW_SIZE	PMD_SIZE
-#define HMMU_WINDOW_PAGES	(HMMU_WINDOW_SIZE >> PAGE_SHIFT)
 
 /**
  * struct hmmu_flight - a populate, prefetch or snapshot under way
@@ -136,8 +136,8 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 			const struct mmu_notifier_range *range);
 void hmmu_flights_end(struct hmmu_mirror *mirror,
 		      const struct mmu_notifier_range *range);
-void hmmu_flights_cancel(struct hmmu_mirror *mirror,
-			 const struct hmmu_prefetch *prefetch);
+int hmmu_flights_cancel(struct hmmu_mirror *mirror,
+			const struct hmmu_prefetch *prefetch, bool killable);
 
 /* populate.c */
 bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
@@ -147,8 +147,8 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
 
 /* prefetch.c */
 void hmmu_prefetches_init(struct hmmu_mirror *mirror);
-void hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
-			    const struct hmmu_prefetch *one);
+int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
+			   const struct hmmu_prefetch *one, bool killable);
 void hmmu_prefetches_exit(struct hmmu_mirror *mirror);
 
 /* selftest.c */

@@ -167,7 +167,7 @@ static int for_each_window(struct hmmu_flight *flight, unsigned long *entries,
 
 	for (range.start = start; !ret && range.start < end;
 	     range.start = range.end) {
-		range.end = min(end, ALIGN(range.start + 1, HMMU_WINDOW_SIZE));
+		range.end = min(end, hmmu_table_end(range.start));
 		ret = populate_window(flight, &range, timeout);
 	}
 	return ret;
@@ -331,8 +331,9 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
  *
  * Return:
  * * %0		 - done
- * * %-EBUSY	 - @request->timeout was lost to invalidations; ask again, or report
- *		   the device's fault as failed
+ * * %-EBUSY	 - @request->timeout was lost to invalidations, or a needed page stays
+ *		   missing though its fault succeeds; ask again, or report the device's
+ *		   fault as failed
  * * %-EFAULT	 - a needed page has no mapping, or none that can be read, or its fault
  *		   failed; or the OOM reaper has emptied the process
  * * %-EPERM	 - write asked of a needed page of a read-only mapping

@@ -3,9 +3,9 @@
  * Populates that nobody waits for.
  *
  * One thread a mirror runs them one after the other; it is there from the first
- * prefetch on. It is a kernel thread that takes SIGKILL, for that alone ends every
- * kind of wait in a fault: hmmu_flights_cancel() sends it. A signal that came too
- * late for its flight is thrown away before the next.
+ * prefetch on. It is a kernel thread that takes SIGKILL, for that ends each killable
+ * wait in a fault: hmmu_flights_cancel() sends it. A signal that came too late for its
+ * flight is thrown away before the next.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -176,52 +176,81 @@ static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
 	return yes;
 }
 
-/**
- * hmmu_prefetches_cancel() - end prefetches, and wait until they have
- * @mirror: the mirror
- * @one: this one, if it is still there; it need not be, and is only compared. NULL:
- *	 all
- *
- * Context: Process context, no locks held. Sleeps. Not from a done().
- */
-void hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
-			    const struct hmmu_prefetch *one)
+#define wait_maybe_killable(queue, condition, killable) ({		\
+	int ret_ = 0;							\
+									\
+	if (killable)							\
+		ret_ = wait_event_killable(queue, condition);		\
+	else								\
+		wait_event(queue, condition);				\
+	ret_ ? -EINTR : 0; })
+
+/* It may be under way without a flight: just before it, or just after. */
+static const struct hmmu_prefetch *
+cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
+	       u64 *ended)
 {
-	const struct hmmu_prefetch *running;
-	u64 ended;
+	struct hmmu_prefetch *running;
 
-	cancel_waiting(mirror, one);
-	/* Another call of this may have taken what is to be cancelled here. */
-	wait_event(mirror->changed, !READ_ONCE(mirror->cancelling));
-
-	/* It may be under way without a flight: just before it, or just after. */
 	spin_lock(&mirror->lock);
 	running = mirror->prefetching;
 	if (one && running != one)
 		running = NULL;
 	if (running && !mirror->prefetch_ending)
-		mirror->prefetching->cancelled = true;
-	ended = mirror->prefetches_ended;
+		running->cancelled = true;
+	*ended = mirror->prefetches_ended;
 	spin_unlock(&mirror->lock);
-	if (!running)
-		return;
+	return running;
+}
 
-	hmmu_flights_cancel(mirror, running);
-	wait_event(mirror->changed, ended_since(mirror, ended));
+/**
+ * hmmu_prefetches_cancel() - end prefetches, and wait until they have
+ * @mirror: the mirror
+ * @one: this one, if it is still there; it need not be, and is only compared. NULL:
+ *	 all
+ * @killable: stop waiting at a fatal signal
+ *
+ * Context: Process context, no locks held. Sleeps. Not from a done().
+ * Return: %0, or %-EINTR: they end all the same.
+ */
+int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
+			   const struct hmmu_prefetch *one, bool killable)
+{
+	const struct hmmu_prefetch *running;
+	u64 ended;
+	int ret;
+
+	cancel_waiting(mirror, one);
+	/* Another call of this may have taken what is to be cancelled here. */
+	ret = wait_maybe_killable(mirror->changed,
+				  !READ_ONCE(mirror->cancelling), killable);
+	if (ret)
+		return ret;
+
+	running = cancel_running(mirror, one, &ended);
+	if (!running)
+		return 0;
+	ret = hmmu_flights_cancel(mirror, running, killable);
+	if (ret)
+		return ret;
+	return wait_maybe_killable(mirror->changed, ended_since(mirror, ended),
+				   killable);
 }
 
 /**
  * hmmu_mirror_cancel_prefetch() - end one prefetch
  * @mirror: the mirror
- * @prefetch: which; it may have ended already, and its memory may be free
+ * @prefetch: which; it may have ended already. Its memory may be free by then, but not
+ *	      be that of another prefetch, which would be taken for it
  *
  * Context: Process context, no locks held. Sleeps until its done() has been called;
- * not to be called from a done().
+ * killable. Not to be called from a done().
+ * Return: %0, or %-EINTR: killed before; it ends all the same.
  */
-void hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
-				 struct hmmu_prefetch *prefetch)
+int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
+				struct hmmu_prefetch *prefetch)
 {
-	hmmu_prefetches_cancel(mirror, prefetch);
+	return hmmu_prefetches_cancel(mirror, prefetch, true);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel_prefetch);
 

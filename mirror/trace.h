@@ -78,7 +78,7 @@ TRACE_EVENT(hmmu_mirror_retry,
 		__entry->start = flight->notifier.interval_tree.start;
 		__entry->end = flight->notifier.interval_tree.last + 1;
 		__entry->pass = flight->pass;
-		strscpy(__entry->cause, hmmu_cause_name(flight->cause),
+		strscpy_pad(__entry->cause, hmmu_cause_name(flight->cause),
 			HMMU_CAUSE_LEN);
 	),
 	TP_printk("mirror=%p window=%#lx-%#lx pass=%u cause=%s",
@@ -100,7 +100,7 @@ TRACE_EVENT(hmmu_mirror_invalidate,
 		__entry->mirror = mirror;
 		__entry->start = range->start;
 		__entry->end = range->end;
-		strscpy(__entry->cause, hmmu_cause_name(range->event),
+		strscpy_pad(__entry->cause, hmmu_cause_name(range->event),
 			HMMU_CAUSE_LEN);
 	),
 	TP_printk("mirror=%p range=%#lx-%#lx cause=%s", __entry->mirror,

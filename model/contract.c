@@ -220,11 +220,20 @@ void contract_collides(bool now)
 	world.watch.where = now ? WALKING : ELSEWHERE;
 }
 
+/* A page that has to be there does not come, though its faults succeed. */
+static bool is_stuck(void)
+{
+	const struct watch *w = &world.watch;
+
+	return w->idle_faults >= IDLE_FAULTS_MAX &&
+	       !scenario_is_optional(w->idle_page);
+}
+
 void contract_timed_out(void)
 {
 	const struct watch *w = &world.watch;
 
-	if (w->idle_faults >= IDLE_FAULTS_MAX)
+	if (is_stuck())
 		return;
 	if (w->killed)
 		violated("-EBUSY though it was killed in time to see it");
@@ -241,7 +250,7 @@ void contract_timed_out(void)
 
 void contract_invalidated(void)
 {
-	if (!sequence_moved() && world.watch.idle_faults < IDLE_FAULTS_MAX)
+	if (!sequence_moved() && !is_stuck())
 		violated("-EBUSY though the sequence has not moved");
 }
 
@@ -438,6 +447,8 @@ static void note_idle(unsigned int page, vm_fault_t result)
 	if (++w->idle_faults > IDLE_FAULTS_MAX)
 		violated("page %u was faulted %u times without effect", page,
 			 w->idle_faults);
+	if (w->idle_faults == IDLE_FAULTS_MAX && scenario_is_optional(page))
+		w->may_get_less[page] |= EXCUSED_ALL;
 	if (++w->idle_holding > 1 && world.lock.waiting)
 		violated("page %u is faulted without effect again and again, and a writer waits for the lock",
 			 page);
@@ -447,10 +458,10 @@ static void fault_failed(unsigned int page, vm_fault_t result)
 {
 	int error = vm_fault_to_errno(result, 0) ?: -EINVAL;
 
-	if (error == -EFAULT && !(result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
-		page_fails(page, error);
-	else
+	if (error == -EINVAL || result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
 		contract_may_fail(error);
+	else if (!has_to_end())
+		page_fails(page, error);
 }
 
 void contract_fault_ends(unsigned int page, vm_fault_t result)

@@ -106,7 +106,7 @@ void mmput(struct mm_struct *mm);
 void *kmalloc_array(size_t n, size_t size, unsigned int gfp);
 #define kfree(memory)	kvfree(memory)
 
-static inline void strscpy(char *to, const char *from, size_t size)
+static inline void strscpy_pad(char *to, const char *from, size_t size)
 {
 	snprintf(to, size, "%s", from);
 }

@@ -109,7 +109,7 @@ bool cancel_flights(bool all)
 	contract_cancels(all);
 	if (setjmp(actor_waits))
 		return false;
-	hmmu_flights_cancel(&world.mirror, all ? NULL : &world.prefetch);
+	hmmu_flights_cancel(&world.mirror, all ? NULL : &world.prefetch, false);
 	contract_has_cancelled();
 	return true;
 }

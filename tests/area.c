@@ -198,6 +198,28 @@ void pagemap_read(const void *at, size_t pages, uint64_t *entries)
 	close(fd);
 }
 
+static size_t swapped(const struct area *area)
+{
+	uint64_t *mapped = calloc(area->pages, sizeof(*mapped));
+	size_t n = 0;
+
+	CHECK(mapped);
+	pagemap_read(area->at, area->pages, mapped);
+	for (size_t i = 0; i < area->pages; i++)
+		n += (mapped[i] & PAGEMAP_SWAPPED) != 0;
+	free(mapped);
+	return n;
+}
+
+void area_swap_out(const struct area *area)
+{
+	for (int tries = 0; swapped(area) < area->pages; tries++) {
+		CHECK_REL(tries, <, 1000);
+		CHECK_EQ(madvise(area->at, area->pages * PAGE, MADV_PAGEOUT), 0);
+		sched_yield();
+	}
+}
+
 void fork_sharer(void)
 {
 	pid_t pid = fork();

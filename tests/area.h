@@ -101,6 +101,12 @@ void swap_new(size_t length);
 
 void pagemap_read(const void *at, size_t pages, uint64_t *entries);
 
+/*
+ * Have it all swapped out, after swap_new(). To be called on the CPU that has filled the
+ * area: a page that another CPU has not put on the LRU yet stays, and may do so for ever.
+ */
+void area_swap_out(const struct area *area);
+
 /* A process that shares all private memory until it is killed with the case. */
 void fork_sharer(void);
 

@@ -14,6 +14,7 @@
 
 #include "fail.h"
 #include "harness.h"
+#include "knob.h"
 #include "main.h"
 
 #define CASES_MAX	1024
@@ -155,12 +156,13 @@ static bool run(const struct test_case *c, int *status)
 	bool in_time = ended(pid, c->seconds * 1000, status);
 
 	kill(-pid, SIGKILL);
-	if (in_time)
-		return true;
-	printf("# still running after %u s, killed\n", c->seconds);
-	if (!ended(pid, 10000, status))
-		printf("# and does not die: process %d is stuck\n", pid);
-	return false;
+	if (!in_time) {
+		printf("# still running after %u s, killed\n", c->seconds);
+		if (!ended(pid, 10000, status))
+			printf("# and does not die: process %d is stuck\n", pid);
+	}
+	knobs_give_back();
+	return in_time;
 }
 
 static bool report(unsigned int number, const struct test_case *c)
@@ -222,6 +224,7 @@ bool run_cases(const char *pattern)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (skip_reason == MAP_FAILED)
 		die_errno("mmap");
+	knobs_init();
 	printf("TAP version 13\n1..%u\n", n);
 	for (unsigned int i = 0; i < nr_cases; i++) {
 		if (!chosen(&cases[i], pattern))

@@ -6,6 +6,14 @@
 #include <stddef.h>
 
 void knob_write(const char *path, const char *text);
+
+/* The same until the end of the case, however it ends. */
+void knob_lend(const char *path, const char *text);
+
+/* For the harness: before the first case, and after each. */
+void knobs_init(void);
+void knobs_give_back(void);
+
 void knob_write_number(const char *path, size_t number);
 size_t knob_read_number(const char *path);
 

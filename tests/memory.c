@@ -288,31 +288,6 @@ static void thp_zero_written(const void *variant)
 		  area.pages + 1);
 }
 
-static size_t swapped(const struct area *area)
-{
-	uint64_t mapped[PAGES];
-	size_t n = 0;
-
-	CHECK_REL(area->pages, <=, PAGES);
-	pagemap_read(area->at, area->pages, mapped);
-	for (size_t i = 0; i < area->pages; i++)
-		n += (mapped[i] & PAGEMAP_SWAPPED) != 0;
-	return n;
-}
-
-/*
- * To be called on the CPU that has filled the area: a page that another CPU has
- * not put on the LRU yet stays, and may do so for ever.
- */
-static void swap_out(const struct area *area)
-{
-	for (int tries = 0; swapped(area) < area->pages; tries++) {
-		CHECK_REL(tries, <, 1000);
-		CHECK_EQ(madvise(area->at, area->pages * PAGE, MADV_PAGEOUT), 0);
-		sched_yield();
-	}
-}
-
 static void swapped_out(const void *variant)
 {
 	const struct variant *v = variant;
@@ -322,7 +297,7 @@ static void swapped_out(const void *variant)
 
 	swap_new(2 * PAGES * PAGE);
 	area_fill(&area);
-	swap_out(&area);
+	area_swap_out(&area);
 	cpus_restore(&cpus);
 	mirror_init(&m, area.at, PAGES, v->how);
 	CHECK_EQ(mirror_fault(&m), 0);

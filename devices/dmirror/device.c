@@ -98,12 +98,12 @@ static long dmirror_ioctl(struct file *file, unsigned int number,
 
 static int dmirror_open(struct inode *inode, struct file *file)
 {
-	struct dmirror *dmirror = kzalloc(sizeof(*dmirror), GFP_KERNEL);
+	struct dmirror *dmirror = kzalloc(sizeof(*dmirror), GFP_KERNEL_ACCOUNT);
 	int ret;
 
 	if (!dmirror)
 		return -ENOMEM;
-	xa_init(&dmirror->table);
+	xa_init_flags(&dmirror->table, XA_FLAGS_ACCOUNT);
 	spin_lock_init(&dmirror->prefetch_lock);
 	init_waitqueue_head(&dmirror->prefetch_wait);
 	dmirror->files = current->files;
@@ -119,9 +119,9 @@ static int dmirror_open(struct inode *inode, struct file *file)
 
 /*
  * A prefetch that waits for a page server which is gone would keep memory alive whose
- * process has exited or executes another program, if somebody else has the file. Here
- * these can't be told from a mere close(), so any close by the opener ends what is
- * under way.
+ * process has exited, or executes another program without this file, if somebody else
+ * has it. Here these can't be told from a mere close(), so any close by the opener ends
+ * what is under way. What can't be ended ends later.
  */
 static int dmirror_flush(struct file *file, fl_owner_t owner)
 {

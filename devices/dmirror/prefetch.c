@@ -132,6 +132,5 @@ int dmirror_cancel(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
 	if (cmd->npages != 1)
 		return -EINVAL;
-	hmmu_mirror_cancel(&dmirror->mirror);
-	return 0;
+	return hmmu_mirror_cancel(&dmirror->mirror);
 }

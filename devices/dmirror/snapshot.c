@@ -140,7 +140,7 @@ static int compare_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 	int ret = 0;
 
 	for (addr = cmd->addr; !ret && addr < end; addr = next) {
-		next = min(end, ALIGN(addr + 1, COMPARE_MAX * PAGE_SIZE));
+		next = min(end - 1, addr | (COMPARE_MAX * PAGE_SIZE - 1)) + 1;
 		ret = compare_piece(dmirror, c, addr, next);
 		cmd->cpages += c->mapped;
 		cmd->faults += c->wrong;

@@ -6,11 +6,10 @@
  * No reference is held on the pages: what the CPU no longer maps has been unmapped
  * here before it is freed.
  */
-#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/uaccess.h>
 
+#include "../page.h"
 #include "dmirror.h"
 
 #define DEVICE_WRITES	1UL
@@ -37,7 +36,8 @@ static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 	     addr += PAGE_SIZE, cpu++)
 		if (*cpu & HMM_PFN_VALID)
 			ret = xa_err(__xa_store(table, addr >> PAGE_SHIFT,
-						entry_of(*cpu), GFP_NOWAIT));
+						entry_of(*cpu), GFP_NOWAIT |
+						__GFP_NOWARN));
 	xa_unlock(table);
 	return ret;
 }
@@ -90,32 +90,6 @@ const struct hmmu_mirror_ops dmirror_ops = {
 	.prepare = table_prepare,
 };
 
-/*
- * Not all pages that a process has mapped are in the kernel's map (memfd_secret), so
- * nothing is copied before it was read once in a way that may fail.
- */
-static int read_page(void *to, struct page *page, size_t length)
-{
-	void *from = kmap_local_page(page);
-	int ret = copy_from_kernel_nofault(to, from, length);
-
-	kunmap_local(from);
-	return ret;
-}
-
-static int write_page(struct page *page, const void *from)
-{
-	char probe;
-	int ret = read_page(&probe, page, sizeof(probe));
-
-	if (ret)
-		return ret;
-	memcpy_to_page(page, 0, from, PAGE_SIZE);
-	if (!PageDirty(page))
-		set_page_dirty(page);
-	return 0;
-}
-
 /**
  * dmirror_copy_from() - the device reads a page
  * @dmirror: the device
@@ -133,7 +107,8 @@ int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 	xa_lock(&dmirror->table);
 	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
 	if (entry)
-		ret = read_page(to, xa_untag_pointer(entry), PAGE_SIZE);
+		ret = device_read_page(to, xa_untag_pointer(entry), 0,
+				       PAGE_SIZE);
 	xa_unlock(&dmirror->table);
 	return ret;
 }
@@ -155,7 +130,8 @@ int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 	xa_lock(&dmirror->table);
 	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
 	if (xa_pointer_tag(entry) == DEVICE_WRITES)
-		ret = write_page(xa_untag_pointer(entry), from);
+		ret = device_write_page(xa_untag_pointer(entry), 0, from,
+					PAGE_SIZE);
 	xa_unlock(&dmirror->table);
 	return ret;
 }

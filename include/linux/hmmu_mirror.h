@@ -92,8 +92,8 @@ struct hmmu_mirror_ops {
 		       unsigned long end);
 };
 
-/* How many invalidations of one mirror at a time are told apart. */
-#ifndef HMMU_MIRROR_RUNNING_MAX
+/* How many invalidations of one mirror at a time are told apart; model/ has fewer. */
+#ifdef __KERNEL__
 #define HMMU_MIRROR_RUNNING_MAX	32
 #endif
 
@@ -162,8 +162,9 @@ enum hmmu_access {
  *		  PAGE_SIZE
  * @needed_end: with @best_effort: first address after, likewise; no page is needed if
  *		the two are alike
- * @timeout: jiffies that invalidations may cost, 0 for no limit; begins again
- *	     with each 2 MiB, see hmmu_range_fault_unlocked()
+ * @timeout: jiffies that invalidations may cost, 0 for no limit; begins again with
+ *	     each 2 MiB and each time that map() was short of memory. Looked at between
+ *	     two passes: one invalidation is waited for to its end
  *
  * Access comes from the device alone. What the CPU may do with the memory is never
  * a reason to ask for it: asking to write breaks COW.
@@ -212,8 +213,8 @@ int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 			 unsigned long end, hmmu_see_fn *see, void *data);
 int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 			 struct hmmu_prefetch *prefetch);
-void hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
-				 struct hmmu_prefetch *prefetch);
-void hmmu_mirror_cancel(struct hmmu_mirror *mirror);
+int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
+				struct hmmu_prefetch *prefetch);
+int hmmu_mirror_cancel(struct hmmu_mirror *mirror);
 
 #endif

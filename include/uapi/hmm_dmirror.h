@@ -20,7 +20,8 @@
  *   ENOMEM	no memory
  *   EINTR	killed
  *   ECANCELED	by HMM_DMIRROR_CANCEL, or because the process that opened the file
- *		closes it, also a duplicate of it, exits or executes another program
+ *		closes it, or a duplicate of it: by close(), on exit, or by execve()
+ *		where it is to be closed then
  */
 #ifndef _UAPI_HMM_DMIRROR_H
 #define _UAPI_HMM_DMIRROR_H

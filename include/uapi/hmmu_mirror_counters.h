@@ -13,11 +13,11 @@
 #define _UAPI_HMMU_MIRROR_COUNTERS_H
 
 #define HMMU_MIRROR_COUNTERS(X)						\
-	X(POPULATES,	populates,	"populates begun, prefetches included") \
-	X(PREFETCHES,	prefetches,	"prefetches begun")		\
-	X(SNAPSHOTS,	snapshots,	"snapshots begun")		\
-	X(FAILED,	failed,		"of these, ended in an error")	\
+	X(POPULATES,	populates,	"populates that have ended, prefetches included") \
+	X(SNAPSHOTS,	snapshots,	"snapshots that have ended")	\
+	X(FAILED,	failed,		"of both, ended in an error")	\
 	X(CANCELLED,	cancelled,	"of these, were cancelled")	\
+	X(PREFETCHES,	prefetches,	"prefetches asked for")		\
 	X(WINDOWS,	windows,	"windows collected and handed on") \
 	X(PAGES_MAPPED,	pages_mapped,	"pages handed to map()")	\
 	X(INVALIDATIONS, invalidations,	"invalidations of mirrored memory") \

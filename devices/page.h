@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How devices in software access a page that they have mapped. Not all pages that a
+ * process has mapped are in the kernel's map (memfd_secret), so nothing is copied
+ * before it was read once in a way that may fail.
+ */
+#ifndef _DEVICES_PAGE_H
+#define _DEVICES_PAGE_H
+
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+/* Under the lock that unmap() takes. Returns 0, or -EFAULT: nobody can read it. */
+static inline int device_read_page(void *to, struct page *page, size_t offset,
+				   size_t length)
+{
+	void *from = kmap_local_page(page);
+	int ret = copy_from_kernel_nofault(to, from + offset, length);
+
+	kunmap_local(from);
+	return ret;
+}
+
+/* The same, and marks the page dirty. */
+static inline int device_write_page(struct page *page, size_t offset,
+				    const void *from, size_t length)
+{
+	char probe;
+	int ret = device_read_page(&probe, page, offset, sizeof(probe));
+
+	if (ret)
+		return ret;
+	memcpy_to_page(page, offset, from, length);
+	if (!PageDirty(page))
+		set_page_dirty(page);
+	return 0;
+}
+
+#endif
