@@ -35,10 +35,11 @@ modules: headers
 # User programs: PROGRAM is made of FOLDER's sources and of lib/.
 CFLAGS ?= -O2 -g
 program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib
-folders = $(wildcard tests demo bench)
+folders = $(wildcard tests demo bench restore)
 names_tests = hmmu-test
 names_demo = hmmu-demo
 names_bench = hmmu-bench
+names_restore = hmmu-restore
 
 .PHONY: programs
 programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))

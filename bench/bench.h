@@ -32,6 +32,7 @@ void bench_huge(const struct bench *bench);
 void bench_scratch(const struct bench *bench);
 void bench_writer(const struct bench *bench);
 void bench_storm(const struct bench *bench);
+void bench_region(const struct bench *bench);
 
 /* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */
 void bench_exact(const struct bench *bench);

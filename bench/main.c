@@ -3,10 +3,10 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bench.h"
 #include "fail.h"
+#include "number.h"
 
 static const struct {
 	const char *name;
@@ -20,6 +20,7 @@ static const struct {
 	{ "scratch", "memory that a call allocates", bench_scratch },
 	{ "writer", "how long mmap() waits behind a call", bench_writer },
 	{ "storm", "populating while others unmap elsewhere", bench_storm },
+	{ "region", "guest memory: windows, accesses, size", bench_region },
 };
 
 #define RUNS_MAX	100
@@ -51,17 +52,6 @@ static void list(void)
 {
 	for (size_t i = 0; i < NR_BENCHES; i++)
 		printf("%-10s %s\n", benches[i].name, benches[i].what);
-}
-
-static unsigned int number_of_runs(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*end || n < 1 || n > RUNS_MAX)
-		die("--runs is a number from 1 to %d, not \"%s\"", RUNS_MAX,
-		    text);
-	return n;
 }
 
 /* No pattern at all chooses everything. */
@@ -98,7 +88,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
-			bench.runs = number_of_runs(optarg);
+			bench.runs = number("--runs", optarg, 1, RUNS_MAX);
 			break;
 		case 'e':
 			exact = true;

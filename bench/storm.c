@@ -21,10 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 #include "content.h"
 #include "dmirror.h"
 #include "fail.h"
@@ -57,14 +57,6 @@ struct figures {
 };
 
 enum { KIT, LOOP, PAGEMAP, SUBJECTS };
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
 
 static void pin(pthread_t thread, int cpu)
 {
@@ -145,11 +137,11 @@ static bool read_pagemap(const struct subject *subject, uint64_t *restarts)
 static double measure(const struct subject *subject, uint64_t *restarts)
 {
 	uint64_t retries = mirror_retries(), populates = 0;
-	uint64_t begun = now(), ended;
+	uint64_t begun = clock_ns(), ended;
 
 	do {
 		populates += subject->populate(subject, restarts);
-		ended = now();
+		ended = clock_ns();
 	} while (ended - begun < MEASURE_NS);
 	*restarts += mirror_retries() - retries;
 	return 1e6 * populates * PAGES / (ended - begun);

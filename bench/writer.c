@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 #include "content.h"
 #include "fail.h"
 #include "memory.h"
@@ -42,14 +42,6 @@ struct writer {
 	struct write writes[WRITES_MAX];
 };
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
-
 static void *write_now_and_then(void *arg)
 {
 	struct writer *writer = arg;
@@ -58,10 +50,10 @@ static void *write_now_and_then(void *arg)
 
 	while (!writer->stop && writer->n < WRITES_MAX) {
 		write = &writer->writes[writer->n++];
-		write->begun = now();
+		write->begun = clock_ns();
 		mmap(at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 		     -1, 0);
-		write->ended = now();
+		write->ended = clock_ns();
 		usleep(PAUSE_US);
 	}
 	memory_unmap(at, 1);
@@ -118,9 +110,9 @@ static void measure(const struct bench *bench, enum hmmu_probe_call call,
 
 	writer_start(&writer);
 	usleep(10 * PAUSE_US);
-	begun = now();
+	begun = clock_ns();
 	bench_run(bench, &run);
-	ended = now();
+	ended = clock_ns();
 	writer_stop(&writer);
 
 	add_waits(&writer, begun, ended, figures);

@@ -17,7 +17,9 @@
 #include "image.h"
 #include "lazy.h"
 #include "memory.h"
+#include "number.h"
 #include "probe.h"
+#include "progress.h"
 #include "show.h"
 
 #define DEFAULT_MIB	64
@@ -46,18 +48,6 @@ static const struct option options[] = {
 	{}
 };
 
-static unsigned long long number(const char *name, const char *text,
-				 unsigned long long most)
-{
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (*end || *text == '-' || !n || n > most)
-		die("%s is a number from 1 to %llu, not \"%s\"", name, most,
-		    text);
-	return n;
-}
-
 static struct image parse(int argc, char **argv)
 {
 	unsigned long long mib = DEFAULT_MIB, bytes = 0;
@@ -67,16 +57,17 @@ static struct image parse(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
-			mib = number("--size", optarg, MIB_MAX);
+			mib = number("--size", optarg, 1, MIB_MAX);
 			break;
 		case 'f':
 			path = optarg;
 			break;
 		case 'b':
-			bytes = number("--bytes", optarg, MIB_MAX << 20);
+			bytes = number("--bytes", optarg, 1,
+				       MIB_MAX << 20);
 			break;
 		case 'p':
-			show_plain();
+			progress_plain();
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -104,29 +95,6 @@ static struct server lazily(struct image *image, size_t pages)
 		.fill = image_read,
 		.arg = image,
 	};
-}
-
-/* Bytes of the image in @pages pages from @first. */
-static size_t bytes_in(const struct image *image, size_t first, size_t pages)
-{
-	uint64_t left = image->bytes - first * PAGE;
-
-	return left < pages * PAGE ? left : pages * PAGE;
-}
-
-static void checksum_of_image(struct image *image, size_t pages,
-			      char text[CHECKSUM_SIZE])
-{
-	static char window[WINDOW * PAGE];
-	struct checksum sum;
-
-	checksum_begin(&sum);
-	for (size_t at = 0, n; at < pages; at += n) {
-		n = pages - at < WINDOW ? pages - at : WINDOW;
-		image_read(window, at, n, image);
-		checksum_add(&sum, window, bytes_in(image, at, n));
-	}
-	checksum_end(&sum, text);
 }
 
 static void same(const char *whose, const char *sum, const char *file)
@@ -170,8 +138,8 @@ static void our_call(int probe, const struct server *memory,
 		if (probe_run(probe, &run))
 			die("page %zu is not to be had: %s", at,
 			    strerror(-run.error));
-		checksum_add(&sum, contents, bytes_in(image, at, n));
-		show_progress(at + n, memory->pages);
+		checksum_add(&sum, contents, image_bytes(image, at, n));
+		progress_show(at + n, memory->pages);
 	}
 	checksum_end(&sum, text);
 }
@@ -201,7 +169,7 @@ static void compared(int probe, const char *name, enum hmmu_probe_call call,
 	cpus_restore(&cpus);
 
 	checksum_begin(&sum);
-	checksum_add(&sum, contents, bytes_in(image, 0, pages));
+	checksum_add(&sum, contents, image_bytes(image, 0, pages));
 	checksum_end(&sum, text);
 	if (strcmp(text, file))
 		die("%s has brought other contents than the file's", name);
@@ -216,7 +184,7 @@ static void compare(int probe, struct image *image)
 	printf("\n3. %s %zu MiB in one call:\n",
 	       pages < image->pages ? "The first" : "All", pages * PAGE >> 20);
 	fflush(stdout);
-	checksum_of_image(image, pages, file);
+	image_checksum(image, pages, file);
 	show_table_head();
 	compared(probe, "restart on each drop", HMMU_PROBE_RESTART, image, pages,
 		 file);
@@ -242,7 +210,7 @@ int main(int argc, char **argv)
 	stock_call(probe, &memory);
 	our_call(probe, &memory, &image, device);
 	lazy_unmap(&memory);
-	checksum_of_image(&image, image.pages, file);
+	image_checksum(&image, image.pages, file);
 	same("the file:", file, file);
 	same("what the device sees:", device, file);
 	compare(probe, &image);

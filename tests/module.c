@@ -15,6 +15,7 @@
 #include "main.h"
 #include "module.h"
 #include "probe.h"
+#include "region.h"
 
 #define DEBUGFS		"/sys/kernel/debug/hmm_unlocked"
 #define EVENTS		"/sys/kernel/tracing/events/hmm_unlocked"
@@ -56,6 +57,7 @@ int module_references(const char *name)
 void modules_unload(void)
 {
 	CHECK_EQ(module_unload(TEMPLATE_MODULE), 0);
+	CHECK_EQ(module_unload(REGION_MODULE), 0);
 	CHECK_EQ(module_unload(DMIRROR_MODULE), 0);
 	CHECK_EQ(module_unload(PROBE_MODULE), 0);
 	CHECK_EQ(module_unload(ENGINE_MODULE), 0);
@@ -66,18 +68,22 @@ void modules_load(void)
 	CHECK_EQ(module_load(ENGINE_MODULE, ""), 0);
 	CHECK_EQ(module_load(PROBE_MODULE, ""), 0);
 	CHECK_EQ(module_load(DMIRROR_MODULE, ""), 0);
+	CHECK_EQ(module_load(REGION_MODULE, ""), 0);
 	CHECK_EQ(module_load(TEMPLATE_MODULE, ""), 0);
 }
 
 static void refused_while_open(const void *unused)
 {
 	int probe = probe_open(), dmirror = dmirror_open(3);
+	int partition = region_partition(0, 0);
 
+	CHECK_EQ(module_unload(REGION_MODULE), -EAGAIN);
 	CHECK_EQ(module_unload(PROBE_MODULE), -EAGAIN);
 	CHECK_EQ(module_unload(DMIRROR_MODULE), -EAGAIN);
 	CHECK_EQ(module_unload(ENGINE_MODULE), -EAGAIN);
 	close(probe);
 	close(dmirror);
+	close(partition);
 	modules_unload();
 	modules_load();
 }
@@ -133,6 +139,7 @@ static void leaves_nothing(const void *unused)
 	CHECK_EQ(access(KIT_EVENTS, F_OK), -1);
 	CHECK_EQ(access("/dev/" HMMU_PROBE_DEVICE, F_OK), -1);
 	CHECK_EQ(access("/dev/hmm_dmirror0", F_OK), -1);
+	CHECK_EQ(access(REGION_DEVICE, F_OK), -1);
 	CHECK_EQ(tasks_named("hmmu"), 0);
 
 	modules_load();
@@ -160,6 +167,7 @@ static void permissions(const void *unused)
 		snprintf(path, sizeof(path), "/dev/hmm_dmirror%d", i);
 		CHECK_EQ(mode_of(path), 0600);
 	}
+	CHECK_EQ(mode_of(REGION_DEVICE), 0600);
 	CHECK_EQ(module_unload(DMIRROR_MODULE), 0);
 	CHECK_EQ(module_load(DMIRROR_MODULE, "mode=01777"), -EINVAL);
 	CHECK_EQ(module_load(DMIRROR_MODULE, "mode=nobody"), -EINVAL);

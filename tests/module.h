@@ -6,6 +6,7 @@
 #define ENGINE_MODULE	"hmm_unlocked"
 #define PROBE_MODULE	"hmm_unlocked_probe"
 #define DMIRROR_MODULE	"hmm_dmirror"
+#define REGION_MODULE	"hmm_region"
 #define TEMPLATE_MODULE	"hmm_unlocked_template"
 
 /* References on a module, -1 if it is not loaded. */

@@ -42,6 +42,7 @@ define_option seconds SECONDS "how long (default 60)"
 define_option seed COUNT "where randomness begins; the same again does the same"
 define_option guided "" "let libFuzzer choose, by what each schedule has reached"
 define_option snapshot FILE "restore this file in place of one made on the fly"
+define_option image FILE "restore this file in place of one made on the fly"
 
 show_option() {
 	printf '  %-24s %s\n' "$1" "$2"

@@ -10,6 +10,8 @@
 #include "fail.h"
 #include "image.h"
 
+#define WINDOW	512	/* pages that a checksum reads at a time */
+
 static struct image image_of(int fd, uint64_t bytes)
 {
 	return (struct image) {
@@ -22,10 +24,13 @@ static struct image image_of(int fd, uint64_t bytes)
 struct image image_open(const char *path, uint64_t bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat stat;
 	off_t size;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &stat))
 		die_errno("cannot open %s", path);
+	if (!S_ISREG(stat.st_mode) && !S_ISBLK(stat.st_mode))
+		die("%s is neither a file nor a block device", path);
 	size = lseek(fd, 0, SEEK_END);
 	if (size < 0)
 		die_errno("cannot tell the size of %s", path);
@@ -33,7 +38,7 @@ struct image image_open(const char *path, uint64_t bytes)
 		die("%s is empty", path);
 	if (!bytes)
 		bytes = size;
-	if ( bytes > (uint64_t)size)
+	if (bytes > (uint64_t)size)
 		die("%s has %lld bytes: --bytes is to be from 1 to that", path,
 		    (long long)size);
 	return image_of(fd, bytes);
@@ -67,8 +72,8 @@ void image_read(void *to, uint64_t first, size_t pages, void *arg)
 	ssize_t n;
 
 	if (from + want > image->bytes) {
-		memset(to, 0, want);
 		want = image->bytes - from;
+		memset((char *)to + want, 0, pages * PAGE - want);
 	}
 	for (; done < want; done += n) {
 		n = pread(image->fd, (char *)to + done, want - done, from + done);
@@ -79,4 +84,30 @@ void image_read(void *to, uint64_t first, size_t pages, void *arg)
 			die("the file ends at %llu, before its end",
 			    (unsigned long long)(from + done));
 	}
+}
+
+size_t image_bytes(const struct image *image, size_t first, size_t pages)
+{
+	uint64_t left = image->bytes - first * PAGE;
+
+	return left < pages * PAGE ? left : pages * PAGE;
+}
+
+void image_checksum(struct image *image, size_t pages, char text[CHECKSUM_SIZE])
+{
+	static char window[WINDOW * PAGE];
+	struct checksum sum;
+
+	checksum_begin(&sum);
+	for (size_t at = 0, n; at < pages; at += n) {
+		n = pages - at < WINDOW ? pages - at : WINDOW;
+		image_read(window, at, n, image);
+		checksum_add(&sum, window, image_bytes(image, at, n));
+	}
+	checksum_end(&sum, text);
+}
+
+void image_forget(const struct image *image)
+{
+	posix_fadvise(image->fd, 0, 0, POSIX_FADV_DONTNEED);
 }

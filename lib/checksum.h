@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SHA-256 of what is written into it, by the sha256sum of the system. */
-#ifndef DEMO_CHECKSUM_H
-#define DEMO_CHECKSUM_H
+#ifndef LIB_CHECKSUM_H
+#define LIB_CHECKSUM_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest memory of hmm_region: what a window saves, what an access costs when all is
+ * mapped, and that the first access does not depend on the size of the region.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "clock.h"
+#include "content.h"
+#include "fail.h"
+#include "memory.h"
+#include "region.h"
+
+#define PAGES		4096
+#define ACCESSES	20000
+#define TRIES		5
+#define TABLE_PAGES	(HUGE / PAGE)
+
+static const unsigned int windows[] = { 1, 64, 512 };
+static const size_t sizes_mib[] = { 16, 256, 4096, 65536 };
+
+#define SIZES	(sizeof(sizes_mib) / sizeof(*sizes_mib))
+
+struct figures {
+	struct samples intercepts, populated, accessed;
+};
+
+static void access_page(int fd, uint64_t gpfn, uint32_t how)
+{
+	uint64_t value = gpfn;
+	struct hmm_region_access access = {
+		.guest_pfn = gpfn,
+		.length = sizeof(value),
+		.access = how,
+		.data = (uintptr_t)&value,
+	};
+
+	if (region_access(fd, &access))
+		die("guest page %llu is not to be had", (unsigned long long)gpfn);
+}
+
+static void set_all(int fd, void *at, size_t pages)
+{
+	if (region_set(fd, 0, pages, at, HMM_REGION_READ | HMM_REGION_WRITE))
+		die("HMM_REGION_SET has failed");
+}
+
+/* Pages a millisecond. */
+static double rate(uint64_t ns, size_t pages)
+{
+	return 1e6 * pages / ns;
+}
+
+static void measure_window(unsigned int window, struct figures *figures)
+{
+	void *at = memory_map(PAGES, MADV_NOHUGEPAGE);
+	int fd = region_partition(window, 0);
+	uint64_t begun, all_mapped;
+
+	set_all(fd, at, PAGES);
+	begun = clock_ns();
+	for (size_t i = 0; i < PAGES; i++)
+		access_page(fd, i, HMM_REGION_WRITE);
+	all_mapped = clock_ns();
+	for (size_t i = 0; i < ACCESSES; i++)
+		access_page(fd, rand() % PAGES, HMM_REGION_READ);
+
+	samples_add(&figures->accessed, rate(clock_ns() - all_mapped, ACCESSES));
+	samples_add(&figures->populated, rate(all_mapped - begun, PAGES));
+	samples_add(&figures->intercepts,
+		    (double)region_query(fd).intercepts / (PAGES / TABLE_PAGES));
+	close(fd);
+	memory_unmap(at, PAGES);
+}
+
+static void bench_windows(unsigned int runs)
+{
+	const size_t n = sizeof(windows) / sizeof(*windows);
+	struct figures *figures = calloc(n, sizeof(*figures));
+
+	if (!figures)
+		die("no memory");
+	for (unsigned int run = 0; run < runs; run++)
+		for (size_t i = 0; i < n; i++)
+			measure_window(windows[i], &figures[i]);
+	for (size_t i = 0; i < n; i++) {
+		report_title("region: %u pages of nothing are written to, window of %u",
+			     PAGES, windows[i]);
+		report_count("intercepts for 2 MiB", &figures[i].intercepts,
+			     EQUAL, TABLE_PAGES / windows[i]);
+		report_figure("pages a ms, populated by the way",
+			      &figures[i].populated, "");
+		report_figure("accesses a ms, all mapped",
+			      &figures[i].accessed, "");
+	}
+	free(figures);
+}
+
+/* The region is set, and a page in its middle read. */
+static double first_access_us(size_t pages)
+{
+	void *at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int fd = region_partition(1, 0);
+	uint64_t begun;
+	double us;
+
+	if (at == MAP_FAILED)
+		die_errno("cannot map %zu MiB", pages * PAGE >> 20);
+	begun = clock_ns();
+	set_all(fd, at, pages);
+	access_page(fd, pages / 2, HMM_REGION_READ);
+	us = (clock_ns() - begun) / 1e3;
+	close(fd);
+	munmap(at, pages * PAGE);
+	return us;
+}
+
+/* It is short, and anything may come between. */
+static double least_us(size_t pages)
+{
+	double least = first_access_us(pages);
+
+	for (unsigned int i = 1; i < TRIES; i++) {
+		double us = first_access_us(pages);
+
+		least = us < least ? us : least;
+	}
+	return least;
+}
+
+static void bench_sizes(unsigned int runs)
+{
+	struct samples *us = calloc(SIZES, sizeof(*us));
+
+	if (!us)
+		die("no memory");
+	for (unsigned int run = 0; run < runs; run++)
+		for (size_t i = 0; i < SIZES; i++)
+			samples_add(&us[i], least_us(sizes_mib[i] * (1 << 20) /
+						     PAGE));
+	report_title("region: from HMM_REGION_SET to the end of the first access");
+	for (size_t i = 0; i < SIZES; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%zu MiB", sizes_mib[i]);
+		report_figure(name, &us[i], "us");
+	}
+	report_ratio("the largest / the smallest",
+		     samples_median(&us[SIZES - 1]) / samples_median(&us[0]),
+		     AT_MOST, 1.5);
+	free(us);
+}
+
+void bench_region(const struct bench *bench)
+{
+	bench_windows(bench->runs);
+	bench_sizes(bench->runs);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A virtual CPU's step: the guest accesses its memory, and where nothing is mapped the
+ * hypervisor intercepts it. Then the window around is populated, and the guest tries
+ * again: what was mapped may be gone before it is used.
+ */
+#include <linux/minmax.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "region.h"
+
+/* What invalidations of the accessed window may cost before the access fails. */
+#define TIMEOUT_MS	1000
+
+static bool access_is_sane(const struct hmm_region_access *access)
+{
+	u64 pages = PFN_UP((u64)access->offset + access->length);
+
+	return !access->reserved && access->offset < PAGE_SIZE &&
+	       access->length && access->length <= HMM_REGION_ACCESS_MAX &&
+	       access->guest_pfn <= HMM_REGION_GUEST_PAGES - pages &&
+	       (access->access == HMM_REGION_READ ||
+		access->access == HMM_REGION_WRITE ||
+		access->access == HMM_REGION_EXECUTE);
+}
+
+/*
+ * The accessed page is needed, the others get what can be had: a write asks to write
+ * them too, for the guest is about to, but what the process has mapped read-only stays
+ * as it is.
+ */
+static int populate(struct region *region, u64 gpfn, u32 access,
+		    unsigned int window)
+{
+	u64 first = region->node.start;
+	u64 start = first + round_down(gpfn - first, window);
+	u64 end = min(start + window, (u64)region->node.last + 1);
+	struct hmmu_request request = {
+		.start = region_address(region, start),
+		.end = region_address(region, end),
+		.access = access == HMM_REGION_WRITE ? HMMU_ACCESS_WRITE :
+						       HMMU_ACCESS_READ,
+		.best_effort = true,
+		.needed_start = region_address(region, gpfn),
+		.needed_end = region_address(region, gpfn + 1),
+		.timeout = msecs_to_jiffies(TIMEOUT_MS),
+	};
+
+	return hmmu_mirror_populate(&region->mirror, &request);
+}
+
+/* Who disturbs the window need not disturb the page. */
+static int populate_window(struct region *region, u64 gpfn, u32 access)
+{
+	int ret = populate(region, gpfn, access, region->partition->window);
+
+	return ret == -EBUSY ? populate(region, gpfn, access, 1) : ret;
+}
+
+/* Returns 0 if the guest is to try again. */
+static int intercept(struct partition *partition, u64 gpfn, u32 access)
+{
+	struct region *region = region_get(partition, gpfn);
+	int ret = -EPERM;
+
+	if (!region)
+		return -ENXIO;
+	if (region->flags & access)
+		ret = populate_window(region, gpfn, access);
+	region_put(region);
+	/* It has been unset: there may be another by now. */
+	return ret == -ECANCELED ? 0 : ret;
+}
+
+/* Returns how often it was intercepted, or -errno. */
+static int access_page(struct partition *partition, struct hv_access *step)
+{
+	int ret, intercepts = 0;
+
+	while ((ret = hypervisor()->access(partition->hv, step)) == -ENOENT) {
+		ret = intercept(partition, step->gpfn, step->access);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			return ret;
+		intercepts++;
+	}
+	return ret ?: intercepts;
+}
+
+static void account(struct partition *partition, const struct hv_access *step,
+		    bool intercepted)
+{
+	atomic64_inc(&partition->accesses);
+	if (intercepted)
+		atomic64_inc(&partition->intercepts);
+	else if (step->first)
+		atomic64_inc(&partition->window_hits);
+}
+
+static int access_user(struct partition *partition, struct hv_access *step,
+		       void __user *user, u32 *intercepts)
+{
+	bool write = step->access == HMM_REGION_WRITE;
+	int ret;
+
+	if (write && copy_from_user(step->data, user, step->length))
+		return -EFAULT;
+	ret = access_page(partition, step);
+	if (ret < 0)
+		return ret;
+	account(partition, step, ret);
+	*intercepts += !!ret;
+	if (!write && copy_to_user(user, step->data, step->length))
+		return -EFAULT;
+	return 0;
+}
+
+static int access_all(struct partition *partition,
+		      struct hmm_region_access *access, void *bounce)
+{
+	u64 from = (access->guest_pfn << PAGE_SHIFT) + access->offset;
+	int ret = 0;
+
+	while (!ret && access->done < access->length) {
+		u64 at = from + access->done;
+		struct hv_access step = {
+			.gpfn = at >> PAGE_SHIFT,
+			.offset = offset_in_page(at),
+			.length = min_t(u64, access->length - access->done,
+					PAGE_SIZE - offset_in_page(at)),
+			.access = access->access,
+			.data = bounce,
+		};
+
+		ret = access_user(partition, &step,
+				  u64_to_user_ptr(access->data + access->done),
+				  &access->intercepts);
+		if (!ret)
+			access->done += step.length;
+		cond_resched();
+	}
+	return ret;
+}
+
+/**
+ * partition_access() - HMM_REGION_ACCESS
+ * @partition: the guest
+ * @access: the step; the (out) fields are set in any case
+ *
+ * Context: Process context of the partition's process, no locks held. Sleeps, killable.
+ * Return: as struct hmm_region_access tells.
+ */
+int partition_access(struct partition *partition,
+		     struct hmm_region_access *access)
+{
+	void *bounce;
+	int ret;
+
+	access->done = 0;
+	access->intercepts = 0;
+	if (!access_is_sane(access))
+		return -EINVAL;
+	bounce = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!bounce)
+		return -ENOMEM;
+	ret = access_all(partition, access, bounce);
+	kfree(bounce);
+	return ret;
+}

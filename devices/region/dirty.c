@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dirty log: taken from the hypervisor a large page at a time, for that is what it
+ * has in one piece, and put back where it can't be copied out.
+ */
+#include <linux/bitmap.h>
+#include <linux/minmax.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "region.h"
+
+static bool dirty_is_sane(const struct hmm_region_dirty *dirty)
+{
+	return !dirty->reserved && dirty->pages &&
+	       IS_ALIGNED(dirty->guest_pfn | dirty->pages, BITS_PER_LONG) &&
+	       dirty->pages <= HMM_REGION_GUEST_PAGES &&
+	       dirty->guest_pfn <= HMM_REGION_GUEST_PAGES - dirty->pages;
+}
+
+/* Returns whether it could be copied out; else all is as it was. */
+static bool take_piece(struct partition *partition, u64 gpfn,
+		       unsigned int pages, void __user *user, u64 *dirty)
+{
+	DECLARE_BITMAP(bits, HMM_REGION_LARGE_PAGES);
+
+	lockdep_assert_held(&partition->sets);
+	hypervisor()->take_dirty(partition->hv, gpfn, pages, bits);
+	if (copy_to_user_nofault(user, bits, pages / BITS_PER_BYTE)) {
+		hypervisor()->put_dirty(partition->hv, gpfn, pages, bits);
+		return false;
+	}
+	*dirty += bitmap_weight(bits, pages);
+	return true;
+}
+
+/*
+ * Bits are put back to whom they were taken from: the guest pages must not change
+ * hands in between, nor may that wait for a fault.
+ */
+static int take_killable(struct partition *partition, u64 gpfn,
+			 unsigned int pages, void __user *user, u64 *dirty)
+{
+	bool taken;
+
+	for (;;) {
+		if (down_read_killable(&partition->sets))
+			return -EINTR;
+		taken = take_piece(partition, gpfn, pages, user, dirty);
+		up_read(&partition->sets);
+		if (taken)
+			return 0;
+		if (fault_in_writeable(user, pages / BITS_PER_BYTE))
+			return -EFAULT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+}
+
+/**
+ * partition_dirty_log() - HMM_REGION_DIRTY_LOG
+ * @partition: the guest
+ * @dirty: what is asked
+ *
+ * Context: Process context, no locks held. Sleeps, killable.
+ * Return: as struct hmm_region_dirty tells.
+ */
+int partition_dirty_log(struct partition *partition,
+			struct hmm_region_dirty *dirty)
+{
+	void __user *user = u64_to_user_ptr(dirty->bitmap);
+	u64 gpfn, next, end;
+	int ret = 0;
+
+	if (!dirty_is_sane(dirty))
+		return -EINVAL;
+	dirty->dirty = 0;
+	end = dirty->guest_pfn + dirty->pages;
+	for (gpfn = dirty->guest_pfn; !ret && gpfn < end; gpfn = next) {
+		next = min(end, round_down(gpfn, (u64)HMM_REGION_LARGE_PAGES) +
+				HMM_REGION_LARGE_PAGES);
+		ret = take_killable(partition, gpfn, next - gpfn, user,
+				    &dirty->dirty);
+		user += (next - gpfn) / BITS_PER_BYTE;
+		cond_resched();
+	}
+	return ret;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mirror kit's callbacks of a region: pages become batches of mappings.
+ */
+#include <linux/sched.h>
+
+#include "region.h"
+
+#define LARGE_SIZE	(HMM_REGION_LARGE_PAGES << PAGE_SHIFT)
+
+/* How often the hypervisor may be short of memory though it was given some. */
+#define REFILLS_MAX	8
+
+static unsigned long entry_at(const struct hmmu_pages *pages, unsigned long addr)
+{
+	return pages->entries[(addr - pages->start) >> PAGE_SHIFT];
+}
+
+static bool is_mapped(const struct hmmu_pages *pages, unsigned long addr,
+		      unsigned long wanted)
+{
+	return (entry_at(pages, addr) & wanted) == wanted;
+}
+
+/* What a huge page of the CPU holds is contiguous, and allowed alike. */
+static bool is_large(const struct region *region,
+		     const struct hmmu_pages *pages, unsigned long addr)
+{
+	return IS_ALIGNED(addr, LARGE_SIZE) && addr + LARGE_SIZE <= pages->end &&
+	       IS_ALIGNED(region_gpfn(region, addr), HMM_REGION_LARGE_PAGES) &&
+	       hmm_pfn_to_map_order(entry_at(pages, addr)) >=
+	       PMD_SHIFT - PAGE_SHIFT;
+}
+
+static u32 access_at(const struct region *region,
+		     const struct hmmu_pages *pages, unsigned long addr)
+{
+	u32 access = region->flags;
+
+	if (!(entry_at(pages, addr) & HMM_PFN_WRITE))
+		access &= ~HMM_REGION_WRITE;
+	return access;
+}
+
+/*
+ * The batch of what has @wanted from @at on, which moves behind it. Returns false if
+ * there is nothing more.
+ */
+static bool next_batch(struct region *region, const struct hmmu_pages *pages,
+		       unsigned long wanted, unsigned long *at,
+		       struct hv_batch *batch)
+{
+	unsigned long size;
+
+	while (*at < pages->end && !is_mapped(pages, *at, wanted))
+		*at += PAGE_SIZE;
+	if (*at >= pages->end)
+		return false;
+
+	*batch = (struct hv_batch) {
+		.gpfn = region_gpfn(region, *at),
+		.large = is_large(region, pages, *at),
+		.access = access_at(region, pages, *at),
+		.pfns = region->pfns,
+	};
+	size = batch->large ? LARGE_SIZE : PAGE_SIZE;
+	do {
+		region->pfns[batch->n++] =
+			page_to_pfn(hmm_pfn_to_page(entry_at(pages, *at)));
+		*at += size;
+	} while (*at < pages->end && batch->n < region->partition->batch &&
+		 is_mapped(pages, *at, wanted) &&
+		 is_large(region, pages, *at) == batch->large &&
+		 access_at(region, pages, *at) == batch->access);
+	return true;
+}
+
+static void unmap_gpfns(struct partition *partition, u64 gpfn, u64 end,
+			bool may_sleep)
+{
+	while (gpfn < end) {
+		gpfn = hypervisor()->unmap(partition->hv, gpfn, end);
+		atomic64_inc(&partition->unmap_calls);
+		if (may_sleep)
+			cond_resched();
+	}
+}
+
+/* Drop what was mapped of @pages before @end. */
+static void roll_back(struct region *region, const struct hmmu_pages *pages,
+		      unsigned long wanted, u64 end)
+{
+	unsigned long at = pages->start;
+	struct hv_batch batch;
+	u64 last;
+
+	while (next_batch(region, pages, wanted, &at, &batch) &&
+	       batch.gpfn < end) {
+		last = min(end, region_gpfn(region, at));
+		unmap_gpfns(region->partition, batch.gpfn, last, false);
+	}
+}
+
+/* All of @pages that have @wanted, or none. The mirror lock is held. */
+static int map_pages(struct region *region, const struct hmmu_pages *pages,
+		     unsigned long wanted)
+{
+	struct partition *partition = region->partition;
+	unsigned long at = pages->start;
+	struct hv_batch batch;
+	unsigned int done;
+	int ret;
+
+	while (next_batch(region, pages, wanted, &at, &batch)) {
+		ret = hypervisor()->map(partition->hv, &batch, &done);
+		atomic64_inc(&partition->map_calls);
+		if (!ret)
+			continue;
+		atomic64_inc(&partition->rollbacks);
+		atomic64_add(ret == -ENOMEM, &partition->shortages);
+		roll_back(region, pages, wanted, batch.gpfn +
+			  done * (batch.large ? HMM_REGION_LARGE_PAGES : 1));
+		return ret;
+	}
+	return 0;
+}
+
+static int region_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+{
+	return map_pages(region_of(mirror), pages, HMM_PFN_VALID);
+}
+
+static void region_unmap(struct hmmu_mirror *mirror, unsigned long start,
+			 unsigned long end, bool may_sleep)
+{
+	struct region *region = region_of(mirror);
+
+	unmap_gpfns(region->partition, region_gpfn(region, start),
+		    region_gpfn(region, end), may_sleep);
+}
+
+static int region_prepare(struct hmmu_mirror *mirror, unsigned long start,
+			  unsigned long end)
+{
+	struct region *region = region_of(mirror);
+
+	return hypervisor()->prepare(region->partition->hv,
+				     region_gpfn(region, start),
+				     region_gpfn(region, end));
+}
+
+const struct hmmu_mirror_ops region_ops = {
+	.map = region_map,
+	.unmap = region_unmap,
+	.prepare = region_prepare,
+};
+
+/*
+ * A page that the guest may write to, and the CPU may not, is shared, or of a file:
+ * mapped now, it would have to be copied later, with all who see it to be told.
+ */
+static void map_present(struct hmmu_mirror *mirror,
+			const struct hmmu_pages *pages, void *data)
+{
+	struct region *region = region_of(mirror);
+	unsigned long wanted = HMM_PFN_VALID;
+	int *ret = data;
+
+	if (region->flags & HMM_REGION_WRITE)
+		wanted |= HMM_PFN_WRITE;
+	*ret = map_pages(region, pages, wanted);
+}
+
+static int premap_window(struct region *region, unsigned long start,
+			 unsigned long end)
+{
+	unsigned int refills = 0;
+	int ret, mapped = 0;
+
+	do {
+		ret = hmmu_mirror_snapshot(&region->mirror, start, end,
+					   map_present, &mapped) ?: mapped;
+		if (ret != -ENOMEM || refills++ == REFILLS_MAX)
+			return ret;
+		ret = region_prepare(&region->mirror, start, end);
+	} while (!ret);
+	return ret;
+}
+
+/**
+ * region_premap() - map what is present
+ * @region: the region
+ *
+ * Context: Process context, no locks held. Sleeps, killable.
+ * Return: %0, what the hypervisor answers, or as hmmu_mirror_snapshot(). After an
+ * error some may be mapped.
+ */
+int region_premap(struct region *region)
+{
+	unsigned long start, end;
+	int ret = 0;
+
+	for (start = region->mirror.start; !ret && start < region->mirror.end;
+	     start = end) {
+		end = min(region->mirror.end, ALIGN(start + 1, LARGE_SIZE));
+		ret = premap_window(region, start, end);
+	}
+	return ret;
+}

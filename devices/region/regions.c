@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which guest pages have which memory behind them.
+ */
+#include <linux/interval_tree.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "region.h"
+
+#define REGION_FLAGS	(HMM_REGION_READ | HMM_REGION_WRITE | HMM_REGION_EXECUTE)
+
+static bool set_is_sane(const struct hmm_region_set *set)
+{
+	return !set->reserved && set->pages &&
+	       set->pages <= HMM_REGION_GUEST_PAGES &&
+	       set->guest_pfn <= HMM_REGION_GUEST_PAGES - set->pages &&
+	       PAGE_ALIGNED(set->address) &&
+	       access_ok((void __user *)set->address,
+			 set->pages << PAGE_SHIFT) &&
+	       set->flags & HMM_REGION_READ &&
+	       !(set->flags & ~(REGION_FLAGS | HMM_REGION_SET_PREMAP));
+}
+
+/* Memory of a device has no pages that could be invalidated one by one. */
+static int has_device_memory(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	int ret = mmap_read_lock_killable(mm);
+
+	if (ret)
+		return ret;
+	while (start < end && (vma = find_vma(mm, start)) &&
+	       vma->vm_start < end) {
+		if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
+			ret = -EOPNOTSUPP;
+			break;
+		}
+		start = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static struct region *find(struct partition *partition, u64 first, u64 last)
+{
+	struct interval_tree_node *node;
+
+	lockdep_assert_held(&partition->lock);
+	node = interval_tree_iter_first(&partition->regions, first, last);
+	return node ? container_of(node, struct region, node) : NULL;
+}
+
+static bool is_taken(struct partition *partition, u64 first, u64 last)
+{
+	bool taken;
+
+	spin_lock(&partition->lock);
+	taken = find(partition, first, last);
+	spin_unlock(&partition->lock);
+	return taken;
+}
+
+/**
+ * region_get() - find the region of a guest page
+ * @partition: the guest
+ * @gpfn: the page
+ *
+ * Return: the region, for region_put(), or NULL.
+ */
+struct region *region_get(struct partition *partition, u64 gpfn)
+{
+	struct region *region;
+
+	spin_lock(&partition->lock);
+	region = find(partition, gpfn, gpfn);
+	if (region && !region->ready)
+		region = NULL;
+	if (region)
+		kref_get(&region->ref);
+	spin_unlock(&partition->lock);
+	return region;
+}
+
+static void region_free(struct kref *ref)
+{
+	struct region *region = container_of(ref, struct region, ref);
+
+	kfree(region->pfns);
+	kfree(region);
+}
+
+/**
+ * region_put() - end of region_get()
+ * @region: the region
+ */
+void region_put(struct region *region)
+{
+	kref_put(&region->ref, region_free);
+}
+
+static struct region *region_new(struct partition *partition,
+				 const struct hmm_region_set *set)
+{
+	struct region *region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+
+	if (!region)
+		return NULL;
+	kref_init(&region->ref);
+	region->partition = partition;
+	region->node.start = set->guest_pfn;
+	region->node.last = set->guest_pfn + set->pages - 1;
+	region->flags = set->flags & REGION_FLAGS;
+	region->pfns = kmalloc_array(partition->batch, sizeof(*region->pfns),
+				     GFP_KERNEL_ACCOUNT);
+	if (!region->pfns) {
+		region_put(region);
+		return NULL;
+	}
+	return region;
+}
+
+/* Take its guest pages. */
+static int region_insert(struct region *region)
+{
+	struct partition *partition = region->partition;
+	int ret = 0;
+
+	down_write(&partition->sets);
+	spin_lock(&partition->lock);
+	if (find(partition, region->node.start, region->node.last))
+		ret = -EEXIST;
+	else if (partition->nr_regions == HMM_REGION_MAX)
+		ret = -ENOSPC;
+	if (!ret) {
+		interval_tree_insert(&region->node, &partition->regions);
+		partition->nr_regions++;
+	}
+	spin_unlock(&partition->lock);
+	up_write(&partition->sets);
+	return ret;
+}
+
+/*
+ * The hypervisor's memory for a part of a large page goes when no other region has a
+ * part of it.
+ */
+static void forget(struct region *region)
+{
+	struct partition *partition = region->partition;
+	u64 first = region->node.start, end = region->node.last + 1;
+	u64 low = round_down(first, HMM_REGION_LARGE_PAGES);
+	u64 high = round_up(end, HMM_REGION_LARGE_PAGES);
+
+	if (low < first && is_taken(partition, low, first - 1))
+		low = first;
+	if (high > end && is_taken(partition, end, high - 1))
+		high = end;
+	hypervisor()->forget(partition->hv, low, high);
+}
+
+/* Let go of its guest pages. Nothing uses it any more but who holds a reference. */
+static void region_remove(struct region *region)
+{
+	struct partition *partition = region->partition;
+
+	down_write(&partition->sets);
+	forget(region);
+	spin_lock(&partition->lock);
+	interval_tree_remove(&region->node, &partition->regions);
+	partition->nr_regions--;
+	spin_unlock(&partition->lock);
+	up_write(&partition->sets);
+	region_put(region);
+}
+
+static void region_end(struct region *region)
+{
+	hmmu_mirror_unregister(&region->mirror);
+	region_remove(region);
+}
+
+static void region_is_ready(struct region *region)
+{
+	spin_lock(&region->partition->lock);
+	region->ready = true;
+	spin_unlock(&region->partition->lock);
+}
+
+/* It has its guest pages. */
+static int region_begin(struct region *region, const struct hmm_region_set *set)
+{
+	int ret;
+
+	ret = hmmu_mirror_register(&region->mirror, "hmm_region", set->address,
+				   set->address + (set->pages << PAGE_SHIFT),
+				   &region_ops);
+	if (ret) {
+		region_remove(region);
+		return ret;
+	}
+	if (set->flags & HMM_REGION_SET_PREMAP)
+		ret = region_premap(region);
+	if (ret)
+		region_end(region);
+	else
+		region_is_ready(region);
+	return ret;
+}
+
+/**
+ * region_set() - HMM_REGION_SET
+ * @partition: the guest
+ * @set: what is asked
+ *
+ * Context: Process context of the partition's process, no locks held. Sleeps.
+ * Return: as struct hmm_region_set tells.
+ */
+int region_set(struct partition *partition, const struct hmm_region_set *set)
+{
+	struct region *region;
+	int ret;
+
+	if (!set_is_sane(set))
+		return -EINVAL;
+	ret = has_device_memory(set->address,
+				set->address + (set->pages << PAGE_SHIFT));
+	if (ret)
+		return ret;
+	region = region_new(partition, set);
+	if (!region)
+		return -ENOMEM;
+	ret = region_insert(region);
+	if (ret) {
+		region_put(region);
+		return ret;
+	}
+	return region_begin(region, set);
+}
+
+/* Whoever gets it ends it. Exactly this one, or any. */
+static struct region *region_claim(struct partition *partition, u64 first,
+				   u64 last, bool exactly)
+{
+	struct region *region;
+
+	spin_lock(&partition->lock);
+	region = find(partition, first, last);
+	if (region && (!region->ready ||
+		       (exactly && (region->node.start != first ||
+				    region->node.last != last))))
+		region = NULL;
+	if (region)
+		region->ready = false;
+	spin_unlock(&partition->lock);
+	return region;
+}
+
+/**
+ * region_unset() - HMM_REGION_UNSET
+ * @partition: the guest
+ * @unset: what is asked
+ *
+ * Context: Process context, no locks held. Sleeps.
+ * Return: as struct hmm_region_unset tells.
+ */
+int region_unset(struct partition *partition,
+		 const struct hmm_region_unset *unset)
+{
+	struct region *region = NULL;
+
+	if (unset->pages)
+		region = region_claim(partition, unset->guest_pfn,
+				      unset->guest_pfn + unset->pages - 1, true);
+	if (!region)
+		return -ENOENT;
+	region_end(region);
+	return 0;
+}
+
+/**
+ * regions_unset_all() - the guest's end
+ * @partition: one that nobody uses any more
+ */
+void regions_unset_all(struct partition *partition)
+{
+	struct region *region;
+
+	while ((region = region_claim(partition, 0, U64_MAX, false)))
+		region_end(region);
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A hypervisor in software: a guest page table, and a guest that goes through it.
+ *
+ * There is a table for each 2 MiB of guest memory in which anything may be mapped: a
+ * large mapping, or one for each page. Since the table is there in either case, to
+ * split a large mapping takes no memory.
+ *
+ * Locks: hv->lock is held for read while tables are looked at from outside a mirror's
+ * callbacks, for write while some are taken away. A callback needs no lock for that:
+ * tables of a region that has a mirror stay. A table's own lock is held while an entry
+ * is looked at and while the page is accessed: so unmapping waits for the access, as a
+ * TLB flush does in hardware.
+ */
+#include <linux/bitmap.h>
+#include <linux/err.h>
+#include <linux/minmax.h>
+#include <linux/rwsem.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "../page.h"
+#include "hypervisor.h"
+
+#define SLOTS		HMM_REGION_LARGE_PAGES
+#define ACCESS_BITS	3
+
+static_assert(PAGE_SHIFT == HMM_REGION_PAGE_SHIFT);
+
+/**
+ * struct table - of 2 MiB of guest memory
+ * @lock: protects what follows
+ * @large: a large mapping, or 0; see entry_of()
+ * @entries: mappings of single pages, or 0; all 0 if @large is not
+ * @mapped: how many are not
+ * @dirty: written to; not by what is mapped now alone
+ * @seen: accessed since it was mapped
+ */
+struct table {
+	spinlock_t lock;
+	u64 large;
+	u64 *entries;
+	unsigned int mapped;
+	DECLARE_BITMAP(dirty, SLOTS);
+	DECLARE_BITMAP(seen, SLOTS);
+};
+
+/**
+ * struct hv - a guest
+ * @lock: see above
+ * @tables: struct table by guest page number / SLOTS
+ * @batch: mappings that are taken or dropped at a time
+ * @splits: large mappings that were split
+ * @fail_lock: protects @fail
+ * @fail: how to fail
+ */
+struct hv {
+	struct rw_semaphore lock;
+	struct xarray tables;
+	unsigned int batch;
+	atomic64_t splits;
+	spinlock_t fail_lock;
+	struct hmm_region_fail fail;
+};
+
+/* What may be mapped for reading, so no entry is 0. */
+static u64 entry_of(u64 pfn, u32 access)
+{
+	return pfn << ACCESS_BITS | access;
+}
+
+static u64 entry_pfn(u64 entry)
+{
+	return entry >> ACCESS_BITS;
+}
+
+static unsigned int slot_of(u64 gpfn)
+{
+	return gpfn % SLOTS;
+}
+
+static struct table *table_of(struct hv *hv, u64 gpfn)
+{
+	return xa_load(&hv->tables, gpfn / SLOTS);
+}
+
+static struct hv *soft_create(unsigned int batch)
+{
+	struct hv *hv = kzalloc(sizeof(*hv), GFP_KERNEL_ACCOUNT);
+
+	if (!hv)
+		return ERR_PTR(-ENOMEM);
+	init_rwsem(&hv->lock);
+	xa_init_flags(&hv->tables, XA_FLAGS_ACCOUNT);
+	spin_lock_init(&hv->fail_lock);
+	hv->batch = batch;
+	return hv;
+}
+
+static void table_free(struct table *table)
+{
+	if (table)
+		kfree(table->entries);
+	kfree(table);
+}
+
+static void soft_destroy(struct hv *hv)
+{
+	struct table *table;
+	unsigned long i;
+
+	xa_for_each(&hv->tables, i, table)
+		table_free(table);
+	xa_destroy(&hv->tables);
+	kfree(hv);
+}
+
+static struct table *table_new(void)
+{
+	struct table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+
+	if (!table)
+		return NULL;
+	table->entries = kcalloc(SLOTS, sizeof(*table->entries),
+				 GFP_KERNEL_ACCOUNT);
+	if (!table->entries) {
+		kfree(table);
+		return NULL;
+	}
+	spin_lock_init(&table->lock);
+	return table;
+}
+
+/* Two regions may share a table, so two may be adding it. */
+static int need_table(struct hv *hv, unsigned long index)
+{
+	struct table *table, *other;
+
+	if (xa_load(&hv->tables, index))
+		return 0;
+	table = table_new();
+	if (!table)
+		return -ENOMEM;
+	other = xa_cmpxchg(&hv->tables, index, NULL, table, GFP_KERNEL_ACCOUNT);
+	if (other)
+		table_free(table);
+	return xa_err(other);
+}
+
+static int soft_prepare(struct hv *hv, u64 gpfn, u64 end)
+{
+	unsigned long index;
+	int ret = 0;
+
+	for (index = gpfn / SLOTS; !ret && index <= (end - 1) / SLOTS; index++) {
+		ret = need_table(hv, index);
+		cond_resched();
+	}
+	return ret;
+}
+
+static int failure(struct hv *hv)
+{
+	int ret = 0;
+
+	spin_lock(&hv->fail_lock);
+	if (hv->fail.times && !hv->fail.after--) {
+		hv->fail.times--;
+		hv->fail.after = 0;
+		ret = hv->fail.what == HMM_REGION_FAIL_MEMORY ? -ENOMEM : -EIO;
+	}
+	spin_unlock(&hv->fail_lock);
+	return ret;
+}
+
+/* One mapping becomes SLOTS. */
+static void split(struct hv *hv, struct table *table)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&table->lock);
+	for (i = 0; i < SLOTS; i++)
+		table->entries[i] = table->large + ((u64)i << ACCESS_BITS);
+	table->mapped = SLOTS;
+	table->large = 0;
+	atomic64_inc(&hv->splits);
+}
+
+static void map_large(struct table *table, u64 entry)
+{
+	table->large = entry;
+	memset(table->entries, 0, SLOTS * sizeof(*table->entries));
+	table->mapped = 0;
+}
+
+static void map_page(struct hv *hv, struct table *table, unsigned int slot,
+		     u64 entry)
+{
+	if (table->large)
+		split(hv, table);
+	table->mapped += !table->entries[slot];
+	table->entries[slot] = entry;
+}
+
+static void map_one(struct hv *hv, struct table *table,
+		    const struct hv_batch *batch, unsigned int i)
+{
+	u64 entry = entry_of(batch->pfns[i], batch->access);
+
+	spin_lock(&table->lock);
+	if (batch->large)
+		map_large(table, entry);
+	else
+		map_page(hv, table, slot_of(batch->gpfn + i), entry);
+	spin_unlock(&table->lock);
+}
+
+static int soft_map(struct hv *hv, const struct hv_batch *batch,
+		    unsigned int *done)
+{
+	unsigned int pages = batch->large ? SLOTS : 1;
+	struct table *table;
+	int ret;
+
+	for (*done = 0; *done < batch->n; ++*done) {
+		ret = failure(hv);
+		if (ret)
+			return ret;
+		table = table_of(hv, batch->gpfn + *done * pages);
+		if (!table)
+			return -ENOMEM;
+		map_one(hv, table, batch, *done);
+	}
+	return 0;
+}
+
+/* Returns where it has stopped: there may be more than a batch. */
+static unsigned int unmap_pages(struct table *table, unsigned int slot,
+				unsigned int end, unsigned int *left)
+{
+	for (; slot < end && *left && table->mapped; slot++) {
+		if (!table->entries[slot])
+			continue;
+		table->entries[slot] = 0;
+		table->mapped--;
+		--*left;
+		__clear_bit(slot, table->seen);
+	}
+	return table->mapped && !*left ? slot : end;
+}
+
+static unsigned int unmap_slots(struct hv *hv, struct table *table,
+				unsigned int slot, unsigned int end,
+				unsigned int *left)
+{
+	spin_lock(&table->lock);
+	if (table->large && !slot && end == SLOTS) {
+		table->large = 0;
+		bitmap_zero(table->seen, SLOTS);
+		--*left;
+		slot = SLOTS;
+	} else {
+		if (table->large)
+			split(hv, table);
+		slot = unmap_pages(table, slot, end, left);
+	}
+	spin_unlock(&table->lock);
+	return slot;
+}
+
+/* To look at a table costs something too: it counts as a mapping where it has none. */
+static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
+{
+	unsigned long index = gpfn / SLOTS;
+	unsigned int left = hv->batch, before;
+	struct table *table;
+	u64 base;
+
+	while (left && (table = xa_find(&hv->tables, &index, (end - 1) / SLOTS,
+					XA_PRESENT))) {
+		before = left;
+		base = (u64)index * SLOTS;
+		gpfn = max(gpfn, base);
+		gpfn = base + unmap_slots(hv, table, gpfn - base,
+					  min(end - base, (u64)SLOTS), &left);
+		if (gpfn == end)
+			return end;
+		left -= left == before;
+		index = gpfn / SLOTS;
+	}
+	return left ? end : gpfn;
+}
+
+/* The next table from @index on is taken away, or what it has of this range. */
+static bool forget_table(struct hv *hv, unsigned long *index, u64 gpfn, u64 end)
+{
+	struct table *table = xa_find(&hv->tables, index, (end - 1) / SLOTS,
+				      XA_PRESENT);
+	u64 first, last;
+
+	if (!table)
+		return false;
+	first = max(gpfn, (u64)*index * SLOTS);
+	last = min(end, (u64)(*index + 1) * SLOTS);
+	down_write(&hv->lock);
+	if (last - first == SLOTS)
+		table_free(xa_erase(&hv->tables, *index));
+	else
+		bitmap_clear(table->dirty, slot_of(first), last - first);
+	up_write(&hv->lock);
+	return true;
+}
+
+/* Tables of which another region has a part stay. */
+static void soft_forget(struct hv *hv, u64 gpfn, u64 end)
+{
+	unsigned long index;
+
+	for (index = gpfn / SLOTS; index <= (end - 1) / SLOTS &&
+	     forget_table(hv, &index, gpfn, end); index++)
+		cond_resched();
+}
+
+static u64 entry_at(const struct table *table, unsigned int slot)
+{
+	lockdep_assert_held(&table->lock);
+	if (table->large)
+		return table->large + ((u64)slot << ACCESS_BITS);
+	return table->entries[slot];
+}
+
+static int access_page(struct table *table, struct hv_access *access)
+{
+	unsigned int slot = slot_of(access->gpfn);
+	u64 entry = entry_at(table, slot);
+	struct page *page;
+	int ret;
+
+	if (!(entry & access->access))
+		return -ENOENT;
+	page = pfn_to_page(entry_pfn(entry));
+	if (access->access == HMM_REGION_WRITE)
+		ret = device_write_page(page, access->offset, access->data,
+					access->length);
+	else
+		ret = device_read_page(access->data, page, access->offset,
+				       access->length);
+	if (!ret && access->access == HMM_REGION_WRITE)
+		__set_bit(slot, table->dirty);
+	access->first = !__test_and_set_bit(slot, table->seen);
+	return ret;
+}
+
+static int soft_access(struct hv *hv, struct hv_access *access)
+{
+	struct table *table;
+	int ret = -ENOENT;
+
+	down_read(&hv->lock);
+	table = table_of(hv, access->gpfn);
+	if (table) {
+		spin_lock(&table->lock);
+		ret = access_page(table, access);
+		spin_unlock(&table->lock);
+	}
+	up_read(&hv->lock);
+	return ret;
+}
+
+static void soft_take_dirty(struct hv *hv, u64 gpfn, unsigned int pages,
+			    unsigned long *bits)
+{
+	struct table *table;
+	unsigned int i;
+
+	bitmap_zero(bits, pages);
+	down_read(&hv->lock);
+	table = table_of(hv, gpfn);
+	if (table) {
+		spin_lock(&table->lock);
+		for (i = 0; i < pages; i++)
+			if (__test_and_clear_bit(slot_of(gpfn) + i, table->dirty))
+				__set_bit(i, bits);
+		spin_unlock(&table->lock);
+	}
+	up_read(&hv->lock);
+}
+
+static void soft_put_dirty(struct hv *hv, u64 gpfn, unsigned int pages,
+			   const unsigned long *bits)
+{
+	struct table *table;
+	unsigned int i;
+
+	down_read(&hv->lock);
+	table = table_of(hv, gpfn);
+	if (table) {
+		spin_lock(&table->lock);
+		for_each_set_bit(i, bits, pages)
+			__set_bit(slot_of(gpfn) + i, table->dirty);
+		spin_unlock(&table->lock);
+	}
+	up_read(&hv->lock);
+}
+
+static void query_table(struct table *table, struct hmm_region_query *query)
+{
+	spin_lock(&table->lock);
+	query->large_pages += !!table->large;
+	query->mapped_pages += table->large ? SLOTS : table->mapped;
+	spin_unlock(&table->lock);
+}
+
+static void soft_query(struct hv *hv, struct hmm_region_query *query)
+{
+	struct table *table;
+	unsigned long i;
+
+	down_read(&hv->lock);
+	xa_for_each(&hv->tables, i, table) {
+		query_table(table, query);
+		cond_resched();
+	}
+	up_read(&hv->lock);
+	query->splits += atomic64_read(&hv->splits);
+}
+
+static void soft_fail(struct hv *hv, const struct hmm_region_fail *fail)
+{
+	spin_lock(&hv->fail_lock);
+	hv->fail = *fail;
+	spin_unlock(&hv->fail_lock);
+}
+
+const struct hv_ops hv_soft = {
+	.create = soft_create,
+	.destroy = soft_destroy,
+	.prepare = soft_prepare,
+	.map = soft_map,
+	.unmap = soft_unmap,
+	.forget = soft_forget,
+	.access = soft_access,
+	.take_dirty = soft_take_dirty,
+	.put_dirty = soft_put_dirty,
+	.query = soft_query,
+	.fail = soft_fail,
+};
