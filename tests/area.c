@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -17,10 +18,13 @@
 #include "area.h"
 #include "harness.h"
 #include "knob.h"
+#include "stats.h"
 
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define RAMFS		"/tmp/ramfs"
 #define ZRAM_SYSFS	"/sys/block/zram0/"
+
+#define ROM		0xf0000
 
 static int shmem_file(size_t length)
 {
@@ -131,13 +135,18 @@ static bool is_hugetlb(const struct kind *kind)
 	return kind->file == hugetlb_file || kind->map_flags & MAP_HUGETLB;
 }
 
-/* What an earlier case reserved will do too. */
+/* Those of an earlier case, which may be on its way out still, will do too. */
 static void hugetlb_need(size_t pages)
 {
-	if (knob_read_number(NR_HUGEPAGES) >= pages)
+	size_t all = knob_read_number(NR_HUGEPAGES);
+	size_t free = stats_sum("/proc/meminfo", "HugePages_Free:") -
+		      stats_sum("/proc/meminfo", "HugePages_Rsvd:");
+
+	if (free >= pages)
 		return;
-	knob_write_number(NR_HUGEPAGES, pages);
-	if (knob_read_number(NR_HUGEPAGES) < pages)
+	all += pages - free;
+	knob_write_number(NR_HUGEPAGES, all);
+	if (knob_read_number(NR_HUGEPAGES) < all)
 		skip("no memory for %zu hugetlb pages", pages);
 }
 
@@ -185,6 +194,15 @@ void area_fill_file(const struct area *area)
 	CHECK(at != MAP_FAILED);
 	content_fill(at, SERIES, 0, area->pages);
 	CHECK_EQ(munmap(at, length), 0);
+}
+
+void area_map_rom(char *page)
+{
+	int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || mmap(page, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+			   ROM) == MAP_FAILED)
+		skip("/dev/mem cannot be mapped: %s", strerror(errno));
 }
 
 void pagemap_read(const void *at, size_t pages, uint64_t *entries)

@@ -86,6 +86,12 @@ void area_fill(const struct area *area);
 /* Write the pages of the file, so that they are cached but not mapped. */
 void area_fill_file(const struct area *area);
 
+/*
+ * The BIOS's ROM in place of @page: memory that has no struct page of its own to be
+ * mapped. Skips the case where it can't be had.
+ */
+void area_map_rom(char *page);
+
 /* A swap area or block device of @length bytes in place of what zram0 was. */
 void zram_new(size_t length);
 

@@ -22,9 +22,6 @@
 #define PAGES	32
 #define BAD	20	/* the page of the range that is not like the others */
 
-/* ROM of the BIOS: memory that has no struct page of its own to be mapped. */
-#define ROM	0xf0000
-
 /**
  * struct flaw - why a page can't be had
  * @name: of the case
@@ -83,15 +80,6 @@ static void map_read_only_file(char *page)
 	map_at(page, PROT_READ, MAP_SHARED, fd, 0);
 }
 
-static void map_rom(char *page)
-{
-	int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || mmap(page, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
-			   ROM) == MAP_FAILED)
-		skip("/dev/mem cannot be mapped: %s", strerror(errno));
-}
-
 static void map_past_end(char *page)
 {
 	int fd = memfd_create("empty", MFD_CLOEXEC);
@@ -116,7 +104,7 @@ static const struct flaw flaws[] = {
 	{ "prot-none", protect_none, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
 	{ "write-only", protect_write_only, -EFAULT, -EFAULT, 0,
 	  HMMU_PROBE_ERROR },
-	{ "pfnmap", map_rom, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
+	{ "pfnmap", area_map_rom, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
 	{ "past-end", map_past_end, -EFAULT, -EFAULT, 1, 0 },
 	{ "cut-off", cut_off, -EFAULT, -EFAULT, 1, 0 },
 	{ "read-only-anon", map_read_only_anon, 0, -EPERM, 0, 0 },

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "area.h"
 #include "dmirror.h"
+#include "guest.h"
 #include "harness.h"
 #include "main.h"
 #include "sweep.h"
@@ -291,6 +293,200 @@ static const struct access_call access_calls[] = {
 	{ "compare", HMM_DMIRROR_COMPARE },
 };
 
+/**
+ * struct guested - what the sweep of a call of hmm_region is given
+ * @g: a partition, and memory of which the first half is there
+ * @buffer: as long as the memory
+ * @done: bytes that were accessed
+ * @bitmap: what the call gave back of the dirty log
+ * @logged: all that came back of it so far
+ */
+struct guested {
+	struct guest g;
+	char *buffer;
+	size_t done;
+	uint64_t bitmap[2];
+	uint64_t logged[2];
+};
+
+struct guest_call {
+	const char *name;
+	unsigned long number;
+	uint32_t flags;
+};
+
+static const struct guest_call *the_guest_call;
+
+#define GUEST_PAGES	(2 * PAGES)
+#define DIRTY		0x8003
+
+static void *prepare_guest(const void *of)
+{
+	struct guested *s = calloc(1, sizeof(*s));
+	char byte = 1;
+
+	CHECK(s);
+	the_guest_call = of;
+	s->g.area = area_new(&kind_anon, GUEST_PAGES);
+	s->g.fd = region_partition(4, 3);
+	s->buffer = malloc(GUEST_PAGES * PAGE);
+	CHECK(s->buffer);
+	memset(s->buffer, 0xff, GUEST_PAGES * PAGE);
+	content_fill(s->g.area.at, SERIES, 0, PAGES);
+	if (the_guest_call->number == HMM_REGION_SET)
+		return s;
+	CHECK_EQ(region_set(s->g.fd, GUEST, GUEST_PAGES, s->g.area.at,
+			    REGION_RW), 0);
+	for (size_t i = 0; i < GUEST_PAGES; i++)
+		if (the_guest_call->number == HMM_REGION_DIRTY_LOG &&
+		    DIRTY >> i & 1)
+			CHECK_EQ(guest_access(s->g.fd, HMM_REGION_WRITE,
+					      GUEST + i, &byte, 1), 0);
+	return s;
+}
+
+static int call_access_guest(struct guested *s)
+{
+	struct hmm_region_access access = {
+		.guest_pfn = GUEST, .length = GUEST_PAGES * PAGE,
+		.access = the_guest_call->flags,
+		.data = (uintptr_t)s->buffer,
+	};
+	int ret = region_access(s->g.fd, &access);
+
+	s->done = access.done;
+	return ret;
+}
+
+static int call_guest(void *state)
+{
+	struct guested *s = state;
+
+	switch (the_guest_call->number) {
+	case HMM_REGION_SET:
+		return region_set(s->g.fd, GUEST, GUEST_PAGES, s->g.area.at,
+				  the_guest_call->flags);
+	case HMM_REGION_ACCESS:
+		return call_access_guest(s);
+	default:
+		return region_dirty(s->g.fd, GUEST, 128, s->bitmap, NULL);
+	}
+}
+
+static void keep_logged(struct guested *s)
+{
+	for (size_t i = 0; i < 2; i++)
+		s->logged[i] |= s->bitmap[i];
+	memset(s->bitmap, 0, sizeof(s->bitmap));
+}
+
+static void guest_failed(void *state, int error)
+{
+	struct guested *s = state;
+	char byte;
+
+	switch (the_guest_call->number) {
+	case HMM_REGION_SET:
+		CHECK_EQ(region_query(s->g.fd).mapped_pages, 0);
+		CHECK_EQ(guest_access(s->g.fd, HMM_REGION_READ, GUEST, &byte, 1),
+			 -ENXIO);
+		break;
+	case HMM_REGION_ACCESS:
+		CHECK(!memcmp(s->buffer, s->g.area.at, s->done));
+		break;
+	default:
+		keep_logged(s);
+	}
+}
+
+static void guest_passed(void *state)
+{
+	struct guested *s = state;
+
+	switch (the_guest_call->number) {
+	case HMM_REGION_SET:
+		CHECK_EQ(region_query(s->g.fd).mapped_pages,
+			 the_guest_call->flags & HMM_REGION_SET_PREMAP ? PAGES :
+									 0);
+		CHECK_EQ(guest_wrong(&s->g, SERIES, 0, PAGES), 0);
+		CHECK_EQ(region_unset(s->g.fd, GUEST, GUEST_PAGES), 0);
+		break;
+	case HMM_REGION_ACCESS:
+		CHECK_EQ(s->done, GUEST_PAGES * PAGE);
+		CHECK(!memcmp(s->buffer, s->g.area.at, s->done));
+		break;
+	default:
+		keep_logged(s);
+		CHECK_EQ(s->logged[0], DIRTY);
+		CHECK_EQ(s->logged[1], 0);
+	}
+}
+
+static const struct swept guested = {
+	prepare_guest, call_guest, guest_failed, guest_passed
+};
+
+/* Its bits are not to wait for a fault, so they are copied before that as well. */
+static const struct swept guest_logged = {
+	prepare_guest, call_guest, guest_failed, guest_passed,
+	.copies_again = true
+};
+
+static const struct guest_call guest_calls[] = {
+	{ "set", HMM_REGION_SET, REGION_RW },
+	{ "set-premap", HMM_REGION_SET, REGION_RW | HMM_REGION_SET_PREMAP },
+	{ "read", HMM_REGION_ACCESS, HMM_REGION_READ },
+	{ "write", HMM_REGION_ACCESS, HMM_REGION_WRITE },
+};
+
+static const struct guest_call guest_log = {
+	"dirty-log", HMM_REGION_DIRTY_LOG
+};
+
+/**
+ * struct made - what the sweep of HMM_REGION_CREATE_PARTITION is given
+ * @device: to be called
+ * @fd: what it gave
+ */
+struct made {
+	int device;
+	int fd;
+};
+
+static void *prepare_partition(const void *unused)
+{
+	static struct made made;
+
+	made.device = open(REGION_DEVICE, O_RDWR | O_CLOEXEC);
+	CHECK_REL(made.device, >=, 0);
+	return &made;
+}
+
+static int call_partition(void *state)
+{
+	struct hmm_region_partition partition = {};
+	struct made *made = state;
+
+	made->fd = ioctl(made->device, HMM_REGION_CREATE_PARTITION, &partition);
+	return made->fd < 0 ? -errno : 0;
+}
+
+static void partition_failed(void *state, int error)
+{
+}
+
+static void partition_passed(void *state)
+{
+	struct made *made = state;
+
+	CHECK_EQ(region_query(made->fd).accesses, 0);
+	CHECK_EQ(close(made->fd), 0);
+}
+
+static const struct swept partition = {
+	prepare_partition, call_partition, partition_failed, partition_passed
+};
+
 static const struct kind *const kinds[] = {
 	&kind_anon, &kind_thp, &kind_shmem, &kind_shmem_private, &kind_hugetlb,
 	&kind_file, &kind_file_private,
@@ -325,6 +521,12 @@ void suite_failures(void)
 	for (size_t i = 0; i < ARRAY_SIZE(access_calls); i++)
 		add_sweep(&accessed, &access_calls[i], "dmirror/%s",
 			  access_calls[i].name);
+	add_sweep(&opened, REGION_DEVICE, "region/open");
+	add_sweep(&partition, NULL, "region/partition");
+	for (size_t i = 0; i < ARRAY_SIZE(guest_calls); i++)
+		add_sweep(&guested, &guest_calls[i], "region/%s",
+			  guest_calls[i].name);
+	add_sweep(&guest_logged, &guest_log, "region/%s", guest_log.name);
 	for (size_t i = 0; i < NR_HOWS; i++)
 		add_populates(&hows[i]);
 	add_other("snapshot", HMMU_PROBE_SNAPSHOT, 0, &populate);

@@ -61,6 +61,13 @@ int main(int argc, char **argv)
 	suite_mirror();
 	suite_teardown();
 	suite_template();
+	suite_region();
+	suite_windows();
+	suite_large();
+	suite_dirty();
+	suite_hypervisor();
+	suite_vcpus();
+	suite_ends();
 	suite_fuzz();
 	suite_module();
 	suite_stress();

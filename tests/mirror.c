@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
@@ -18,47 +17,10 @@
 #include "harness.h"
 #include "knob.h"
 #include "main.h"
+#include "storm.h"
 
 #define PAGES		1024
 #define POPULATES	300
-
-/* Somebody who invalidates until he is stopped. */
-struct storm {
-	void (*invalidate)(struct storm *storm, unsigned long round);
-	char *at;
-	size_t pages;
-	pthread_t thread;
-	atomic_ulong rounds;
-};
-
-static atomic_bool storms_stop;
-
-static void *storm_thread(void *arg)
-{
-	struct storm *storm = arg;
-
-	while (!storms_stop)
-		storm->invalidate(storm, storm->rounds++);
-	return NULL;
-}
-
-static void storms_begin(struct storm *storms, size_t n)
-{
-	storms_stop = false;
-	for (size_t i = 0; i < n; i++)
-		CHECK_EQ(pthread_create(&storms[i].thread, NULL, storm_thread,
-					&storms[i]), 0);
-	for (size_t i = 0; i < n; i++)
-		while (storms[i].rounds < 2)
-			sched_yield();
-}
-
-static void storms_end(struct storm *storms, size_t n)
-{
-	storms_stop = true;
-	for (size_t i = 0; i < n; i++)
-		CHECK_EQ(pthread_join(storms[i].thread, NULL), 0);
-}
 
 static void unmap_map_protect(struct storm *storm, unsigned long round)
 {
@@ -71,16 +33,9 @@ static void unmap_map_protect(struct storm *storm, unsigned long round)
 		FAIL("the storm has died: %s", strerror(errno));
 }
 
-/* Under the mmap lock held for read, and long: there is a table for each 2 MiB. */
-static void discard(struct storm *storm, unsigned long round)
-{
-	if (madvise(storm->at, storm->pages * PAGE, MADV_DONTNEED))
-		FAIL("the storm has died: %s", strerror(errno));
-}
-
 static void discard_and_touch(struct storm *storm, unsigned long round)
 {
-	discard(storm, round);
+	storm_discard(storm, round);
 	for (size_t i = 0; i < storm->pages; i++)
 		((volatile char *)storm->at)[i * PAGE] = round;
 }
@@ -173,7 +128,7 @@ static void never_quiet(const void *unused)
 	area_fill(&area);
 	for (size_t i = 0; i < STORMS; i++)
 		storms[i] = (struct storm) {
-			discard, sparse_new(STORM_PAGES), STORM_PAGES
+			storm_discard, sparse_new(STORM_PAGES), STORM_PAGES
 		};
 	storms_begin(storms, STORMS);
 	populate_in_peace(fd, &area, POPULATES);

@@ -8,6 +8,8 @@
 #ifndef TESTS_SWEEP_H
 #define TESTS_SWEEP_H
 
+#include <stdbool.h>
+
 /**
  * struct swept - a call to be swept
  * @prepare: make ready what the call needs; returns what the others are given.
@@ -18,6 +20,7 @@
  * @passed: after @call returned 0: CHECK that all is as it has to be, although an
  *	    allocation may have failed that it can do without
  * @no_memory: what else than -ENOMEM @call may return for want of memory, or 0
+ * @copies_again: a user copy that failed may be made again, and @call return 0
  *
  * Each run is in a process of its own. What @call may return is checked here:
  * -EFAULT if a copy failed; 0, -ENOMEM or @no_memory if an allocation did. So is
@@ -30,6 +33,7 @@ struct swept {
 	void (*failed)(void *state, int error);
 	void (*passed)(void *state);
 	int no_memory;
+	bool copies_again;
 };
 
 /* Add the case sweep/NAME, which is skipped where allocations can't be failed. */

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ends of all kinds, with the device open and populates in flight. */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "area.h"
@@ -18,52 +11,10 @@
 #include "harness.h"
 #include "main.h"
 #include "module.h"
+#include "victim.h"
 
-#define PAGES		64
+#define PAGES		VICTIM_PAGES
 #define POPULATING	4
-
-/**
- * struct victim - a process with the device open, whose faults nobody answers
- * @pid: the process
- * @gone: pidfd
- * @dmirror: the device, as this process has got it from there
- * @uffd: likewise; the server that never answers is here
- * @area: in its memory
- */
-struct victim {
-	pid_t pid;
-	int gone;
-	int dmirror;
-	int uffd;
-	struct area area;
-};
-
-struct end {
-	const char *name;
-	void (*of)(void);
-};
-
-static void end_by_exit(void)
-{
-	exit(0);
-}
-
-static void end_by_exec(void)
-{
-	execl("/bin/true", "true", NULL);
-	die_errno("/bin/true");
-}
-
-static void end_by_kill(void)
-{
-	kill(getpid(), SIGKILL);
-}
-
-static const struct end ends[] = {
-	{ "exit", end_by_exit },
-	{ "exec", end_by_exec },
-	{ "kill", end_by_kill },
-};
 
 struct populate {
 	int fd;
@@ -78,86 +29,34 @@ static void *populate_thread(void *arg)
 	return NULL;
 }
 
-/* Say the numbers of the two files; end when told so. */
-static void victim_run(const struct area *area, int say, int hear,
-		       size_t populating, const struct end *end)
+static int populates_begin(const struct area *area, size_t waiting)
 {
-	int fds[2] = { dmirror_open(0), uffd_open(0, 0) };
-	struct populate populates[POPULATING];
+	static struct populate populates[POPULATING];
+	int fd = dmirror_open(0);
 	pthread_t thread;
-	char token;
 
-	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-	if (fds[1] < 0 || uffd_register(fds[1], area->at, PAGES * PAGE,
-					UFFDIO_REGISTER_MODE_MISSING))
-		die("no userfaultfd");
-	for (size_t i = 0; i < populating; i++) {
-		populates[i] = (struct populate) { fds[0], area->at + i * PAGE };
+	for (size_t i = 0; i < waiting; i++) {
+		populates[i] = (struct populate) { fd, area->at + i * PAGE };
 		if (pthread_create(&thread, NULL, populate_thread,
 				   &populates[i]))
 			die("no thread");
 	}
 	for (size_t i = 0; i < 3; i++)
-		if (dmirror_prefetch(fds[0], area->at + (8 + i) * PAGE, 1, 0))
+		if (dmirror_prefetch(fd, area->at + (8 + i) * PAGE, 1, 0))
 			die("no prefetch");
-	if (write(say, fds, sizeof(fds)) != sizeof(fds) ||
-	    read(hear, &token, 1) != 1)
-		die("pipe");
-	end->of();
+	return fd;
 }
 
-static struct victim victim_new(size_t populating, const struct end *end,
-				int *command)
-{
-	struct victim v = { .area = area_new(&kind_anon, PAGES) };
-	int say[2], hear[2], fds[2];
-	struct uffd_msg msg;
-
-	CHECK_EQ(pipe(say), 0);
-	CHECK_EQ(pipe(hear), 0);
-	v.pid = fork();
-	CHECK_REL(v.pid, >=, 0);
-	if (!v.pid)
-		victim_run(&v.area, say[1], hear[0], populating, end);
-	close(say[1]);
-	CHECK_EQ(read(say[0], fds, sizeof(fds)), sizeof(fds));
-	v.gone = pidfd_open(v.pid, 0);
-	CHECK_REL(v.gone, >=, 0);
-	v.dmirror = pidfd_getfd(v.gone, fds[0], 0);
-	v.uffd = pidfd_getfd(v.gone, fds[1], 0);
-	CHECK(v.dmirror >= 0 && v.uffd >= 0);
-
-	/* Of the prefetches one is under way. */
-	for (size_t i = 0; i < populating + 1; i++)
-		CHECK(uffd_next(v.uffd, &msg, 10000));
-	*command = hear[1];
-	return v;
-}
-
-static void victim_ends(const struct victim *v, int command)
-{
-	struct pollfd gone = { .fd = v->gone, .events = POLLIN };
-
-	CHECK_EQ(write(command, "", 1), 1);
-	CHECK_EQ(poll(&gone, 1, -1), 1);
-	CHECK_EQ(waitpid(v->pid, NULL, 0), v->pid);
-}
-
-/* Its memory is: a userfaultfd can no longer reach it. */
-static void memory_is_gone(const struct victim *v)
-{
-	while (uffd_zeropage(v->uffd, v->area.at, PAGE) != -ESRCH)
-		sched_yield();
-}
+/* Of the prefetches one is under way. */
+static const struct victim_use populating = { populates_begin, .beside = 1 };
 
 static void ends_in_flight(const void *variant)
 {
-	int command;
-	struct victim v = victim_new(POPULATING, variant, &command);
+	struct victim v = victim_new(&populating, POPULATING, variant);
 
-	close(v.dmirror);
-	victim_ends(&v, command);
-	memory_is_gone(&v);
+	close(v.fd);
+	victim_ends(&v);
+	victim_memory_is_gone(&v);
 	close(v.uffd);
 	CHECK_EQ(module_references(DMIRROR_MODULE), 0);
 	CHECK_EQ(mirror_total("in_flight"), 0);
@@ -168,30 +67,28 @@ static void ends_in_flight(const void *variant)
 /* Whoever was given the file can do nothing with it, and keeps nothing alive. */
 static void passed_on(const void *variant)
 {
-	int command;
-	struct victim v = victim_new(0, variant, &command);
+	struct victim v = victim_new(&populating, 0, variant);
 	struct area own = area_new(&kind_anon, 1);
 
-	CHECK_EQ(dmirror_populate(v.dmirror, own.at, 1, 0), -EACCES);
-	CHECK_EQ(dmirror_cancel(v.dmirror), -EACCES);
-	victim_ends(&v, command);
-	memory_is_gone(&v);
-	CHECK_EQ(dmirror_populate(v.dmirror, own.at, 1, 0), -EACCES);
+	CHECK_EQ(dmirror_populate(v.fd, own.at, 1, 0), -EACCES);
+	CHECK_EQ(dmirror_cancel(v.fd), -EACCES);
+	victim_ends(&v);
+	victim_memory_is_gone(&v);
+	CHECK_EQ(dmirror_populate(v.fd, own.at, 1, 0), -EACCES);
 	CHECK_EQ(mirror_total("in_flight"), 0);
 	CHECK_REL(module_references(DMIRROR_MODULE), >, 0);
-	close(v.dmirror);
+	close(v.fd);
 	CHECK_EQ(module_references(DMIRROR_MODULE), 0);
 }
 
 static void refused_in_flight(const void *variant)
 {
-	int command;
-	struct victim v = victim_new(POPULATING, variant, &command);
+	struct victim v = victim_new(&populating, POPULATING, variant);
 
-	close(v.dmirror);
+	close(v.fd);
 	CHECK_EQ(module_unload(DMIRROR_MODULE), -EAGAIN);
 	CHECK_EQ(module_unload(ENGINE_MODULE), -EAGAIN);
-	victim_ends(&v, command);
+	victim_ends(&v);
 	modules_unload();
 	modules_load();
 }
@@ -278,12 +175,12 @@ static void races(const void *unused)
 
 void suite_teardown(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_case(ends_in_flight, &ends[i], "teardown/%s", ends[i].name);
 		add_case(passed_on, &ends[i], "teardown/passed-on/%s",
 			 ends[i].name);
 	}
-	add_case(refused_in_flight, &ends[0], "teardown/unload-refused");
+	add_case(refused_in_flight, &ends[END_EXIT], "teardown/unload-refused");
 	add_case(close_ends_prefetch, NULL, "teardown/close-ends-prefetch");
 	add_case(races, NULL, "teardown/races");
 }

@@ -85,6 +85,12 @@ struct hv_ops {
 		   unsigned int *done);
 
 	/**
+	 * @has: required. Is exactly this mapped there, in whatever size? Does not
+	 * sleep.
+	 */
+	bool (*has)(struct hv *hv, u64 gpfn, u64 pfn, u32 access);
+
+	/**
 	 * @unmap: required. Take access from the guest in [@gpfn, @end), as many
 	 * mappings as a batch has. What it wrote is in the pages when this returns.
 	 * Can't fail and does not sleep; splits a large mapping if it has to.

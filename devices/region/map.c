@@ -2,6 +2,7 @@
 /*
  * The mirror kit's callbacks of a region: pages become batches of mappings.
  */
+#include <linux/bitmap.h>
 #include <linux/sched.h>
 
 #include "region.h"
@@ -16,10 +17,9 @@ static unsigned long entry_at(const struct hmmu_pages *pages, unsigned long addr
 	return pages->entries[(addr - pages->start) >> PAGE_SHIFT];
 }
 
-static bool is_mapped(const struct hmmu_pages *pages, unsigned long addr,
-		      unsigned long wanted)
+static u64 pfn_at(const struct hmmu_pages *pages, unsigned long addr)
 {
-	return (entry_at(pages, addr) & wanted) == wanted;
+	return page_to_pfn(hmm_pfn_to_page(entry_at(pages, addr)));
 }
 
 /* What a huge page of the CPU holds is contiguous, and allowed alike. */
@@ -42,6 +42,19 @@ static u32 access_at(const struct region *region,
 	return access;
 }
 
+/* Is it there, and not mapped yet? */
+static bool is_wanted(const struct region *region,
+		      const struct hmmu_pages *pages, unsigned long addr,
+		      unsigned long wanted)
+{
+	if ((entry_at(pages, addr) & wanted) != wanted)
+		return false;
+	return is_large(region, pages, addr) ||
+	       !hypervisor()->has(region->partition->hv,
+				  region_gpfn(region, addr), pfn_at(pages, addr),
+				  access_at(region, pages, addr));
+}
+
 /*
  * The batch of what has @wanted from @at on, which moves behind it. Returns false if
  * there is nothing more.
@@ -52,7 +65,7 @@ static bool next_batch(struct region *region, const struct hmmu_pages *pages,
 {
 	unsigned long size;
 
-	while (*at < pages->end && !is_mapped(pages, *at, wanted))
+	while (*at < pages->end && !is_wanted(region, pages, *at, wanted))
 		*at += PAGE_SIZE;
 	if (*at >= pages->end)
 		return false;
@@ -65,11 +78,10 @@ static bool next_batch(struct region *region, const struct hmmu_pages *pages,
 	};
 	size = batch->large ? LARGE_SIZE : PAGE_SIZE;
 	do {
-		region->pfns[batch->n++] =
-			page_to_pfn(hmm_pfn_to_page(entry_at(pages, *at)));
+		region->pfns[batch->n++] = pfn_at(pages, *at);
 		*at += size;
 	} while (*at < pages->end && batch->n < region->partition->batch &&
-		 is_mapped(pages, *at, wanted) &&
+		 is_wanted(region, pages, *at, wanted) &&
 		 is_large(region, pages, *at) == batch->large &&
 		 access_at(region, pages, *at) == batch->access);
 	return true;
@@ -86,43 +98,47 @@ static void unmap_gpfns(struct partition *partition, u64 gpfn, u64 end,
 	}
 }
 
-/* Drop what was mapped of @pages before @end. */
-static void roll_back(struct region *region, const struct hmmu_pages *pages,
-		      unsigned long wanted, u64 end)
+/* Returns 0 or -errno; in any case @region->taken has what was mapped. */
+static int map_batch(struct region *region, const struct hv_batch *batch,
+		     u64 first)
 {
-	unsigned long at = pages->start;
-	struct hv_batch batch;
-	u64 last;
+	struct partition *partition = region->partition;
+	unsigned int done = 0;
+	int ret;
 
-	while (next_batch(region, pages, wanted, &at, &batch) &&
-	       batch.gpfn < end) {
-		last = min(end, region_gpfn(region, at));
-		unmap_gpfns(region->partition, batch.gpfn, last, false);
-	}
+	ret = hypervisor()->map(partition->hv, batch, &done);
+	atomic64_inc(&partition->map_calls);
+	bitmap_set(region->taken, batch->gpfn - first,
+		   done * (batch->large ? HMM_REGION_LARGE_PAGES : 1));
+	return ret;
 }
 
-/* All of @pages that have @wanted, or none. The mirror lock is held. */
+static void roll_back(struct region *region, u64 first, int error)
+{
+	struct partition *partition = region->partition;
+	unsigned int from, to;
+
+	for_each_set_bitrange(from, to, region->taken, HMM_REGION_LARGE_PAGES)
+		unmap_gpfns(partition, first + from, first + to, false);
+	atomic64_inc(&partition->rollbacks);
+	atomic64_add(error == -ENOMEM, &partition->shortages);
+}
+
+/* All of @pages that have @wanted, or nothing more of them. The mirror lock is held. */
 static int map_pages(struct region *region, const struct hmmu_pages *pages,
 		     unsigned long wanted)
 {
-	struct partition *partition = region->partition;
+	u64 first = region_gpfn(region, pages->start);
 	unsigned long at = pages->start;
 	struct hv_batch batch;
-	unsigned int done;
-	int ret;
+	int ret = 0;
 
-	while (next_batch(region, pages, wanted, &at, &batch)) {
-		ret = hypervisor()->map(partition->hv, &batch, &done);
-		atomic64_inc(&partition->map_calls);
-		if (!ret)
-			continue;
-		atomic64_inc(&partition->rollbacks);
-		atomic64_add(ret == -ENOMEM, &partition->shortages);
-		roll_back(region, pages, wanted, batch.gpfn +
-			  done * (batch.large ? HMM_REGION_LARGE_PAGES : 1));
-		return ret;
-	}
-	return 0;
+	bitmap_zero(region->taken, HMM_REGION_LARGE_PAGES);
+	while (!ret && next_batch(region, pages, wanted, &at, &batch))
+		ret = map_batch(region, &batch, first);
+	if (ret)
+		roll_back(region, first, ret);
+	return ret;
 }
 
 static int region_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)

@@ -29,8 +29,8 @@
  *   forgotten it, or another that has them could lose its tables: so it is in the tree
  *   all the time, and is found while it is ready.
  * - map() fails in the middle: what it has mapped is dropped again, in pages, of which a
- *   large mapping has 512. Pages that were mapped before and are mapped again are
- *   dropped with them: that takes access away and harms nobody.
+ *   large mapping has 512. What was mapped before and is mapped in another way now is
+ *   dropped with it: that takes access away and harms nobody.
  * - unmap() can't fail, so it needs no memory: prepare() has seen to that as well.
  */
 #ifndef _REGION_REGION_H
@@ -83,6 +83,7 @@ struct partition {
  * @ready: it may be found; protected by @partition->lock
  * @flags: HMM_REGION_READ, ...
  * @pfns: for a batch that is being made; protected by the mirror lock
+ * @taken: what of a window the hypervisor has mapped so far; likewise
  */
 struct region {
 	struct hmmu_mirror mirror;
@@ -92,6 +93,7 @@ struct region {
 	bool ready;
 	u32 flags;
 	u64 *pfns;
+	DECLARE_BITMAP(taken, HMM_REGION_LARGE_PAGES);
 };
 
 static inline const struct hv_ops *hypervisor(void)

@@ -235,6 +235,27 @@ static int soft_map(struct hv *hv, const struct hv_batch *batch,
 	return 0;
 }
 
+static u64 entry_at(const struct table *table, unsigned int slot)
+{
+	lockdep_assert_held(&table->lock);
+	if (table->large)
+		return table->large + ((u64)slot << ACCESS_BITS);
+	return table->entries[slot];
+}
+
+static bool soft_has(struct hv *hv, u64 gpfn, u64 pfn, u32 access)
+{
+	struct table *table = table_of(hv, gpfn);
+	bool has;
+
+	if (!table)
+		return false;
+	spin_lock(&table->lock);
+	has = entry_at(table, slot_of(gpfn)) == entry_of(pfn, access);
+	spin_unlock(&table->lock);
+	return has;
+}
+
 /* Returns where it has stopped: there may be more than a batch. */
 static unsigned int unmap_pages(struct table *table, unsigned int slot,
 				unsigned int end, unsigned int *left)
@@ -320,14 +341,6 @@ static void soft_forget(struct hv *hv, u64 gpfn, u64 end)
 	for (index = gpfn / SLOTS; index <= (end - 1) / SLOTS &&
 	     forget_table(hv, &index, gpfn, end); index++)
 		cond_resched();
-}
-
-static u64 entry_at(const struct table *table, unsigned int slot)
-{
-	lockdep_assert_held(&table->lock);
-	if (table->large)
-		return table->large + ((u64)slot << ACCESS_BITS);
-	return table->entries[slot];
 }
 
 static int access_page(struct table *table, struct hv_access *access)
@@ -438,6 +451,7 @@ const struct hv_ops hv_soft = {
 	.destroy = soft_destroy,
 	.prepare = soft_prepare,
 	.map = soft_map,
+	.has = soft_has,
 	.unmap = soft_unmap,
 	.forget = soft_forget,
 	.access = soft_access,

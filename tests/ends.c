@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ends of all kinds, with guests of /dev/hmm_region and accesses under way. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "dmirror.h"
+#include "fail.h"
+#include "guest.h"
+#include "harness.h"
+#include "main.h"
+#include "module.h"
+#include "victim.h"
+
+#define VCPUS	4
+#define PAGES	VICTIM_PAGES
+
+struct waiting {
+	int fd;
+	unsigned int n;
+	pthread_t thread;
+};
+
+static struct waiting waiting[VCPUS];
+
+static void *write_page(void *arg)
+{
+	const struct waiting *w = arg;
+	char byte = 1;
+
+	return (void *)(intptr_t)guest_access(w->fd, HMM_REGION_WRITE,
+					      GUEST + w->n, &byte, 1);
+}
+
+/* Each virtual CPU waits for a page of its own, which is alone in its window. */
+static int waiting_begin(const struct area *area, size_t n)
+{
+	int fd = region_partition(1, 0);
+
+	if (region_set(fd, GUEST, area->pages, area->at, REGION_RW))
+		die("no region");
+	for (unsigned int i = 0; i < n; i++) {
+		waiting[i].fd = fd;
+		waiting[i].n = i;
+		if (pthread_create(&waiting[i].thread, NULL, write_page,
+				   &waiting[i]))
+			die("no thread");
+	}
+	return fd;
+}
+
+static const struct victim_use accessing = { waiting_begin };
+
+static void ends_in_access(const void *variant)
+{
+	struct victim v = victim_new(&accessing, VCPUS, variant);
+
+	close(v.fd);
+	victim_ends(&v);
+	victim_memory_is_gone(&v);
+	close(v.uffd);
+	CHECK_EQ(module_references(REGION_MODULE), 0);
+	CHECK_EQ(mirror_total("in_flight"), 0);
+	modules_unload();
+	modules_load();
+}
+
+/* Whoever was given the file can do nothing with it, and keeps no memory alive. */
+static void passed_on(const void *variant)
+{
+	struct victim v = victim_new(&accessing, 0, variant);
+	struct area own = area_new(&kind_anon, 1);
+	char byte;
+
+	for (int after = 0; after < 2; after++) {
+		CHECK_EQ(guest_access(v.fd, HMM_REGION_READ, GUEST, &byte, 1),
+			 -EACCES);
+		CHECK_EQ(region_set(v.fd, GUEST + PAGES, 1, own.at, REGION_RO),
+			 -EACCES);
+		CHECK_EQ(region_unset(v.fd, GUEST, PAGES), -EACCES);
+		if (!after)
+			victim_ends(&v);
+		if (!after)
+			victim_memory_is_gone(&v);
+	}
+	CHECK_EQ(module_unload(REGION_MODULE), -EAGAIN);
+	close(v.fd);
+	CHECK_EQ(module_references(REGION_MODULE), 0);
+}
+
+/* The last one that uses the file ends it. */
+static void closed_in_access(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	int uffd = uffd_need(0, "missing faults"), fd;
+	struct uffd_msg msg;
+	void *ret;
+
+	CHECK_EQ(uffd_register(uffd, area.at, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	fd = waiting_begin(&area, VCPUS);
+	for (unsigned int i = 0; i < VCPUS; i++)
+		CHECK(uffd_next(uffd, &msg, 10000));
+	CHECK_EQ(close(fd), 0);
+	CHECK_REL(module_references(REGION_MODULE), >, 0);
+	CHECK_EQ(uffd_zeropage(uffd, area.at, PAGES * PAGE), 0);
+	for (unsigned int i = 0; i < VCPUS; i++) {
+		CHECK_EQ(pthread_join(waiting[i].thread, &ret), 0);
+		CHECK_EQ((intptr_t)ret, 0);
+		CHECK_EQ(area.at[i * PAGE], 1);
+	}
+	CHECK_EQ(module_references(REGION_MODULE), 0);
+}
+
+/*
+ * A process that sets, unsets, accesses and discards in all orders, as often as @steps
+ * tells, which others see.
+ */
+struct busy {
+	struct guest g;
+	atomic_ulong *steps;
+	unsigned int seed;
+};
+
+static void *busy_access(void *arg)
+{
+	const struct busy *busy = arg;
+	unsigned int seed = busy->seed ^ (uintptr_t)&seed;
+	static char buffers[VCPUS][8 * PAGE];
+	static atomic_uint number;
+	char *buffer = buffers[number++];
+
+	for (;; ++*busy->steps)
+		guest_access(busy->g.fd, rand_r(&seed) % 2 ? HMM_REGION_READ :
+			     HMM_REGION_WRITE, GUEST + rand_r(&seed) % PAGES,
+			     buffer, 1 + rand_r(&seed) % (8 * PAGE));
+	return NULL;
+}
+
+static void *busy_set(void *arg)
+{
+	const struct busy *busy = arg;
+	const struct area *area = &busy->g.area;
+	unsigned int seed = busy->seed;
+
+	for (;; ++*busy->steps) {
+		region_unset(busy->g.fd, GUEST, PAGES);
+		region_set(busy->g.fd, GUEST, PAGES, area->at, REGION_RW |
+			   (rand_r(&seed) % 2 ? HMM_REGION_SET_PREMAP : 0));
+		madvise(area->at + rand_r(&seed) % PAGES * PAGE, PAGE,
+			MADV_DONTNEED);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void busy_run(atomic_ulong *steps, unsigned int seed, unsigned long until,
+		     const struct end *end)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	static struct busy busy;
+	pthread_t thread;
+
+	busy = (struct busy) {
+		.g = guest_new(&area, 8, 5, REGION_RW),
+		.steps = steps, .seed = seed,
+	};
+	for (unsigned int i = 0; i < VCPUS + 1; i++)
+		if (pthread_create(&thread, NULL, i < VCPUS ? busy_access :
+				   busy_set, &busy))
+			die("no thread");
+	while (*steps < until)
+		sched_yield();
+	end->of();
+}
+
+#define ROUNDS	40
+
+/* At any point, and nothing is left of it. */
+static void ends_anywhere(const void *variant)
+{
+	unsigned int seed = time(NULL);
+	atomic_ulong *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	CHECK(steps != MAP_FAILED);
+	note("seed %u", seed);
+	for (int i = 0; i < ROUNDS; i++) {
+		*steps = 0;
+		pid = fork();
+		CHECK_REL(pid, >=, 0);
+		if (!pid)
+			busy_run(steps, seed + i, rand_r(&seed) % 300, variant);
+		CHECK_EQ(waitpid(pid, NULL, 0), pid);
+		CHECK_EQ(module_references(REGION_MODULE), 0);
+		CHECK_EQ(mirror_total("in_flight"), 0);
+	}
+}
+
+void suite_ends(void)
+{
+	for (size_t i = 0; i < NR_ENDS; i++) {
+		add_case(ends_in_access, &ends[i], "region/ends/%s",
+			 ends[i].name);
+		add_case(passed_on, &ends[i], "region/passed-on/%s",
+			 ends[i].name);
+		add_case(ends_anywhere, &ends[i], "region/ends-anywhere/%s",
+			 ends[i].name);
+	}
+	add_case(closed_in_access, NULL, "region/closed-in-access");
+}

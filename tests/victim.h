@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A process that uses a device, whose faults nobody answers, and how it ends. */
+#ifndef TESTS_VICTIM_H
+#define TESTS_VICTIM_H
+
+#include <sys/types.h>
+
+#include "area.h"
+
+#define VICTIM_PAGES	64
+
+/**
+ * struct victim_use - what a victim does
+ * @open: open the device and begin all that is to wait for pages of @area, of which
+ *	  nothing is there: @waiting calls in threads, each for another page. Returns
+ *	  the file
+ * @beside: how many faults wait beside those
+ */
+struct victim_use {
+	int (*open)(const struct area *area, size_t waiting);
+	size_t beside;
+};
+
+/**
+ * struct victim - the process
+ * @pid: of it
+ * @gone: pidfd
+ * @fd: the device, as this process has got it from there
+ * @uffd: likewise; the server that never answers is here
+ * @area: in its memory
+ * @command: what it waits for before it ends
+ */
+struct victim {
+	pid_t pid;
+	int gone;
+	int fd;
+	int uffd;
+	struct area area;
+	int command;
+};
+
+struct end {
+	const char *name;
+	void (*of)(void);
+};
+
+enum { END_EXIT, END_EXEC, END_KILL, NR_ENDS };
+
+extern const struct end ends[NR_ENDS];
+
+/* Returns when all of its faults wait. */
+struct victim victim_new(const struct victim_use *use, size_t waiting,
+			 const struct end *end);
+
+/* Have it end. */
+void victim_ends(const struct victim *v);
+
+/* Wait until a userfaultfd can no longer reach its memory. */
+void victim_memory_is_gone(const struct victim *v);
+
+#endif

@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What /dev/hmm_region maps for the guest, and when: each kind of memory, windows, and
+ * what is mapped in advance.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "guest.h"
+#include "harness.h"
+#include "main.h"
+#include "stats.h"
+
+#define PAGES		64
+#define OTHER_SERIES	(SERIES + 1)
+
+static void reads(const void *variant)
+{
+	const struct kind *kind = variant;
+	struct area area = area_new(kind, guest_pages_of(kind));
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+
+	area_fill(&area);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+	CHECK_EQ(guest_mapped(&g), area.pages);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	CHECK_EQ(region_unset(g.fd, GUEST, area.pages), 0);
+	CHECK_EQ(guest_mapped(&g), 0);
+}
+
+static void reads_absent(const void *variant)
+{
+	const struct kind *kind = variant;
+	struct area area = area_new(kind, guest_pages_of(kind));
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+
+	CHECK_EQ(guest_not_zero(&g, 0, area.pages), 0);
+	CHECK_EQ(guest_mapped(&g), area.pages);
+
+	/* The zero page is nobody's to write. */
+	guest_fill(&g, SERIES, 0, area.pages);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+}
+
+/* Absent, then present; and the CPU sees it whenever it looks. */
+static void writes(const void *variant)
+{
+	const struct kind *kind = variant;
+	struct area area = area_new(kind, guest_pages_of(kind));
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+
+	guest_fill(&g, SERIES, 0, area.pages);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	CHECK_EQ(guest_mapped(&g), area.pages);
+	guest_fill(&g, OTHER_SERIES, 0, area.pages);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
+	area_fill(&area);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+}
+
+/* What a child has of the parent's memory stays as it was, and is not the guest's. */
+static void writes_shared(const void *variant)
+{
+	const struct kind *kind = variant;
+	struct area area = area_new(kind, guest_pages_of(kind));
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+
+	area_fill(&area);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+	fork_sharer();
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+	guest_fill(&g, OTHER_SERIES, 0, area.pages);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
+	CHECK_EQ(guest_wrong(&g, OTHER_SERIES, 0, area.pages), 0);
+}
+
+/* Behind a private mapping: what a guest writes is the process's alone. */
+static void file_is_kept(const void *unused)
+{
+	struct area area = area_new(&kind_file_private, PAGES);
+	struct guest g = guest_new(&area, 8, 0, REGION_RW);
+	char *file = malloc(PAGES * PAGE);
+
+	CHECK(file);
+	area_fill_file(&area);
+	guest_fill(&g, OTHER_SERIES, 8, 8);
+	CHECK_EQ(pread(area.fd, file, PAGES * PAGE, 0), PAGES * PAGE);
+	CHECK_EQ(content_wrong(file, SERIES, 0, PAGES), 0);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, 8), 0);
+	CHECK_EQ(content_wrong(area.at + 8 * PAGE, OTHER_SERIES, 8, 8), 0);
+	CHECK_EQ(content_wrong(area.at + 16 * PAGE, SERIES, 16, PAGES - 16), 0);
+}
+
+/* How many pages are no longer the page they were. */
+static size_t replaced(const struct area *area, const uint64_t *before,
+		       size_t first, size_t pages)
+{
+	uint64_t after[PAGES];
+	size_t n = 0;
+
+	pagemap_read(area->at, PAGES, after);
+	for (size_t i = first; i < first + pages; i++)
+		n += PAGEMAP_PFN(before[i]) != PAGEMAP_PFN(after[i]);
+	return n;
+}
+
+/**
+ * struct shared - memory that a write would have to copy
+ * @name: of the case
+ * @kind: of the memory
+ * @share: who else has it: a child, or the file
+ */
+struct shared {
+	const char *name;
+	const struct kind *kind;
+	bool by_child;
+};
+
+static const struct shared shared[] = {
+	{ "child", &kind_anon, true },
+	{ "file", &kind_file_private, false },
+	{ "shmem", &kind_shmem_private, false },
+};
+
+/* Present and for reading, with entries of pagemap in @before. */
+static struct area shared_new(const struct shared *shared, uint64_t *before)
+{
+	struct area area = area_new(shared->kind, PAGES);
+
+	if (shared->by_child) {
+		area_fill(&area);
+		fork_sharer();
+	} else {
+		area_fill_file(&area);
+		CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
+	}
+	pagemap_read(area.at, PAGES, before);
+	return area;
+}
+
+/* Reading breaks no COW, writing to where the guest must not neither. */
+static void reads_share(const void *variant)
+{
+	uint64_t before[PAGES];
+	struct area area = shared_new(variant, before);
+	struct guest g = guest_new(&area, 0, 0, REGION_RO);
+
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
+	for (size_t i = 0; i < PAGES; i += 7)
+		CHECK_EQ(guest_touch_write(&g, i), -EPERM);
+	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
+	CHECK_EQ(guest_mapped(&g), PAGES);
+}
+
+/* Nor where the guest may write. Writing does, in its window and nowhere else. */
+static void writes_unshare(const void *variant)
+{
+	uint64_t before[PAGES];
+	struct area area = shared_new(variant, before);
+	struct guest g = guest_new(&area, 8, 0, REGION_RW);
+	struct hmm_region_query query;
+
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
+	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	query = region_query(g.fd);
+	CHECK_EQ(query.intercepts, PAGES / 8);
+
+	CHECK_EQ(guest_touch_write(&g, 19), 0);
+	CHECK_EQ(region_query(g.fd).intercepts, query.intercepts + 1);
+	CHECK_EQ(replaced(&area, before, 19, 1), 1);
+	CHECK_EQ(replaced(&area, before, 0, 16), 0);
+	CHECK_EQ(replaced(&area, before, 24, PAGES - 24), 0);
+	CHECK_EQ(area.at[19 * PAGE], TOUCHED);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 1);
+}
+
+/* What the process may not write the guest can't, though its region is for that. */
+static void read_only_mapping(const void *variant)
+{
+	uint64_t before[PAGES];
+	struct area area = shared_new(variant, before);
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+
+	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ), 0);
+	for (size_t i = 0; i < PAGES; i += 9)
+		CHECK_EQ(guest_touch_write(&g, i), -EPERM);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
+	for (size_t i = 0; i < PAGES; i += 9)
+		CHECK_EQ(guest_touch_write(&g, i), -EPERM);
+	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+
+	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
+	CHECK_EQ(guest_touch_write(&g, 9), 0);
+	CHECK_EQ(area.at[9 * PAGE], TOUCHED);
+}
+
+/* A page that was mapped for writing, and is the child's as well from now on. */
+static void shared_later(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	struct guest g = guest_new(&area, 8, 0, REGION_RW);
+	uint64_t before[PAGES];
+
+	guest_fill(&g, SERIES, 0, PAGES);
+	fork_sharer();
+	pagemap_read(area.at, PAGES, before);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
+	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(guest_touch_write(&g, 42), 0);
+	CHECK_EQ(replaced(&area, before, 42, 1), 1);
+	CHECK_EQ(area.at[42 * PAGE], TOUCHED);
+}
+
+/*
+ * All counts of reading an area once, and once more. The hypervisor may have been short
+ * of memory for its first table: then a batch was given to it twice.
+ */
+static void counts(const void *variant)
+{
+	unsigned int batch = *(const unsigned int *)variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	struct hmm_region_query q;
+	struct guest g;
+
+	area_fill(&area);
+	g = guest_new(&area, 16, batch, REGION_RW);
+	q = region_query(g.fd);
+	CHECK_EQ(q.accesses + q.mapped_pages + q.map_calls, 0);
+	for (int twice = 1; twice <= 2; twice++) {
+		CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
+		q = region_query(g.fd);
+		CHECK_EQ(q.mapped_pages, PAGES);
+		CHECK_EQ(q.large_pages, 0);
+		CHECK_EQ(q.accesses, twice * PAGES);
+		CHECK_EQ(q.intercepts, PAGES / 16);
+		CHECK_EQ(q.window_hits, PAGES - PAGES / 16);
+		CHECK_EQ(q.map_calls - q.shortages,
+			 PAGES / 16 * ((16 + batch - 1) / batch));
+		CHECK_EQ(q.rollbacks, q.shortages);
+		CHECK_REL(q.shortages, <=, 1);
+		CHECK_EQ(q.unmap_calls + q.splits, 0);
+	}
+	CHECK_EQ(madvise(area.at + 5 * PAGE, 20 * PAGE, MADV_DONTNEED), 0);
+	q = region_query(g.fd);
+	CHECK_EQ(q.mapped_pages, PAGES - 20);
+	CHECK_REL(q.unmap_calls, >=, (20 + batch - 1) / batch);
+	CHECK_EQ(region_unset(g.fd, GUEST, PAGES), 0);
+	CHECK_EQ(guest_mapped(&g), 0);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, 5), 0);
+}
+
+/**
+ * struct window - which pages one access maps
+ * @name: of the case
+ * @window: pages
+ * @pages: of the region
+ * @page: that is accessed
+ * @first: that is mapped
+ * @mapped: how many are
+ */
+struct window {
+	const char *name;
+	unsigned int window;
+	size_t pages, page, first, mapped;
+};
+
+static const struct window windows[] = {
+	{ "one", 1, 40, 7, 7, 1 },
+	{ "first", 16, 40, 0, 0, 16 },
+	{ "inside", 16, 40, 21, 16, 16 },
+	{ "last-of", 16, 40, 31, 16, 16 },
+	{ "clipped", 16, 40, 32, 32, 8 },
+	{ "clipped-last", 16, 40, 39, 32, 8 },
+	{ "default", 0, 600, 3, 0, 512 },
+	{ "default-clipped", 0, 600, 599, 512, 88 },
+};
+
+/* The region begins where neither the guest page nor the address is a multiple. */
+static void window(const void *variant)
+{
+	const struct window *w = variant;
+	struct area area = area_new(&kind_anon, w->pages + 16);
+	uint64_t before[700], after[700];
+	struct area inner = {
+		.at = area.at + 5 * PAGE, .pages = w->pages,
+	};
+	struct guest g = {
+		.fd = region_partition(w->window, 0), .area = inner,
+	};
+
+	CHECK_EQ(region_set(g.fd, GUEST + 3, w->pages, inner.at, REGION_RW), 0);
+	pagemap_read(area.at, area.pages, before);
+	CHECK_EQ(guest_touch_write(&g, 3 + w->page), 0);
+	CHECK_EQ(guest_mapped(&g), w->mapped);
+	pagemap_read(area.at, area.pages, after);
+	for (size_t i = 0; i < area.pages; i++)
+		CHECK_EQ(!!(after[i] & PAGEMAP_PRESENT),
+			 i >= 5 + w->first && i < 5 + w->first + w->mapped);
+}
+
+/*
+ * Memory of three kinds in one window, the last of which is not to be written. That is
+ * mapped for reading though the access is a write, and not copied.
+ */
+static void two_mappings(const void *variant)
+{
+	bool write = variant;
+	char *at = area_reserve(48 * PAGE);
+	struct area anon = area_at(at, &kind_anon, 16);
+	struct area shmem = area_at(at + 16 * PAGE, &kind_shmem, 16);
+	struct area file = area_at(at + 32 * PAGE, &kind_file_private, 16);
+	struct area all = { .at = at, .pages = 48 };
+	struct guest g = guest_new(&all, 64, 0, REGION_RW);
+	uint64_t before[16], after[16];
+
+	area_fill(&anon);
+	area_fill(&shmem);
+	area_fill_file(&file);
+	CHECK_EQ(mprotect(file.at, 16 * PAGE, PROT_READ), 0);
+	CHECK_EQ(content_wrong(file.at, SERIES, 0, 16), 0);
+	pagemap_read(file.at, 16, before);
+
+	CHECK_EQ(write ? guest_touch_write(&g, 3) : guest_touch_read(&g, 3), 0);
+	CHECK_EQ(guest_mapped(&g), 48);
+	CHECK_EQ(guest_touch_write(&g, 20), 0);
+	CHECK_EQ(guest_touch_write(&g, 40), -EPERM);
+	CHECK_EQ(guest_touch_read(&g, 40), 0);
+	pagemap_read(file.at, 16, after);
+	CHECK(!memcmp(before, after, sizeof(before)));
+	CHECK_EQ(content_wrong(file.at, SERIES, 0, 16), 0);
+	CHECK_EQ(at[20 * PAGE], TOUCHED);
+}
+
+static void make_no_mapping(char *at)
+{
+	CHECK_EQ(munmap(at, 4 * PAGE), 0);
+}
+
+static void make_no_protection(char *at)
+{
+	CHECK_EQ(mprotect(at, 4 * PAGE, PROT_NONE), 0);
+}
+
+static void make_past_end(char *at)
+{
+	int fd = memfd_create("empty", MFD_CLOEXEC);
+
+	CHECK(mmap(at, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		   fd, 0) == at);
+}
+
+struct gap {
+	const char *name;
+	void (*make)(char *at);
+};
+
+static const struct gap gaps[] = {
+	{ "unmapped", make_no_mapping },
+	{ "protected", make_no_protection },
+	{ "past-end", make_past_end },
+};
+
+/* Pages 20 to 23 are not there, and harm only who accesses them. */
+static void gap(const void *variant)
+{
+	const struct gap *gap = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	struct guest g = guest_new(&area, PAGES, 0, REGION_RW);
+
+	area_fill(&area);
+	gap->make(area.at + 20 * PAGE);
+	CHECK_EQ(guest_touch_read(&g, 20), -EFAULT);
+	CHECK_EQ(guest_touch_write(&g, 23), -EFAULT);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, 20), 0);
+	CHECK_EQ(guest_mapped(&g), PAGES - 4);
+	CHECK_EQ(guest_wrong(&g, SERIES, 24, PAGES - 24), 0);
+	guest_fill(&g, OTHER_SERIES, 24, PAGES - 24);
+	CHECK_EQ(guest_touch_read(&g, 21), -EFAULT);
+
+	/* Demand-mapped: what comes later is there later. */
+	CHECK(mmap(area.at + 20 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	      MAP_FAILED);
+	guest_fill(&g, OTHER_SERIES, 20, 4);
+	CHECK_EQ(content_wrong(area.at + 20 * PAGE, OTHER_SERIES, 20,
+			       PAGES - 20), 0);
+	CHECK_EQ(guest_mapped(&g), PAGES);
+}
+
+/* What the process loses or changes, the guest has not got any more, exactly. */
+static void invalidated(const void *variant)
+{
+	unsigned int batch = *(const unsigned int *)variant;
+	struct area area = area_new(&kind_anon, 4 * PAGES);
+	struct guest g = guest_new(&area, 0, batch, REGION_RW);
+
+	guest_fill(&g, SERIES, 0, 4 * PAGES);
+	CHECK_EQ(guest_mapped(&g), 4 * PAGES);
+	CHECK_EQ(madvise(area.at + 3 * PAGE, 29 * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(guest_mapped(&g), 4 * PAGES - 29);
+	CHECK_EQ(munmap(area.at + PAGES * PAGE, PAGES * PAGE), 0);
+	CHECK_EQ(guest_mapped(&g), 3 * PAGES - 29);
+	CHECK_EQ(mprotect(area.at + 2 * PAGES * PAGE, PAGES * PAGE, PROT_READ),
+		 0);
+	CHECK_EQ(guest_mapped(&g), 2 * PAGES - 29);
+
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, 3), 0);
+	CHECK_EQ(guest_not_zero(&g, 3, 29), 0);
+	CHECK_EQ(guest_wrong(&g, SERIES, 32, PAGES - 32), 0);
+	CHECK_EQ(guest_touch_read(&g, PAGES + 5), -EFAULT);
+	CHECK_EQ(guest_touch_write(&g, 2 * PAGES), -EPERM);
+	CHECK_EQ(guest_wrong(&g, SERIES, 2 * PAGES, 2 * PAGES), 0);
+}
+
+/* Another file takes the memory's place. */
+static void remapped(const void *unused)
+{
+	struct area area = area_new(&kind_shmem, PAGES);
+	struct guest g = guest_new(&area, 0, 0, REGION_RW);
+	char *other = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(other != MAP_FAILED);
+	content_fill(other, OTHER_SERIES, 8, 8);
+	guest_fill(&g, SERIES, 0, PAGES);
+	CHECK(mremap(other, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     area.at + 8 * PAGE) != MAP_FAILED);
+	CHECK_EQ(guest_mapped(&g), PAGES - 8);
+	CHECK_EQ(guest_wrong(&g, OTHER_SERIES, 8, 8), 0);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, 8), 0);
+	CHECK_EQ(guest_wrong(&g, SERIES, 16, PAGES - 16), 0);
+}
+
+/*
+ * An area a quarter of which is not there, the next written, the next read only, which
+ * a write would have to copy, and the last not to be accessed.
+ */
+static struct area quarters_new(void)
+{
+	struct area area = area_new(&kind_file_private, PAGES);
+
+	area_fill_file(&area);
+	content_fill(area.at + 16 * PAGE, SERIES, 16, 16);
+	CHECK_EQ(content_wrong(area.at + 32 * PAGE, SERIES, 32, 16), 0);
+	CHECK_EQ(madvise(area.at, 16 * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(mprotect(area.at + 48 * PAGE, 16 * PAGE, PROT_NONE), 0);
+	return area;
+}
+
+static size_t present(const struct area *area)
+{
+	uint64_t entries[PAGES];
+	size_t n = 0;
+
+	pagemap_read(area->at, PAGES, entries);
+	for (size_t i = 0; i < PAGES; i++)
+		n += !!(entries[i] & PAGEMAP_PRESENT);
+	return n;
+}
+
+/* Nothing is faulted for it, nothing is mapped that is to be copied. */
+static void premap(const void *variant)
+{
+	bool writable = variant;
+	struct area area = quarters_new();
+	uint64_t faults = counter_total(HMM_UNLOCKED_FAULTS);
+	uint64_t before[PAGES];
+	size_t there = present(&area);
+	struct hmm_region_query q;
+	struct guest g;
+
+	pagemap_read(area.at, PAGES, before);
+	g = guest_new(&area, 8, 5, HMM_REGION_SET_PREMAP |
+		      (writable ? REGION_RW : REGION_RO));
+	CHECK_EQ(counter_total(HMM_UNLOCKED_FAULTS), faults);
+	CHECK_EQ(present(&area), there);
+	CHECK_EQ(guest_mapped(&g), writable ? 16 : there);
+
+	CHECK_EQ(guest_wrong(&g, SERIES, 16, 32), 0);
+	q = region_query(g.fd);
+	CHECK_EQ(q.window_hits, writable ? 16 + 2 * 7 : 32);
+	CHECK_EQ(q.intercepts, writable ? 2 : 0);
+	CHECK_EQ(replaced(&area, before, 16, 32), 0);
+	CHECK_EQ(guest_touch_read(&g, 50), -EFAULT);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, 16), 0);
+	if (!writable) {
+		CHECK_EQ(guest_touch_write(&g, 20), -EPERM);
+		return;
+	}
+	CHECK_EQ(guest_touch_write(&g, 20), 0);
+	CHECK_EQ(guest_touch_write(&g, 40), 0);
+	CHECK_EQ(replaced(&area, before, 16, 16), 0);
+	CHECK_EQ(replaced(&area, before, 40, 1), 1);
+	CHECK_EQ(replaced(&area, before, 32, 8), 0);
+}
+
+/* More than one table of entries, and nothing there at all. */
+static void premap_sparse(const void *unused)
+{
+	size_t pages = 5 * PAGES_IN_HUGE;
+	struct area area = area_new(&kind_anon, pages);
+	struct guest g;
+
+	for (size_t i = 100; i < pages; i += 300)
+		area.at[i * PAGE] = 1;
+	g = guest_new(&area, 0, 0, REGION_RW | HMM_REGION_SET_PREMAP);
+	CHECK_EQ(guest_mapped(&g), (pages - 100 + 299) / 300);
+	CHECK_EQ(region_unset(g.fd, GUEST, pages), 0);
+	CHECK_EQ(munmap(area.at, pages * PAGE), 0);
+	CHECK_EQ(region_set(g.fd, GUEST, pages, area.at,
+			    REGION_RW | HMM_REGION_SET_PREMAP), 0);
+	CHECK_EQ(guest_mapped(&g), 0);
+}
+
+#define HOLE_PAGES	(16UL << 30 >> 12)
+#define TAKEN_KIB	(8 << 10)
+
+/* Where there is nothing it takes no memory to map that. */
+static void premap_hole(const void *unused)
+{
+	char *at = area_reserve(HOLE_PAGES * PAGE);
+	struct area area = area_at(at + HOLE_PAGES / 2 * PAGE, &kind_anon, 1);
+	uint64_t free;
+	struct guest g;
+
+	area_fill(&area);
+	area = (struct area) { .at = at, .pages = HOLE_PAGES };
+	free = stats_sum("/proc/meminfo", "MemFree:");
+	g = guest_new(&area, 0, 0, REGION_RW | HMM_REGION_SET_PREMAP);
+	CHECK_REL(stats_sum("/proc/meminfo", "MemFree:") + TAKEN_KIB, >, free);
+	CHECK_EQ(guest_mapped(&g), 1);
+	CHECK_EQ(guest_touch_read(&g, HOLE_PAGES / 2), 0);
+	CHECK_EQ(region_query(g.fd).intercepts, 0);
+}
+
+/* What was swapped out comes back with the guest's contents. */
+static void swapped(const void *unused)
+{
+	struct area area = area_new(&kind_anon, 4 * PAGES);
+	struct guest g = guest_new(&area, 16, 0, REGION_RW);
+	uint64_t entries[4 * PAGES];
+	size_t out = 0;
+
+	swap_new(16 * PAGES * PAGE);
+	guest_fill(&g, SERIES, 0, area.pages);
+	CHECK_EQ(madvise(area.at, area.pages * PAGE, MADV_PAGEOUT), 0);
+	pagemap_read(area.at, area.pages, entries);
+	for (size_t i = 0; i < area.pages; i++)
+		out += !!(entries[i] & PAGEMAP_SWAPPED);
+	CHECK_REL(out, >, 0);
+	CHECK_REL(guest_mapped(&g), <=, area.pages - out);
+	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
+	guest_fill(&g, OTHER_SERIES, 0, area.pages);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
+}
+
+/* The same memory twice in one guest, and in two. */
+static void aliases(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	struct guest g = guest_new(&area, 16, 0, REGION_RW);
+	struct guest other = guest_new(&area, 8, 0, REGION_RO);
+	char *buffer = malloc(PAGES * PAGE);
+
+	CHECK(buffer);
+	CHECK_EQ(region_set(g.fd, GUEST + PAGES, PAGES, area.at, REGION_RO), 0);
+	guest_fill(&g, SERIES, 0, PAGES);
+	CHECK_EQ(guest_wrong(&other, SERIES, 0, PAGES), 0);
+	CHECK_EQ(guest_read(&g, PAGES, buffer, PAGES), 0);
+	CHECK_EQ(content_wrong(buffer, SERIES, 0, PAGES), 0);
+	CHECK_EQ(madvise(area.at, PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(guest_mapped(&g), 2 * PAGES - 2);
+	CHECK_EQ(guest_mapped(&other), PAGES - 1);
+	guest_dirty_is(&other, 0, 128, NULL);
+	guest_dirty_is(&g, 0, 128, (uint64_t[]) { UINT64_MAX, 0 });
+}
+
+static void add_shared(case_fn *fn, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		add_case(fn, &shared[i], "region/%s/%s", name, shared[i].name);
+}
+
+void suite_windows(void)
+{
+	add_guest_kinds(reads, "read");
+	add_guest_kinds(reads_absent, "read-absent");
+	add_guest_kinds(writes, "write");
+	add_guest_kinds(writes_shared, "write-shared");
+	add_case(file_is_kept, NULL, "region/file-is-kept");
+	add_shared(reads_share, "reads-share");
+	add_shared(writes_unshare, "writes-unshare");
+	add_shared(read_only_mapping, "read-only-mapping");
+	add_case(shared_later, NULL, "region/shared-later");
+	add_guest_batches(counts, "counts");
+	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
+		add_case(window, &windows[i], "region/window/%s",
+			 windows[i].name);
+	add_case(two_mappings, (void *)0, "region/two-mappings/read");
+	add_case(two_mappings, (void *)1, "region/two-mappings/write");
+	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++)
+		add_case(gap, &gaps[i], "region/gap/%s", gaps[i].name);
+	add_guest_batches(invalidated, "invalidated");
+	add_case(remapped, NULL, "region/remapped");
+	add_case(premap, (void *)0, "region/premap/read-only");
+	add_case(premap, (void *)1, "region/premap/writable");
+	add_case(premap_sparse, NULL, "region/premap-sparse");
+	add_case(premap_hole, NULL, "region/premap-hole");
+	add_case(swapped, NULL, "region/swapped");
+	add_case(aliases, NULL, "region/aliases");
+}
