@@ -15,6 +15,7 @@ sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices oracles
 help:
 	@echo 'make modules    build the modules for the kernel of KDIR'
 	@echo 'make programs   build the user programs'
+	@echo 'make lazymem    build the page server (liburing-dev, libnbd-dev, libjson-c-dev)'
 	@echo 'make install    install hmm_unlocked.ko and what drivers need to use it'
 	@echo 'make uninstall  remove what install put there'
 	@echo 'make clean      remove build/'
@@ -34,7 +35,7 @@ modules: headers
 
 # User programs: PROGRAM is made of FOLDER's sources and of lib/.
 CFLAGS ?= -O2 -g
-program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib
+program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib $(program_includes)
 folders = $(wildcard tests demo bench restore)
 names_tests = hmmu-test
 names_demo = hmmu-demo
@@ -53,11 +54,29 @@ build/programs/$(names_$(1)): $(call objects,$(1) lib)
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
+# The page server, apart from the rest: it takes libraries, and so is not static. Its tests
+# run on the machine that builds them, or wherever the libraries are.
+lazymem_libraries = -luring -lnbd -ljson-c
+build/objects/lazymem/%: program_includes = -Ilazymem
+
+.PHONY: lazymem
+lazymem: build/programs/lazymem build/programs/lazymem-test
+
+build/liblazymem.a: $(call objects,lazymem) build/objects/lib/uffd.o
+	rm -f $@
+	$(AR) rcs $@ $^
+
+build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/lib/,fail.o number.o) build/liblazymem.a
+build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/lib/,content.o fail.o) build/liblazymem.a
+build/programs/lazymem build/programs/lazymem-test:
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries)
+
 build/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(call objects,lib $(folders)))
+-include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test $(folders)))
 
 # The modules for tests are not installed. A driver builds against
 # the header and the symbol versions. Root installs but does not build, lest

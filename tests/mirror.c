@@ -172,7 +172,7 @@ static void overlapping(const void *unused)
 		dmirror_mapped(fd, area.at, PAGES, &wrong);
 		CHECK_EQ(wrong, 0);
 		seen = tally_since(before);
-	} while (seen.retries < 20);
+	} while (seen.retries < 5);
 	storms_end(&storm, 1);
 	CHECK_REL(seen.retries, <=, seen.invalidations);
 }

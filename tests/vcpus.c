@@ -368,7 +368,7 @@ static void wait_for_steps(unsigned long n, bool that_fail)
 	}
 }
 
-#define UNSETS	50
+#define UNSETS	30
 
 /* Once a region is unset its memory is the process's alone, to the last byte. */
 static void unset_in_access(const void *variant)
@@ -391,7 +391,7 @@ static void unset_in_access(const void *variant)
 	vcpus_end();
 }
 
-#define MOVES		100
+#define MOVES		40
 #define MOVED		(16 * PAGE)
 
 static void move(char *from, char *to)

@@ -13,9 +13,21 @@ make_initramfs() {
 	cp vm/guest/init vm/kernels/known-races "$root/"
 	cp "$2" "$root/command"
 	find build/programs -maxdepth 1 -type f -executable -exec cp {} "$root/bin/" \;
+	add_libraries
 	add_modules
 	(cd "$root" && find . | cpio --quiet -o -H newc) >"$1" ||
 		die "cannot write the guest's file system; is the disk full?"
+}
+
+# Of the programs that are not static, if any were built.
+add_libraries() {
+	local library
+
+	ldd "$root"/bin/lazymem* 2>/dev/null | grep -o '/[^ :]*\.so[^ ]*' | sort -u |
+		while read -r library; do
+			mkdir -p "$root$(dirname "$library")"
+			cp -L "$library" "$root$library"
+		done
 }
 
 add_modules() {

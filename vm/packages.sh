@@ -13,6 +13,8 @@ guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio
 # Beside build_tools: all that prepare a kernel have needed those already.
 kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck)
+# nbdkit is for its tests.
+lazymem_tools=(:liburing-dev :libnbd-dev :libjson-c-dev nbdkit:nbdkit)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-14-dev)
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A session's source: lost, tried again with more and more time between, and back. */
+#include <inttypes.h>
+
+#include "session.h"
+
+#define BACKOFF_LEAST	(100 * MS)
+#define BACKOFF_MOST	(5 * SECOND)
+#define OPEN_NS		(10 * SECOND)
+
+static void down(struct lazymem *session, uint64_t now)
+{
+	if (!session->lost)
+		session_message(session, "source lost: %s; trying again until it is back",
+				session->source->why);
+	session->source->ops->close(session->source);
+	slots_forget_reads(session);
+	session->lost = true;
+	session->phase = SOURCE_DOWN;
+	if (!session->backoff)
+		session->backoff = BACKOFF_LEAST;
+	session->open_at = now + session->backoff;
+	session->backoff *= 2;
+	if (session->backoff > BACKOFF_MOST)
+		session->backoff = BACKOFF_MOST;
+}
+
+static void up(struct lazymem *session)
+{
+	int64_t size = session->source->ops->size(session->source);
+
+	session->phase = SOURCE_UP;
+	session->backoff = 0;
+	if (session->lost)
+		session_message(session, "source is back");
+	session->lost = false;
+	if (size < (int64_t)session->image_size)
+		session_message(session, "the image has %" PRIi64 " bytes now, fewer than before (%" PRIu64 ")",
+				size, session->image_size);
+}
+
+void connection_tend(struct lazymem *session, uint64_t now)
+{
+	struct source *source = session->source;
+
+	if (session->phase == SOURCE_DOWN) {
+		if (now < session->open_at)
+			return;
+		source->why[0] = '\0';
+		source->ops->open(source);
+		session->phase = SOURCE_STARTING;
+		session->open_at = now + OPEN_NS;
+	}
+	switch (source->ops->state(source)) {
+	case SOURCE_GONE:
+		down(session, now);
+		break;
+	case SOURCE_OPENING:
+		if (now >= session->open_at)
+			down(session, now);
+		break;
+	case SOURCE_READY:
+		if (session->phase != SOURCE_UP)
+			up(session);
+		break;
+	}
+}

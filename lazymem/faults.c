@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The queue of faults, and what is begun for each. */
+#include <errno.h>
+#include <string.h>
+
+#include "place.h"
+#include "session.h"
+#include "uffd.h"
+
+uint64_t faults_waiting(const struct lazymem *session)
+{
+	uint64_t waiting = session->queued;
+
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (session->slots[i].state != SLOT_FREE)
+			waiting += __builtin_popcountl(session->slots[i].wanted);
+	return waiting;
+}
+
+static void wake(struct lazymem *session, struct place place)
+{
+	uint64_t run, address = ranges_address(&session->ranges, place, &run);
+
+	if (address)
+		uffd_wake(session->uffd, (void *)address, place.pages->size);
+}
+
+static void note(struct lazymem *session, struct place place)
+{
+	const struct pages *pages = place.pages;
+
+	if (session->options->record && !page_bit(pages->done, place.index))
+		order_note(session->options->record,
+			   pages->offset + place.index * pages->size, pages->size);
+}
+
+/* A fault that is woken comes again, and stands in the kernel's queue meanwhile. */
+void faults_queue(struct lazymem *session, struct fault fault)
+{
+	if (session->queued == QUEUE)
+		wake(session, fault.place);
+	else
+		session->queue[(session->head + session->queued++) % QUEUE] = fault;
+}
+
+void faults_add(struct lazymem *session, struct fault fault)
+{
+	/* The end wakes those who came too late. */
+	if (session->ending >= LAZYMEM_POISON)
+		return;
+	session->stats.faults++;
+	session->ahead.depth = 1;
+	if (fault.kind == FAULT_MISSING)
+		note(session, fault.place);
+	faults_queue(session, fault);
+}
+
+/* The missing neighbours of a page in its window, as far as there is no gap. */
+static struct slot *start_window(struct lazymem *session, struct place place)
+{
+	struct pages *pages = place.pages;
+	unsigned int most = slot_pages(pages, session->options->window);
+	uint64_t least = place.index - place.index % most, end = least + most;
+	struct place low = place, high = place;
+
+	if (end > pages->count)
+		end = pages->count;
+	for (low.index--; low.index + 1 > least; low.index--)
+		if (page_bit(pages->done, low.index) || slot_covering(session, low))
+			break;
+	low.index++;
+	for (high.index++; high.index < end; high.index++)
+		if (page_bit(pages->done, high.index) || slot_covering(session, high))
+			break;
+	return slot_start(session, low, high.index - low.index,
+			  1UL << (place.index - low.index));
+}
+
+/* The source is not asked for what was given back. */
+static struct slot *start_zero(struct lazymem *session, struct place place)
+{
+	struct slot *slot = slot_start(session, place, 1, 1);
+
+	if (slot) {
+		memset(slot->buffer, 0, place.pages->size);
+		slot->state = SLOT_LOADED;
+	}
+	return slot;
+}
+
+static bool run_missing(struct lazymem *session, struct place place)
+{
+	struct slot *slot = slot_covering(session, place);
+
+	if (slot) {
+		slot->wanted |= 1UL << (place.index - slot->first.index);
+		return true;
+	}
+	if (page_bit(place.pages->zero, place.index))
+		return start_zero(session, place);
+	return start_window(session, place);
+}
+
+/* Returns false if it has to be tried again after reading messages. */
+static bool answer_present(struct lazymem *session, struct fault *fault,
+			   uint64_t address)
+{
+	size_t size = fault->place.pages->size;
+	int error = 0;
+
+	if (fault->kind == FAULT_WRITE_PROTECTED) {
+		error = uffd_write_protect(session->uffd, (void *)address, size, false);
+		if (error == -ENOENT)
+			uffd_wake(session->uffd, (void *)address, size);
+	} else {
+		place_continue(session->uffd, address, size, &error);
+		if (error == -EFAULT)
+			fault->kind = FAULT_MISSING;
+	}
+	if (error == -ESRCH)
+		session->gone = true;
+	return error != -EAGAIN && error != -ENOMEM && error != -EFAULT;
+}
+
+void faults_run(struct lazymem *session, uint64_t now)
+{
+	if (session->queue_again_at > now)
+		return;
+	while (session->queued) {
+		struct fault *fault = &session->queue[session->head];
+		uint64_t run;
+		uint64_t address = ranges_address(&session->ranges, fault->place, &run);
+
+		if (address && fault->kind != FAULT_MISSING &&
+		    !answer_present(session, fault, address) &&
+		    fault->kind != FAULT_MISSING) {
+			session->queue_again_at = now + CHANGING_NS;
+			return;
+		}
+		if (address && fault->kind == FAULT_MISSING &&
+		    !run_missing(session, fault->place))
+			return;
+		session->head = (session->head + 1) % QUEUE;
+		session->queued--;
+	}
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a session: what it leaves in the client's memory. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+
+#include "place.h"
+#include "session.h"
+#include "uffd.h"
+
+/* How often a change of the client's may be in the way, a millisecond each. */
+#define CHANGES_MOST	1000
+
+/* Messages are read on, for the client may wait in an event; faults are left. */
+static void let_change(struct lazymem *session)
+{
+	struct pollfd fd = { .fd = session->uffd, .events = POLLIN };
+
+	poll(&fd, 1, 1);
+	messages_read(session);
+}
+
+/* From page @at on, in the first range that has it. Returns pages done, or -errno. */
+static int64_t poison_run(struct lazymem *session, struct place at, uint64_t end)
+{
+	uint64_t run, address = ranges_address(&session->ranges, at, &run), n;
+	int error = 0;
+
+	if (!address)
+		return 1;
+	if (run > end - at.index)
+		run = end - at.index;
+	n = place_poison(session->uffd, address, run, at.pages->size, &error);
+	return n ? (int64_t)n : error;
+}
+
+static uint64_t end_of_missing(const struct pages *pages, uint64_t index)
+{
+	while (index < pages->count && !page_bit(pages->done, index))
+		index++;
+	return index;
+}
+
+/* Returns 0 or -errno. */
+static int poison_pages(struct lazymem *session, struct pages *pages)
+{
+	struct place at = { .pages = pages };
+	unsigned int changes = 0;
+
+	while ((at.index = page_missing(pages, at.index)) < pages->count) {
+		int64_t ret = poison_run(session, at, end_of_missing(pages, at.index));
+
+		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
+			let_change(session);
+			continue;
+		}
+		if (ret < 0)
+			return ret;
+		while (ret--)
+			page_done(&session->ranges, pages, at.index++);
+	}
+	return 0;
+}
+
+static void poison_missing(struct lazymem *session)
+{
+	uint64_t before = session->stats.missing;
+	int error = 0;
+
+	for (struct pages *pages = session->ranges.pages; pages && !error;
+	     pages = pages->next)
+		error = poison_pages(session, pages);
+	if (error == -ESRCH)
+		session->gone = true;
+	else if (error)
+		session_message(session, "cannot poison what is missing: %s; %" PRIu64 " bytes read as zeros from now on",
+				error == -EINVAL || error == -ENOTTY ?
+				"the kernel is too old" : strerror(-error),
+				(uint64_t)session->stats.missing);
+	else if (before)
+		session_message(session, "%" PRIu64 " bytes were missing and are poisoned",
+				before);
+}
+
+/* Wakes who waits for any page of them, and ends the hold on a copy of the descriptor. */
+static void unregister(struct lazymem *session)
+{
+	for (size_t i = 0; i < session->ranges.count; i++) {
+		const struct range *range = &session->ranges.at[i];
+
+		uffd_unregister(session->uffd, (void *)range->start,
+				range->count * range->pages->size);
+	}
+}
+
+void session_release(struct lazymem *session)
+{
+	session->ahead.on = false;
+	session->source->ops->close(session->source);
+	for (unsigned int i = 0; i < SLOTS; i++)
+		session->slots[i].state = SLOT_FREE;
+	session->queued = 0;
+	/* -EINVAL: it was never set up, and nothing is registered. */
+	if (!session->gone && session->stats.missing &&
+	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {
+		session->ending = LAZYMEM_NOW;
+		poison_missing(session);
+	}
+	if (!session->gone) {
+		unregister(session);
+		session->ending = LAZYMEM_NOW;
+		if (!session->error)
+			messages_read(session);
+	}
+}

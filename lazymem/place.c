@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#include "place.h"
+#include "uffd.h"
+
+/* From 6.6 on; these are numbers and layouts of the kernel's interface. */
+#ifndef UFFDIO_POISON
+#define _UFFDIO_POISON	0x08
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+#endif
+
+/* One call for @length bytes; @moved tells how many were done where it failed. */
+typedef int place_call(int uffd, uint64_t to, const void *from, uint64_t length,
+		       int64_t *moved);
+
+static int call_copy(int uffd, uint64_t to, const void *from, uint64_t length,
+		     int64_t *moved)
+{
+	struct uffdio_copy copy = { .dst = to, .src = (uintptr_t)from, .len = length };
+	int ret = ioctl(uffd, UFFDIO_COPY, &copy);
+
+	*moved = copy.copy;
+	return ret ? -errno : 0;
+}
+
+static int call_zero(int uffd, uint64_t to, const void *from, uint64_t length,
+		     int64_t *moved)
+{
+	struct uffdio_zeropage zero = { .range = { to, length } };
+	int ret = ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
+
+	(void)from;
+	*moved = zero.zeropage;
+	return ret ? -errno : 0;
+}
+
+static int call_poison(int uffd, uint64_t to, const void *from, uint64_t length,
+		       int64_t *moved)
+{
+	struct uffdio_poison poison = { .range = { to, length } };
+	int ret = ioctl(uffd, UFFDIO_POISON, &poison);
+
+	(void)from;
+	*moved = poison.updated;
+	return ret ? -errno : 0;
+}
+
+static int call_continue(int uffd, uint64_t to, const void *from, uint64_t length,
+			 int64_t *moved)
+{
+	struct uffdio_continue cont = { .range = { to, length } };
+	int ret = ioctl(uffd, UFFDIO_CONTINUE, &cont);
+
+	(void)from;
+	*moved = cont.mapped;
+	return ret ? -errno : 0;
+}
+
+/*
+ * A run that crosses from one mapping into another is refused as if nothing were
+ * mapped; so is one of which a part is gone. Page by page tells.
+ */
+static uint64_t place(place_call *call, int uffd, uint64_t to, const char *from,
+		      uint64_t count, size_t size, int *error)
+{
+	uint64_t done = 0, step = count;
+
+	while (done < count) {
+		uint64_t at = to + done * size;
+		int64_t moved = 0;
+		int ret;
+
+		if (step > count - done)
+			step = count - done;
+		ret = call(uffd, at, from ? from + done * size : NULL, step * size,
+			   &moved);
+		if (!ret) {
+			done += step;
+		} else if (ret == -EAGAIN && moved > 0) {
+			done += moved / size;
+		} else if (ret == -EEXIST) {
+			uffd_wake(uffd, (void *)at, size);
+			done++;
+		} else if (ret == -ENOENT && step > 1) {
+			step = 1;
+		} else if (ret == -ENOENT) {
+			done++;
+		} else {
+			*error = ret == -ENOSPC ? -ENOMEM : ret;
+			break;
+		}
+	}
+	return done;
+}
+
+uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
+		    int *error)
+{
+	return place(call_copy, uffd, to, from, count, size, error);
+}
+
+uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error)
+{
+	return place(call_zero, uffd, to, NULL, count, size, error);
+}
+
+uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *error)
+{
+	return place(call_poison, uffd, to, NULL, count, size, error);
+}
+
+uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error)
+{
+	return place(call_continue, uffd, to, NULL, 1, size, error);
+}
+
+/* A copy from where nothing is: whether there is a client comes first. */
+int place_probe(int uffd, uint64_t address, size_t size)
+{
+	int64_t moved;
+	int ret = call_copy(uffd, address, NULL, size, &moved);
+
+	return ret == -EAGAIN || ret == -ESRCH ? ret : 0;
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ranges.h"
+
+#define SIZE_LEAST	4096ULL
+#define SIZE_MOST	(2ULL << 20)
+#define ADDRESS_MOST	(1ULL << 56)
+
+/* Zeroed, and without memory behind it until bits are set. */
+static unsigned long *bits_new(uint64_t count)
+{
+	void *bits = mmap(NULL, (count + 63) / 64 * 8, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return bits == MAP_FAILED ? NULL : bits;
+}
+
+static void bits_free(unsigned long *bits, uint64_t count)
+{
+	if (bits)
+		munmap(bits, (count + 63) / 64 * 8);
+}
+
+static void pages_free(struct pages *pages)
+{
+	bits_free(pages->done, pages->count);
+	bits_free(pages->zero, pages->count);
+	free(pages);
+}
+
+static struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
+{
+	struct pages *pages = calloc(1, sizeof(*pages));
+
+	if (!pages)
+		return NULL;
+	pages->offset = offset;
+	pages->count = count;
+	pages->size = size;
+	pages->done = bits_new(count);
+	pages->zero = bits_new(count);
+	if (pages->done && pages->zero)
+		return pages;
+	pages_free(pages);
+	return NULL;
+}
+
+static int add(struct ranges *ranges, struct range range)
+{
+	if (ranges->count == ranges->room) {
+		size_t room = ranges->room * 2 + 8;
+		struct range *at = realloc(ranges->at, room * sizeof(*at));
+
+		if (!at)
+			return -ENOMEM;
+		ranges->at = at;
+		ranges->room = room;
+	}
+	ranges->at[ranges->count++] = range;
+	return 0;
+}
+
+/* What is wrong with one of them, without regard to the others. */
+static const char *fault_of(const struct lazymem_range *range, uint64_t image_size)
+{
+	uint64_t size = range->page_size;
+
+	if (size < SIZE_LEAST || size > SIZE_MOST || size & (size - 1))
+		return "its page size is not a power of two from 4096 to 2 MiB";
+	if (!range->size)
+		return "it is empty";
+	if ((range->start | range->size) & (size - 1) || range->offset & 4095)
+		return "it is not aligned to its page size";
+	if (range->start >= ADDRESS_MOST || range->size > ADDRESS_MOST ||
+	    !range->start)
+		return "there are no such addresses";
+	if (range->offset > image_size ||
+	    range->size - 1 >= (image_size - range->offset + size - 1) / size * size)
+		return "it reaches beyond the image's end";
+	return NULL;
+}
+
+static const struct lazymem_range *overlapped(const struct lazymem_range *from, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (from[j].start < from[i].start + from[i].size &&
+		    from[i].start < from[j].start + from[j].size)
+			return &from[j];
+	return NULL;
+}
+
+static int check(const struct lazymem_range *from, size_t count, uint64_t image_size,
+		 char why[LAZYMEM_WHY])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *fault = fault_of(&from[i], image_size);
+
+		if (!fault && overlapped(from, i))
+			fault = "it overlaps another one";
+		sum += from[i].size;
+		/* The state of pages is bounded by the image, not by what clients say. */
+		if (!fault && sum > image_size + count * SIZE_MOST)
+			fault = "together they are larger than the image";
+		if (!fault)
+			continue;
+		snprintf(why, LAZYMEM_WHY, "mapping %zu (0x%" PRIx64 " + 0x%" PRIx64
+			 " at offset 0x%" PRIx64 " of an image of 0x%" PRIx64
+			 ", pages of %" PRIu64 "): %s", i, from[i].start, from[i].size,
+			 from[i].offset, image_size, from[i].page_size, fault);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int add_pages(struct ranges *ranges, const struct lazymem_range *from)
+{
+	struct range range = { .start = from->start,
+			       .count = from->size / from->page_size };
+
+	range.pages = pages_new(from->offset, range.count, from->page_size);
+	if (!range.pages)
+		return -ENOMEM;
+	range.pages->next = ranges->pages;
+	ranges->pages = range.pages;
+	ranges->stats->total += from->size;
+	ranges->stats->missing += from->size;
+	return add(ranges, range);
+}
+
+int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t count,
+	       uint64_t image_size, char why[LAZYMEM_WHY])
+{
+	int error = check(from, count, image_size, why);
+
+	/* The last becomes the first, so that reading ahead starts with the lowest. */
+	for (size_t i = count; !error && i; i--) {
+		error = add_pages(ranges, &from[i - 1]);
+		if (error)
+			snprintf(why, LAZYMEM_WHY, "out of memory");
+	}
+	return error;
+}
+
+void ranges_free(struct ranges *ranges)
+{
+	struct pages *pages, *next;
+
+	for (pages = ranges->pages; pages; pages = next) {
+		next = pages->next;
+		pages_free(pages);
+	}
+	free(ranges->at);
+	ranges->at = NULL;
+	ranges->pages = NULL;
+	ranges->count = ranges->room = 0;
+}
+
+static struct pages *pages_clone(const struct pages *from)
+{
+	struct pages *pages = pages_new(from->offset, from->count, from->size);
+	size_t bytes = (from->count + 63) / 64 * 8;
+
+	if (!pages)
+		return NULL;
+	memcpy(pages->done, from->done, bytes);
+	memcpy(pages->zero, from->zero, bytes);
+	pages->no_zeropage = from->no_zeropage;
+	return pages;
+}
+
+static int clone_of(struct ranges *to, const struct ranges *from, const struct pages *old)
+{
+	struct pages *pages = pages_clone(old);
+	int error = 0;
+
+	if (!pages)
+		return -ENOMEM;
+	pages->next = to->pages;
+	to->pages = pages;
+	for (size_t i = 0; !error && i < from->count; i++) {
+		struct range range = from->at[i];
+
+		if (range.pages != old)
+			continue;
+		range.pages = pages;
+		error = add(to, range);
+	}
+	return error;
+}
+
+int ranges_clone(struct ranges *to, const struct ranges *from)
+{
+	int error = 0;
+
+	for (const struct pages *old = from->pages; !error && old; old = old->next)
+		error = clone_of(to, from, old);
+	to->stats->total = from->stats->total;
+	to->stats->missing = from->stats->missing;
+	return error;
+}
+
+static uint64_t end_of(const struct range *range)
+{
+	return range->start + range->count * range->pages->size;
+}
+
+struct place ranges_find(const struct ranges *ranges, uint64_t address)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct range *range = &ranges->at[i];
+
+		if (address < range->start || address >= end_of(range))
+			continue;
+		return (struct place) {
+			range->pages,
+			range->first + (address - range->start) / range->pages->size,
+		};
+	}
+	return (struct place) {};
+}
+
+uint64_t ranges_address(const struct ranges *ranges, struct place place, uint64_t *run)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct range *range = &ranges->at[i];
+
+		if (range->pages != place.pages || place.index < range->first ||
+		    place.index >= range->first + range->count)
+			continue;
+		*run = range->first + range->count - place.index;
+		return range->start + (place.index - range->first) * range->pages->size;
+	}
+	*run = 1;
+	return 0;
+}
+
+void page_done(struct ranges *ranges, struct pages *pages, uint64_t index)
+{
+	if (page_bit(pages->done, index))
+		return;
+	page_set(pages->done, index);
+	ranges->stats->missing -= pages->size;
+}
+
+uint64_t page_missing(const struct pages *pages, uint64_t from)
+{
+	while (from < pages->count) {
+		unsigned long word = ~pages->done[from / 64] >> from % 64;
+
+		if (word) {
+			from += __builtin_ctzl(word);
+			break;
+		}
+		from = (from / 64 + 1) * 64;
+	}
+	return from < pages->count ? from : pages->count;
+}
+
+/* The part of @range in @start ... @end; none if its count is 0. Pages are whole. */
+static struct range part(const struct range *range, uint64_t start, uint64_t end)
+{
+	struct range part = *range;
+	size_t size = range->pages->size;
+
+	if (start < range->start)
+		start = range->start;
+	if (end > end_of(range))
+		end = end_of(range);
+	part.count = 0;
+	if (start < end) {
+		part.first += (start - range->start) / size;
+		part.count = (end - start) / size;
+		part.start = start;
+	}
+	return part;
+}
+
+void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		struct range gone = part(&ranges->at[i], start, end);
+
+		for (uint64_t j = gone.first; j < gone.first + gone.count; j++) {
+			page_set(gone.pages->zero, j);
+			page_done(ranges, gone.pages, j);
+		}
+	}
+}
+
+/* What is left of range @i on both sides of @gone. */
+static int cut(struct ranges *ranges, size_t i, const struct range *gone)
+{
+	struct range *range = &ranges->at[i];
+	struct range after = *range;
+
+	after.first = gone->first + gone->count;
+	after.count = range->first + range->count - after.first;
+	after.start = gone->start + gone->count * gone->pages->size;
+	range->count = gone->first - range->first;
+	if (!range->count)
+		*range = ranges->at[--ranges->count];
+	return after.count ? add(ranges, after) : 0;
+}
+
+int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
+{
+	for (size_t i = ranges->count; i--;) {
+		struct range gone = part(&ranges->at[i], start, end);
+
+		if (!gone.count)
+			continue;
+		for (uint64_t j = gone.first; j < gone.first + gone.count; j++)
+			page_done(ranges, gone.pages, j);
+		if (cut(ranges, i, &gone))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length)
+{
+	for (size_t i = ranges->count; i--;) {
+		struct range moved = part(&ranges->at[i], from, from + length);
+
+		if (!moved.count)
+			continue;
+		if (cut(ranges, i, &moved))
+			return -ENOMEM;
+		moved.start += to - from;
+		if (add(ranges, moved))
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "place.h"
+#include "session.h"
+
+/* A client could make any number of them. */
+#define MESSAGES_MOST	20
+
+/* Above what sysctl vm.mmap_min_addr keeps free. */
+#define PROBE_ADDRESS	(1UL << 24)
+
+void session_message(struct lazymem *session, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (session->messages > MESSAGES_MOST || !session->options->message)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (session->messages++ == MESSAGES_MOST)
+		snprintf(text, sizeof(text), "more messages are left out");
+	session->options->message(session->arg, text);
+}
+
+void lazymem_set_arg(struct lazymem *session, void *arg)
+{
+	session->arg = arg;
+}
+
+const struct lazymem_stats *lazymem_stats(const struct lazymem *session)
+{
+	return &session->stats;
+}
+
+void lazymem_stop(struct lazymem *session, enum lazymem_end end)
+{
+	uint64_t one = 1;
+	int old = session->end;
+
+	while (old < (int)end &&
+	       !atomic_compare_exchange_weak(&session->end, &old, end))
+		;
+	/* Fails only if it is up already. */
+	if (write(session->stop_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void none(struct lazymem *session)
+{
+	session->uffd = -1;
+	session->peer = -1;
+	session->stop_fd = -1;
+	session->buffers = MAP_FAILED;
+}
+
+void lazymem_free(struct lazymem *session)
+{
+	if (session->source)
+		source_free(session->source);
+	order_close(&session->ahead.order);
+	ranges_free(&session->ranges);
+	if (session->buffers != MAP_FAILED)
+		munmap(session->buffers, SLOTS * session->slot_bytes);
+	if (session->stop_fd >= 0)
+		close(session->stop_fd);
+	if (session->uffd >= 0)
+		close(session->uffd);
+	free(session);
+}
+
+/* All but what it serves. NULL: out of memory or descriptors. */
+static struct lazymem *session_new(const struct lazymem_options *options)
+{
+	struct lazymem *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	none(session);
+	session->options = options;
+	session->ranges.stats = &session->stats;
+	session->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	session->source = source_new(options->image);
+	if (session->stop_fd >= 0 && session->source)
+		return session;
+	lazymem_free(session);
+	return NULL;
+}
+
+/* A slot holds one page at least. Memory is behind it once it is used. */
+static int make_buffers(struct lazymem *session)
+{
+	session->slot_bytes = SLOT_BYTES;
+	for (const struct pages *pages = session->ranges.pages; pages;
+	     pages = pages->next)
+		if (pages->size > session->slot_bytes)
+			session->slot_bytes = pages->size;
+	session->buffers = mmap(NULL, SLOTS * session->slot_bytes,
+				PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return session->buffers == MAP_FAILED ? -ENOMEM : 0;
+}
+
+/* The client shares the flags, and may have left them alone. */
+static int unblock(int uffd)
+{
+	int flags = fcntl(uffd, F_GETFL);
+
+	if (flags < 0 || fcntl(uffd, F_SETFL, flags | O_NONBLOCK))
+		return -errno;
+	return 0;
+}
+
+static bool is_uffd(int fd)
+{
+	char path[64], name[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, name, sizeof(name) - 1);
+	if (length < 0)
+		return false;
+	name[length] = '\0';
+	return !strcmp(name, "anon_inode:[userfaultfd]");
+}
+
+static int set(struct lazymem *session, int uffd, const struct lazymem_range *ranges,
+	       size_t count, char why[LAZYMEM_WHY])
+{
+	int error;
+
+	if (!is_uffd(uffd)) {
+		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
+		return -EINVAL;
+	}
+	session->image_size = session->options->image_size;
+	error = ranges_set(&session->ranges, ranges, count, session->image_size, why);
+	if (error)
+		return error;
+	snprintf(why, LAZYMEM_WHY, "out of memory");
+	if (make_buffers(session) || unblock(uffd))
+		return -ENOMEM;
+	return ahead_open(session, why);
+}
+
+struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, int uffd,
+			    int peer, const struct lazymem_range *ranges,
+			    size_t count, char why[LAZYMEM_WHY])
+{
+	struct lazymem *session = session_new(options);
+
+	if (!session) {
+		snprintf(why, LAZYMEM_WHY, "out of memory or file descriptors");
+		return NULL;
+	}
+	session->arg = arg;
+	if (set(session, uffd, ranges, count, why)) {
+		lazymem_free(session);
+		return NULL;
+	}
+	session->uffd = uffd;
+	session->peer = peer;
+	return session;
+}
+
+/* It begins with what its parent had, and reads ahead in row only. */
+struct lazymem *session_clone(struct lazymem *session, int uffd)
+{
+	struct lazymem *child = session_new(session->options);
+
+	if (!child)
+		return NULL;
+	child->arg = session->arg;
+	child->image_size = session->image_size;
+	if (ranges_clone(&child->ranges, &session->ranges) || make_buffers(child) ||
+	    unblock(uffd)) {
+		lazymem_free(child);
+		return NULL;
+	}
+	child->ahead.on = session->options->read_ahead;
+	child->ahead.depth = 1;
+	child->ahead.pages = child->ranges.pages;
+	child->uffd = uffd;
+	return child;
+}
+
+/* Whoever waits when the end is announced is still answered. */
+static void take_end(struct lazymem *session)
+{
+	int end = session->end;
+
+	if (end == session->ending)
+		return;
+	messages_read(session);
+	session->ending = end;
+	if (end == LAZYMEM_FILL)
+		ahead_restart(session);
+}
+
+static bool is_finished(struct lazymem *session)
+{
+	switch (session->ending) {
+	case LAZYMEM_GO_ON:
+		return false;
+	case LAZYMEM_FILL:
+		return !session->queued && !slots_busy(session) && ahead_over(session);
+	case LAZYMEM_POISON:
+	case LAZYMEM_DROP:
+		return !faults_waiting(session);
+	default:
+		return true;
+	}
+}
+
+/* A client that has hung up may live on; the kernel knows. Any address will do. */
+static void probe(struct lazymem *session, uint64_t now)
+{
+	if (now < session->probe_at)
+		return;
+	session->probe_at = now + SECOND;
+	if (place_probe(session->uffd, PROBE_ADDRESS, 4096) == -ESRCH)
+		session->gone = true;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When something has to be done even if nothing is heard until then. */
+static uint64_t next_time(const struct lazymem *session, uint64_t now)
+{
+	uint64_t next = earlier(session->probe_at, now + SECOND);
+
+	if (session->phase != SOURCE_UP)
+		next = earlier(next, session->open_at);
+	if (session->queued && session->queue_again_at > now)
+		next = earlier(next, session->queue_again_at);
+	if (session->nr_strays)
+		next = earlier(next, now + CHANGING_NS);
+	if (session->ahead.look_on)
+		next = now;
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		const struct slot *slot = &session->slots[i];
+
+		if (slot->state == SLOT_LOADED || slot->state == SLOT_FAILED ||
+		    (slot->state == SLOT_ASKED && session->phase == SOURCE_UP))
+			next = earlier(next, slot->retry_at);
+	}
+	return next;
+}
+
+/* The client may have made it blocking, which poll() reports as an error. */
+static void check_uffd(struct lazymem *session, short revents)
+{
+	if (revents & POLLIN) {
+		messages_read(session);
+	} else if (revents) {
+		unblock(session->uffd);
+		messages_read(session);
+	}
+}
+
+static void wait(struct lazymem *session)
+{
+	uint64_t now = clock_ns(), next = next_time(session, now), rest;
+	struct timespec timeout;
+	struct pollfd fds[] = {
+		{ .fd = session->uffd, .events = POLLIN },
+		{ .fd = session->stop_fd, .events = POLLIN },
+		{ .fd = session->peer, .events = POLLRDHUP },
+		{ .fd = -1 },
+	};
+
+	session->source->ops->poll(session->source, &fds[3]);
+	rest = next > now ? next - now : 0;
+	timeout = (struct timespec) { rest / SECOND, rest % SECOND };
+	if (ppoll(fds, 4, &timeout, NULL) <= 0)
+		return;
+	if (fds[1].revents && read(session->stop_fd, &rest, sizeof(rest)) < 0)
+		return;
+	if (fds[2].revents) {
+		session->peer = -1;
+		session->probe_at = 0;
+	}
+	check_uffd(session, fds[0].revents);
+	if (fds[3].revents)
+		session->source->ops->run(session->source, fds[3].revents);
+}
+
+int lazymem_run(struct lazymem *session)
+{
+	while (!session->gone && !session->error) {
+		uint64_t now = clock_ns();
+
+		take_end(session);
+		probe(session, now);
+		connection_tend(session, now);
+		slots_run(session, now);
+		faults_run(session, now);
+		slots_run(session, now);
+		if (is_finished(session))
+			break;
+		ahead_run(session);
+		slots_run(session, now);
+		session->stats.waiting = faults_waiting(session);
+		if (!session->gone)
+			wait(session);
+		if (session->nr_strays)
+			messages_read(session);
+	}
+	session_release(session);
+	session->stats.waiting = 0;
+	return session->error;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a session is inside; lazymem.h tells how its parts work together. */
+#ifndef LAZYMEM_SESSION_H
+#define LAZYMEM_SESSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lazymem.h"
+#include "order.h"
+#include "ranges.h"
+#include "source.h"
+
+#define SLOTS		SOURCE_READS
+#define SLOT_BYTES	(256UL << 10)
+#define QUEUE		1024
+#define BATCH		64
+
+#define MS		1000000ULL
+#define SECOND		(1000 * MS)
+
+/* Until the client's thread that an event held up has gone on. */
+#define CHANGING_NS	MS
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_ASKED,	/* to be read, when the source and ->retry_at allow */
+	SLOT_READING,
+	SLOT_LOADED,	/* to be put in place, from page ->placed on */
+	SLOT_FAILED,	/* to be poisoned: one page */
+};
+
+/* @wanted: bit i is set if a fault waits for page first + i. */
+struct slot {
+	struct source_read read;
+	struct lazymem *session;
+	enum slot_state state;
+	struct place first;
+	unsigned int count;
+	unsigned int placed;
+	uint64_t wanted;
+	bool ahead;
+	unsigned int tries;
+	int error;
+	uint64_t began;
+	uint64_t retry_at;
+	uint64_t faults_before;
+	char *buffer;
+};
+
+enum fault_kind {
+	FAULT_MISSING,
+	FAULT_MINOR,
+	FAULT_WRITE_PROTECTED,
+};
+
+struct fault {
+	struct place place;
+	enum fault_kind kind;
+};
+
+/*
+ * Reading ahead: first the recorded order, then what is left from the lowest on.
+ * @look_on: there is more of the recorded order to be looked at, at once.
+ */
+struct ahead {
+	bool on;
+	struct order_reader order;
+	uint64_t list_at, list_left;
+	bool look_on;
+	struct pages *pages;
+	uint64_t index;
+	unsigned int depth;
+};
+
+enum source_phase {
+	SOURCE_DOWN,
+	SOURCE_STARTING,
+	SOURCE_UP,
+};
+
+struct lazymem {
+	const struct lazymem_options *options;
+	void *arg;
+	int uffd;
+	int peer;
+	int stop_fd;
+	_Atomic int end;
+	int ending;
+	bool gone;
+	int error;
+
+	struct source *source;
+	enum source_phase phase;
+	bool lost;
+	uint64_t open_at;
+	uint64_t backoff;
+	uint64_t image_size;
+
+	struct ranges ranges;
+	struct slot slots[SLOTS];
+	size_t slot_bytes;
+	char *buffers;
+
+	struct fault queue[QUEUE];
+	unsigned int head, queued;
+	uint64_t queue_again_at;
+	uint64_t strays[BATCH];
+	unsigned int nr_strays;
+
+	struct ahead ahead;
+	uint64_t probe_at;
+	unsigned int messages;
+	struct lazymem_stats stats;
+};
+
+__attribute__((format(printf, 2, 3)))
+void session_message(struct lazymem *session, const char *format, ...);
+
+/* What a child of the client is served by. Owns @uffd if this succeeds. */
+struct lazymem *session_clone(struct lazymem *session, int uffd);
+
+/* messages.c: read what the kernel has to tell, and put faults into the queue. */
+void messages_read(struct lazymem *session);
+
+/* connection.c: the source, opened again where it is lost. */
+void connection_tend(struct lazymem *session, uint64_t now);
+
+/* faults.c: add one that was read; queue one again; begin what they ask for. */
+void faults_add(struct lazymem *session, struct fault fault);
+void faults_queue(struct lazymem *session, struct fault fault);
+void faults_run(struct lazymem *session, uint64_t now);
+uint64_t faults_waiting(const struct lazymem *session);
+
+/* slots.c */
+void slots_run(struct lazymem *session, uint64_t now);
+void slots_forget_reads(struct lazymem *session);
+struct slot *slot_covering(struct lazymem *session, struct place place);
+/* NULL: all are in use. */
+struct slot *slot_start(struct lazymem *session, struct place first,
+			unsigned int count, uint64_t wanted);
+unsigned int slots_busy(const struct lazymem *session);
+/* How many pages a slot takes for @bytes. */
+unsigned int slot_pages(const struct pages *pages, size_t bytes);
+
+/* ahead.c */
+int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY]);
+void ahead_run(struct lazymem *session);
+/* From the beginning again, for what was left out. */
+void ahead_restart(struct lazymem *session);
+bool ahead_over(const struct lazymem *session);
+
+/* finish.c: let go of the client's memory. */
+void session_release(struct lazymem *session);
+
+#endif

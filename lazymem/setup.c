@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Opening a userfaultfd: which way is allowed, and which features there are. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lazymem.h"
+
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW	_IO(0xAA, 0x00)
+#endif
+
+/* The device is there from 6.1 on, and its file mode decides. */
+static int open_any(void)
+{
+	int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+	int uffd = -1, error;
+
+	if (device >= 0) {
+		uffd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+		close(device);
+	}
+	if (uffd < 0)
+		uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	error = errno;
+	return uffd < 0 ? -error : uffd;
+}
+
+static int refused(int error, char why[LAZYMEM_WHY])
+{
+	if (error == -EPERM)
+		snprintf(why, LAZYMEM_WHY, "no right to use userfaultfd: it takes CAP_SYS_PTRACE, access to /dev/userfaultfd, or sysctl vm.unprivileged_userfaultfd=1");
+	else if (error == -ENOSYS)
+		snprintf(why, LAZYMEM_WHY, "this kernel has no userfaultfd (CONFIG_USERFAULTFD), or a filter of the container hides it");
+	else
+		snprintf(why, LAZYMEM_WHY, "cannot open a userfaultfd: %s",
+			 strerror(-error));
+	return error;
+}
+
+/* An API call with features the kernel lacks spoils the descriptor, so ask by another. */
+static int ask(uint64_t *features)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	int uffd = open_any();
+	int error = 0;
+
+	if (uffd < 0)
+		return uffd;
+	if (ioctl(uffd, UFFDIO_API, &api))
+		error = -errno;
+	*features = api.features;
+	close(uffd);
+	return error;
+}
+
+int lazymem_uffd(uint64_t needed, uint64_t wanted, uint64_t *features,
+		 char why[LAZYMEM_WHY])
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	uint64_t has = 0;
+	int error = ask(&has), uffd;
+
+	if (error)
+		return refused(error, why);
+	if (needed & ~has) {
+		snprintf(why, LAZYMEM_WHY, "this kernel's userfaultfd lacks features 0x%" PRIx64,
+			 needed & ~has);
+		return -EOPNOTSUPP;
+	}
+	uffd = open_any();
+	if (uffd < 0)
+		return refused(uffd, why);
+	api.features = needed | (wanted & has);
+	if (ioctl(uffd, UFFDIO_API, &api)) {
+		error = -errno;
+		close(uffd);
+		/* EVENT_FORK is for those who may trace, wherever the descriptor is from. */
+		return refused(error, why);
+	}
+	*features = needed | (wanted & has);
+	return uffd;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where images come from. One object of a source serves one session, in its thread: no
+ * locks. A kind of source is one file with its struct source_ops.
+ *
+ * A source that is lost becomes SOURCE_GONE. The session closes it, opens it again when
+ * it sees fit, and repeats the reads that have not been answered.
+ */
+#ifndef LAZYMEM_SOURCE_H
+#define LAZYMEM_SOURCE_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads in flight at once, at most; whoever reads sees to that. */
+#define SOURCE_READS	16
+
+enum source_state {
+	SOURCE_GONE,
+	SOURCE_OPENING,
+	SOURCE_READY,
+};
+
+/* @done is called from within ->run() or ->read(). -ENOTCONN: the source is lost. */
+struct source_read {
+	uint64_t offset;
+	void *buffer;
+	size_t length;
+	void (*done)(struct source_read *read, int error);
+};
+
+struct source {
+	const struct source_ops *ops;
+	const char *where;
+	char why[256];
+};
+
+/**
+ * struct source_ops - a kind of source
+ * @new: make an object for @where that is SOURCE_GONE
+ * @open: begin to open; what failed goes into source->why
+ * @state: how far that is
+ * @size: the image's size, while SOURCE_READY
+ * @read: start to read, while SOURCE_READY
+ * @poll: what to wait for
+ * @run: go on after poll(), with what it told
+ * @close: forget all that is in flight, of which no @done is called any more and whose
+ *	   buffers are not written to any more; then SOURCE_GONE
+ * @free: after ->close()
+ */
+struct source_ops {
+	struct source *(*new)(const char *where);
+	void (*open)(struct source *source);
+	enum source_state (*state)(struct source *source);
+	int64_t (*size)(struct source *source);
+	void (*read)(struct source *source, struct source_read *read);
+	void (*poll)(struct source *source, struct pollfd *fd);
+	void (*run)(struct source *source, short revents);
+	void (*close)(struct source *source);
+	void (*free)(struct source *source);
+};
+
+extern const struct source_ops source_file, source_nbd;
+
+/* Of the kind that @where asks for. NULL: out of memory. */
+struct source *source_new(const char *where);
+void source_free(struct source *source);
+
+#endif

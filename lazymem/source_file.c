@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A local file or block device, read through io_uring.
+ *
+ * The size is that of the time of opening. A file that has become shorter gives -ENODATA
+ * where it ends now.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source.h"
+
+struct file {
+	struct source source;
+	struct io_uring ring;
+	int fd;
+	int64_t size;
+	unsigned int in_flight;
+};
+
+/* io_uring may give less than was asked for; @got of @read's bytes are there. */
+struct part {
+	struct source_read *read;
+	size_t got;
+};
+
+static struct file *file_of(struct source *source)
+{
+	return (struct file *)source;
+}
+
+static struct source *file_new(const char *where)
+{
+	struct file *file = calloc(1, sizeof(*file));
+
+	(void)where;
+	if (!file)
+		return NULL;
+	file->fd = -1;
+	return &file->source;
+}
+
+static void failed(struct file *file, const char *what, int error)
+{
+	snprintf(file->source.why, sizeof(file->source.why), "%s: %s", what,
+		 strerror(error));
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+static void no_ring(struct file *file, int error)
+{
+	failed(file, error == EPERM || error == ENOSYS ?
+	       "io_uring is not allowed here (sysctl kernel.io_uring_disabled, or a container's filter)" :
+	       "cannot set up io_uring", error);
+}
+
+/* lseek() tells a block device's size too. */
+static void file_open(struct source *source)
+{
+	struct file *file = file_of(source);
+	struct stat stat;
+	int ret;
+
+	/* To open a FIFO would wait for its writer. */
+	file->fd = open(source->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (file->fd < 0) {
+		failed(file, "cannot open", errno);
+		return;
+	}
+	if (fstat(file->fd, &stat) ||
+	    (!S_ISREG(stat.st_mode) && !S_ISBLK(stat.st_mode))) {
+		failed(file, "not a file or block device", EINVAL);
+		return;
+	}
+	file->size = lseek(file->fd, 0, SEEK_END);
+	if (file->size < 0) {
+		failed(file, "its size cannot be told", errno);
+		return;
+	}
+	ret = io_uring_queue_init(SOURCE_READS, &file->ring, 0);
+	if (ret < 0)
+		no_ring(file, -ret);
+}
+
+static enum source_state file_state(struct source *source)
+{
+	return file_of(source)->fd < 0 ? SOURCE_GONE : SOURCE_READY;
+}
+
+static int64_t file_size(struct source *source)
+{
+	return file_of(source)->size;
+}
+
+static void submit(struct file *file, struct part *part)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&file->ring);
+	struct source_read *read = part->read;
+
+	io_uring_prep_read(sqe, file->fd, (char *)read->buffer + part->got,
+			   read->length - part->got, read->offset + part->got);
+	io_uring_sqe_set_data(sqe, part);
+	file->in_flight++;
+	/* What the kernel has no room for now goes with the next one, or with run(). */
+	io_uring_submit(&file->ring);
+}
+
+static void file_read(struct source *source, struct source_read *read)
+{
+	struct part *part = calloc(1, sizeof(*part));
+
+	if (!part) {
+		read->done(read, -ENOMEM);
+		return;
+	}
+	part->read = read;
+	submit(file_of(source), part);
+}
+
+static void finish(struct part *part, int error)
+{
+	struct source_read *read = part->read;
+
+	free(part);
+	read->done(read, error);
+}
+
+static void completed(struct file *file, struct part *part, int ret)
+{
+	file->in_flight--;
+	if (ret == -EINTR || ret == -EAGAIN) {
+		submit(file, part);
+	} else if (ret < 0) {
+		finish(part, ret);
+	} else if (!ret) {
+		finish(part, -ENODATA);
+	} else {
+		part->got += ret;
+		if (part->got < part->read->length)
+			submit(file, part);
+		else
+			finish(part, 0);
+	}
+}
+
+static void file_poll(struct source *source, struct pollfd *fd)
+{
+	struct file *file = file_of(source);
+
+	*fd = (struct pollfd) {
+		.fd = file->in_flight ? file->ring.ring_fd : -1,
+		.events = POLLIN,
+	};
+}
+
+static void file_run(struct source *source, short revents)
+{
+	struct file *file = file_of(source);
+	struct io_uring_cqe *cqe;
+
+	(void)revents;
+	if (file->fd < 0)
+		return;
+	io_uring_submit(&file->ring);
+	while (!io_uring_peek_cqe(&file->ring, &cqe)) {
+		struct part *part = io_uring_cqe_get_data(cqe);
+		int ret = cqe->res;
+
+		io_uring_cqe_seen(&file->ring, cqe);
+		completed(file, part, ret);
+	}
+}
+
+/* Reads of files end; the kernel writes to the buffers until then. */
+static void file_close(struct source *source)
+{
+	struct file *file = file_of(source);
+	struct io_uring_cqe *cqe;
+
+	if (file->fd < 0)
+		return;
+	while (file->in_flight) {
+		io_uring_submit(&file->ring);
+		if (io_uring_wait_cqe(&file->ring, &cqe))
+			continue;
+		free(io_uring_cqe_get_data(cqe));
+		io_uring_cqe_seen(&file->ring, cqe);
+		file->in_flight--;
+	}
+	io_uring_queue_exit(&file->ring);
+	close(file->fd);
+	file->fd = -1;
+}
+
+static void file_free(struct source *source)
+{
+	free(file_of(source));
+}
+
+const struct source_ops source_file = {
+	.new = file_new,
+	.open = file_open,
+	.state = file_state,
+	.size = file_size,
+	.read = file_read,
+	.poll = file_poll,
+	.run = file_run,
+	.close = file_close,
+	.free = file_free,
+};

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What clients do with their memory while it is served, and the other kinds of faults. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "uffd.h"
+
+#define PAGES	256
+
+static const bool fast, slow = true;
+
+static struct memory served(struct lazymem_server *server)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, server);
+	return memory;
+}
+
+static void removed(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	/* Of these, half have been there. */
+	CHECK_EQ(madvise(memory.base + 32 * PAGE, 64 * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(content_not_zero(memory.base + 32 * PAGE, 64), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 32), 0);
+	CHECK_EQ(image_wrong(memory.base + 96 * PAGE, 96, PAGES - 96), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* A client that does not ask to be heard has the image's content again. */
+static void removed_unheard(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, &server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(madvise(memory.base, PAGES * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+static void unmapped(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory = served(&server);
+
+	CHECK_EQ(munmap(memory.base + 64 * PAGE, 64 * PAGE), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	CHECK_EQ(image_wrong(memory.base + 128 * PAGE, 128, PAGES - 128), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "missing"), 0);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+static void moved(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	char *to = mmap(NULL, 64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
+	CHECK(mremap(memory.base + 64 * PAGE, 64 * PAGE, 64 * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	CHECK_EQ(image_wrong(to, 64, 64), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	CHECK_EQ(image_wrong(memory.base + 128 * PAGE, 128, PAGES - 128), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+static void forked(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	CHECK_EQ(madvise(memory.base + 128 * PAGE, 32 * PAGE, MADV_DONTNEED), 0);
+	pid = fork();
+	if (!pid)
+		_exit(image_wrong(memory.base, 0, 128) ||
+		      content_not_zero(memory.base + 128 * PAGE, 32) ||
+		      image_wrong(memory.base + 160 * PAGE, 160, PAGES - 160));
+	CHECK_EQ(image_wrong(memory.base, 0, 128), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 2);
+}
+
+/* There is room for one client: the child gets no wrong content. */
+static void forked_too_many(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--max-clients", "1", NULL);
+	struct memory memory = served(&server);
+	int status;
+	pid_t pid;
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	pid = fork();
+	if (!pid)
+		_exit(image_wrong(memory.base, 0, 64) ||
+		      !is_poisoned(memory.base + 200 * PAGE));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* The content is in the page cache already; the image is not looked at. */
+static void minor(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--on-exit", "drop", NULL);
+	int fd = memfd_create("lazymem", 0);
+	char *other;
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_MINOR_SHMEM,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	other = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	munmap(memory.base, PAGES * PAGE);
+	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   0);
+	content_fill(other, 99, 0, PAGES);
+	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MINOR), 0);
+	memory_serve(&memory, &server);
+	CHECK_EQ(content_wrong(memory.base, 99, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "served"), 0);
+	CHECK_EQ(server_number(&server, "faults"), PAGES);
+}
+
+static void write_protected(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+
+	memory_serve(&memory, &server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		memory.base[i * PAGE] = i;
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(memory.base[i * PAGE], (char)i);
+	server_end(&server, SIGTERM);
+}
+
+/*
+ * Readers, while another thread gives pages back, moves a piece to and fro, and forks. A
+ * page is the image's, or zeros once it may have been given back; a piece that moves is
+ * not read meanwhile.
+ */
+#define KEPT	128
+#define GIVEN	64
+#define MOVED	(PAGES - KEPT - GIVEN)
+#define ROUNDS	200
+
+struct storm {
+	struct memory memory;
+	atomic_bool over;
+};
+
+static void *storm_read(void *arg)
+{
+	struct storm *storm = arg;
+	uintptr_t wrong = 0;
+
+	for (size_t i = 0; !storm->over || i < KEPT + GIVEN; i++) {
+		size_t page = i * 37 % (KEPT + GIVEN);
+		const char *at = storm->memory.base + page * PAGE;
+
+		if (page < KEPT || content_not_zero(at, 1))
+			wrong += image_wrong(at, page, 1) &&
+				 (page < KEPT || content_not_zero(at, 1));
+	}
+	return (void *)wrong;
+}
+
+static void give_back(const struct storm *storm, unsigned int round)
+{
+	char *at = storm->memory.base + (KEPT + round * 13 % GIVEN) * PAGE;
+
+	CHECK_EQ(madvise(at, PAGE, MADV_DONTNEED), 0);
+}
+
+static void fork_once(const struct storm *storm)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(image_wrong(storm->memory.base, 0, KEPT) != 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static void storm(const void *variant)
+{
+	const bool *slow = variant;
+	const char *image = image_make(PAGES);
+	struct lazymem_server server = *slow ?
+		server_run(nbdkit_run("--filter=delay", "file", image, "rdelay=1ms",
+				      NULL).uri, "--window", "4", NULL) :
+		server_run(image, "--no-prefetch", "--window", "4", NULL);
+	struct storm storm = { .memory = served(&server) };
+	char *home = storm.memory.base + (KEPT + GIVEN) * PAGE, *at = home;
+	char *away = mmap(NULL, MOVED * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
+	pthread_t readers[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&readers[i], NULL, storm_read, &storm), 0);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		char *to = at == home ? away : home;
+
+		give_back(&storm, i);
+		CHECK(mremap(at, MOVED * PAGE, MOVED * PAGE,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+		at = to;
+		CHECK_EQ(image_wrong(at + i % MOVED * PAGE, KEPT + GIVEN + i % MOVED, 1),
+			 0);
+		if (i % 20 == 0)
+			fork_once(&storm);
+	}
+	storm.over = true;
+	for (int i = 0; i < 4; i++) {
+		void *wrong;
+
+		pthread_join(readers[i], &wrong);
+		CHECK_EQ((uintptr_t)wrong, 0);
+	}
+	CHECK_EQ(image_wrong(storm.memory.base, 0, KEPT), 0);
+	CHECK_EQ(image_wrong(at, KEPT + GIVEN, MOVED), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+void suite_events(void)
+{
+	add_case(removed, NULL, "events/removed");
+	add_case(removed_unheard, NULL, "events/removed-unheard");
+	add_case(unmapped, NULL, "events/unmapped");
+	add_case(moved, NULL, "events/moved");
+	add_case(forked, NULL, "events/forked");
+	add_case(forked_too_many, NULL, "events/forked-too-many");
+	add_case(minor, NULL, "events/minor");
+	add_case(write_protected, NULL, "events/write-protected");
+	add_case(storm, &fast, "events/storm");
+	add_case(storm, &slow, "events/storm-slow-source");
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is left behind at the end. */
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define PAGES	512
+
+static struct memory served(struct lazymem_server *server)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, server);
+	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
+	return memory;
+}
+
+/* The test keeps the userfaultfd open in all of these, which must not matter. */
+static void fill(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+
+	server_end(&server, SIGTERM);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(madvise(memory.base, PAGES * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(content_not_zero(memory.base, PAGES), 0);
+}
+
+static void poison(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--on-exit", "poison", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	server_end(&server, SIGINT);
+	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(is_poisoned(memory.base + i * PAGE), i < 64 || i >= 72);
+}
+
+static void drop(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--on-exit", "drop", NULL);
+	struct memory memory = served(&server);
+
+	server_end(&server, SIGTERM);
+	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
+	CHECK_EQ(content_not_zero(memory.base, 64), 0);
+	CHECK_EQ(content_not_zero(memory.base + 72 * PAGE, PAGES - 72), 0);
+}
+
+/* The source never comes back: filling lasts until the second signal. */
+static void second_signal(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	kill(nbdkit.pid, SIGKILL);
+	server_says(&server, "source lost");
+	kill(server.pid, SIGTERM);
+	server_says(&server, "\"progress\"");
+	server_end(&server, SIGTERM);
+	CHECK(is_poisoned(memory.base));
+}
+
+/* A client that is killed is noticed, and others go on. */
+static void client_dies(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	pid_t pid = fork();
+
+	/* The child's own, beside the one that it has from the parent's fork(). */
+	if (!pid) {
+		served(&server);
+		pause();
+	}
+	server_until(&server, "clients", 3);
+	kill(pid, SIGKILL);
+	server_until(&server, "clients", 1);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+void suite_exit(void)
+{
+	add_case(fill, NULL, "exit/fill");
+	add_case(poison, NULL, "exit/poison");
+	add_case(drop, NULL, "exit/drop");
+	add_case(second_signal, NULL, "exit/second-signal");
+	add_case(client_dies, NULL, "exit/client-dies");
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Clients that lie, vanish or hold things up; each beside one that is served well. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "uffd.h"
+
+#define PAGES	512
+
+static struct memory served(struct lazymem_server *server)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, server);
+	return memory;
+}
+
+/* The server is asked for what it says to each. */
+static void refused(const void *variant)
+{
+	static const struct {
+		const char *text, *answer;
+	} lies[] = {
+		{ "hello", "not JSON" },
+		{ "[}", "not JSON" },
+		{ "{}", "not a JSON array" },
+		{ "[]", "from 1 to 1024 mappings" },
+		{ "[7]", "is not an object" },
+		{ "[{}]", "base_host_virt_addr" },
+		{ "[{\"base_host_virt_addr\":-4096,\"size\":4096,\"offset\":0}]", "base_host_virt_addr" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":\"x\",\"offset\":0}]", "\\\"size\\\"" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":4096.5,\"offset\":0}]", "\\\"size\\\"" },
+		{ "[{\"base_host_virt_addr\":4097,\"size\":4096,\"offset\":0}]", "not aligned" },
+		{ "[{\"base_host_virt_addr\":0,\"size\":4096,\"offset\":0}]", "no such addresses" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":0,\"offset\":0}]", "empty" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":4096,\"offset\":0,\"page_size\":3}]", "page size" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":4096,\"offset\":2097152}]", "beyond" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":2101248,\"offset\":0}]", "beyond" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":9223372036854771712,\"offset\":0}]", "such addresses" },
+		{ "[{\"base_host_virt_addr\":18446744073709547520,\"size\":8192,\"offset\":0}]", "not aligned" },
+		{ "[{\"base_host_virt_addr\":4096,\"size\":8192,\"offset\":0},{\"base_host_virt_addr\":8192,\"size\":4096,\"offset\":0}]", "overlaps" },
+	};
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		close(send_raw(&server, lies[i].text, uffd));
+		server_says(&server, "refused");
+		if (!strstr(server.line, lies[i].answer))
+			FAIL("%s is answered by %s", lies[i].text, server.line);
+	}
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 1);
+}
+
+static const char good[] =
+	"[{\"base_host_virt_addr\":16777216,\"size\":4096,\"offset\":0}]";
+
+static void wrong_descriptors(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+
+	close(send_raw(&server, good, -1));
+	server_says(&server, "no file descriptor");
+	close(send_raw(&server, good, eventfd(0, 0)));
+	server_says(&server, "no userfaultfd");
+	close(send_raw(&server, good, syscall(SYS_userfaultfd, O_CLOEXEC)));
+	server_says(&server, "UFFDIO_API");
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* In the middle of the message, and in pieces, which is no crime. */
+static void pieces(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+	char text[256];
+	int to;
+
+	close(send_raw(&server, "[{\"base_host", memory.uffd));
+	server_says(&server, "hung up");
+	to = send_raw(&server, "[{\"offset\":0,\"base_ho", memory.uffd);
+	snprintf(text, sizeof(text), "st_virt_addr\":%lu,\"size\":%lu}]",
+		 (unsigned long)memory.base, PAGES * PAGE);
+	for (char *c = text; *c; c++)
+		CHECK_EQ(write(to, c, 1), 1);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* What is never ended is not waited for beyond its bounds. */
+static void endless(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	int to = send_raw(&server, "[", -1);
+	char spaces[4096];
+
+	memset(spaces, ' ', sizeof(spaces));
+	while (send(to, spaces, sizeof(spaces), MSG_NOSIGNAL) > 0)
+		;
+	server_says(&server, "longer than 256 KiB");
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* The mapping is not there; that is the client's affair. */
+static void nothing_mapped(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory = served(&server);
+	struct memory other = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					  UFFDIO_REGISTER_MODE_MISSING);
+
+	munmap(other.base, PAGES * PAGE);
+	memory_serve(&other, &server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 2);
+}
+
+static void not_listed(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	memory.pages = PAGES / 2;
+	memory_serve(&memory, &server);
+	CHECK(is_poisoned(memory.base + PAGES / 2 * PAGE));
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 1);
+}
+
+static void *make_blocking(void *arg)
+{
+	struct memory *memory = arg;
+	int flags = fcntl(memory->uffd, F_GETFL) & ~O_NONBLOCK;
+
+	for (;;)
+		fcntl(memory->uffd, F_SETFL, flags);
+	return NULL;
+}
+
+static void misbehave(struct lazymem_server *server)
+{
+	struct memory memory = served(server);
+	pthread_t thread;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, make_blocking, &memory), 0);
+	pause();
+}
+
+/* Whether a thread of the server is in read(). */
+static bool is_reading(const struct lazymem_server *server)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "grep -qs '^%d ' /proc/%d/task/*/syscall",
+		 SYS_read, server->pid);
+	return !system(command);
+}
+
+/*
+ * Its thread in the server gets to sit in read(), though that makes sure each time that
+ * it will not. Nobody else waits for it, and the server ends.
+ */
+static void blocking(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--on-exit", "drop", NULL);
+	struct memory memory;
+
+	if (!fork())
+		misbehave(&server);
+	while (!is_reading(&server))
+		usleep(1000);
+	memory = served(&server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* Many that never say anything, beside one that is served. */
+static void silent(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory;
+
+	for (int i = 0; i < 32; i++)
+		send_raw(&server, "", -1);
+	memory = served(&server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+void suite_hostile(void)
+{
+	add_case(refused, NULL, "hostile/refused");
+	add_case(wrong_descriptors, NULL, "hostile/wrong-descriptors");
+	add_case(pieces, NULL, "hostile/pieces");
+	add_case(endless, NULL, "hostile/endless");
+	add_case(nothing_mapped, NULL, "hostile/nothing-mapped");
+	add_case(not_listed, NULL, "hostile/not-listed");
+	add_case(blocking, NULL, "hostile/blocking");
+	add_case(silent, NULL, "hostile/silent");
+}

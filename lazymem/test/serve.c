@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Content, from files; kinds of memory; what is brought unasked, and in which order. */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define PAGES	2048
+
+static const int private = MAP_PRIVATE | MAP_ANONYMOUS;
+static const int shared = MAP_SHARED | MAP_ANONYMOUS;
+static const int hugetlb = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+
+/* Each page once, far from its neighbours in time. */
+static void read_scattered(const struct memory *memory)
+{
+	for (size_t i = 0; i < memory->pages; i++) {
+		size_t page = i * 769 % memory->pages;
+
+		CHECK_EQ(image_wrong(memory->base + page * PAGE, page, 1), 0);
+	}
+}
+
+static void content(const void *variant)
+{
+	const int *flags = variant;
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_make(PAGES, *flags, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, &server);
+	read_scattered(&memory);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "missing"), 0);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+	CHECK_EQ(server_number(&server, "served") +
+		 server_number(&server, "prefetched"), PAGES * PAGE);
+}
+
+static void zero_pages(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory = memory_make(PAGES, private, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, &server);
+	read_scattered(&memory);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "zero"), PAGES / 16 * PAGE);
+}
+
+static void four_clients(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	int status;
+
+	for (int i = 0; i < 4; i++) {
+		if (fork())
+			continue;
+		struct memory memory = memory_make(PAGES, private, 0,
+						   UFFDIO_REGISTER_MODE_MISSING);
+
+		memory_serve(&memory, &server);
+		read_scattered(&memory);
+		_exit(0);
+	}
+	for (int i = 0; i < 4; i++) {
+		CHECK_REL(wait(&status), >, 0);
+		CHECK_EQ(status, 0);
+	}
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 4);
+}
+
+static void prefetch(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), NULL);
+	struct memory memory = memory_make(PAGES, private, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, &server);
+	server_until(&server, "prefetched", PAGES * PAGE);
+	read_scattered(&memory);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), 0);
+}
+
+/* The image ends within a page. */
+static void tail(const void *variant)
+{
+	const char *image = image_make(3);
+	struct lazymem_server server;
+	struct memory memory;
+
+	CHECK_EQ(truncate(image, 2 * PAGE + 100), 0);
+	server = server_run(image, NULL);
+	memory = memory_make(3, private, 0, UFFDIO_REGISTER_MODE_MISSING);
+	memory_serve(&memory, &server);
+	for (size_t i = 100; i < PAGE; i++)
+		CHECK_EQ(memory.base[2 * PAGE + i], 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 2), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* Two ranges with parts of the image in the other order, and no page_size. */
+static void offsets(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(64), NULL);
+	struct memory memory = memory_make(64, private, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+	unsigned long base = (unsigned long)memory.base;
+	char text[512];
+
+	snprintf(text, sizeof(text), "[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":%lu},{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":0,\"page_size_kib\":4}]",
+		 base, 24 * PAGE, 40 * PAGE, base + 24 * PAGE, 40 * PAGE);
+	send_raw(&server, text, memory.uffd);
+	CHECK_EQ(image_wrong(memory.base, 40, 24), 0);
+	CHECK_EQ(image_wrong(memory.base + 24 * PAGE, 0, 40), 0);
+	server_end(&server, SIGTERM);
+}
+
+static const size_t asked[] = { 50, 3, 61, 4, 12, 13 };
+#define ASKED	(sizeof(asked) / sizeof(asked[0]))
+
+static void record_order(const char *image, const char *order)
+{
+	struct lazymem_server server = server_run(image, "--record", order, "--window",
+						  "4", "--no-prefetch", "--on-exit",
+						  "drop", NULL);
+	struct memory memory = memory_make(64, private, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, &server);
+	for (size_t i = 0; i < ASKED; i++)
+		CHECK_EQ(image_wrong(memory.base + asked[i] * PAGE, asked[i], 1), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), ASKED);
+}
+
+static void replay(const void *variant)
+{
+	const char *image = image_make(64), *order = path_of("order");
+	struct lazymem_server server;
+	struct memory memory;
+	FILE *file;
+	char line[64];
+
+	record_order(image, order);
+	file = fopen(order, "r");
+	CHECK(fgets(line, sizeof(line), file));
+	for (size_t i = 0; i < ASKED; i++) {
+		CHECK(fgets(line, sizeof(line), file));
+		CHECK_EQ(strtoul(line, NULL, 16), asked[i] * PAGE);
+	}
+	CHECK(!fgets(line, sizeof(line), file));
+
+	server = server_run(image, "--replay", order, NULL);
+	memory = memory_make(64, private, 0, UFFDIO_REGISTER_MODE_MISSING);
+	memory_serve(&memory, &server);
+	server_until(&server, "prefetched", 64 * PAGE);
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* All of a large image passes through, and the server stays small. */
+static void bounded(const void *variant)
+{
+	const size_t pages = 1 << 18;
+	const char *image = path_of("large");
+	struct lazymem_server server;
+	struct memory memory;
+	char path[64], line[256];
+	unsigned long peak = 0;
+	FILE *file;
+
+	fclose(fopen(image, "w"));
+	CHECK_EQ(truncate(image, pages * PAGE), 0);
+	server = server_run(image, NULL);
+	memory = memory_make(pages, private, 0, UFFDIO_REGISTER_MODE_MISSING);
+	memory_serve(&memory, &server);
+	server_until(&server, "prefetched", pages * PAGE);
+	snprintf(path, sizeof(path), "/proc/%d/status", server.pid);
+	file = fopen(path, "r");
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "VmHWM: %lu", &peak);
+	note("peak of %lu KiB for an image of 1 GiB", peak);
+#ifndef __SANITIZE_ADDRESS__
+	CHECK_REL(peak, <, 32768);
+#endif
+	server_end(&server, SIGTERM);
+}
+
+void suite_serve(void)
+{
+	add_case(content, &private, "serve/private");
+	add_case(content, &shared, "serve/shared");
+	add_case(content, &hugetlb, "serve/hugetlb");
+	add_case(zero_pages, NULL, "serve/zero-pages");
+	add_case(four_clients, NULL, "serve/four-clients");
+	add_case(prefetch, NULL, "serve/prefetch");
+	add_case(tail, NULL, "serve/tail");
+	add_case(offsets, NULL, "serve/offsets");
+	add_case(replay, NULL, "serve/replay");
+	add_case(bounded, NULL, "serve/bounded");
+}

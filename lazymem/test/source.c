@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* NBD servers, and sources that fail, end early, go away and come back. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define PAGES	1024
+static void nbdkit_kill(struct nbdkit *nbdkit)
+{
+	kill(nbdkit->pid, SIGKILL);
+	waitpid(nbdkit->pid, NULL, 0);
+}
+
+static struct memory served(struct lazymem_server *server)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, server);
+	return memory;
+}
+
+static void four_clients(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image_make(PAGES),
+					  "rdelay=2ms", NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, NULL);
+	int status;
+
+	for (int i = 0; i < 4; i++)
+		if (!fork()) {
+			struct memory memory = served(&server);
+
+			_exit(image_wrong(memory.base, 0, PAGES) != 0);
+		}
+	for (int i = 0; i < 4; i++) {
+		while (wait(&status) == nbdkit.pid)
+			;
+		CHECK_EQ(status, 0);
+	}
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 4);
+}
+
+static void *read_all(void *arg)
+{
+	struct memory *memory = arg;
+
+	return (void *)image_wrong(memory->base, 0, PAGES);
+}
+
+/* It goes away with reads in flight. Nobody gets anything wrong, nobody waits for ever. */
+static void gone_and_back(const void *variant)
+{
+	const char *image = image_make(PAGES);
+	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image, "rdelay=5ms",
+					  NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--window", "4",
+						  "--no-prefetch", NULL);
+	struct memory memory = served(&server);
+	pthread_t reader;
+	void *wrong;
+
+	CHECK_EQ(pthread_create(&reader, NULL, read_all, &memory), 0);
+	server_says(&server, "\"progress\"");
+	nbdkit_kill(&nbdkit);
+	server_says(&server, "source lost");
+	server_until(&server, "waiting", 1);
+	nbdkit = nbdkit_run("file", image, NULL);
+	server_says(&server, "source is back");
+	pthread_join(reader, &wrong);
+	CHECK_EQ((size_t)wrong, 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+/* A client that comes while the source is away waits for it too. */
+static void away_at_first(const void *variant)
+{
+	const char *image = image_make(PAGES);
+	struct nbdkit nbdkit = nbdkit_run("file", image, NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, NULL);
+	struct memory memory;
+
+	nbdkit_kill(&nbdkit);
+	memory = served(&server);
+	server_says(&server, "source lost");
+	nbdkit = nbdkit_run("file", image, NULL);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+static void give_up(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--give-up", "1",
+						  "--no-prefetch", "--on-exit",
+						  "poison", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	nbdkit_kill(&nbdkit);
+	CHECK(is_poisoned(memory.base + 100 * PAGE));
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 1);
+}
+
+/* One page cannot be read; its neighbours in the window can. */
+static void bad_page(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304", "pread=if [ $4 -le 409600 ] && [ $(($4 + $3)) -gt 409600 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero", NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "poison",
+						  "--no-prefetch", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK(is_poisoned(memory.base + 100 * PAGE));
+	CHECK_EQ(content_not_zero(memory.base + 96 * PAGE, 4), 0);
+	CHECK_EQ(content_not_zero(memory.base + 101 * PAGE, 11), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 1);
+}
+
+/* The file has become shorter. */
+static void shorter(const void *variant)
+{
+	const char *image = image_make(PAGES);
+	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	CHECK_EQ(truncate(image, 500 * PAGE), 0);
+	CHECK_EQ(image_wrong(memory.base + 1 * PAGE, 1, 499), 0);
+	CHECK(is_poisoned(memory.base + 500 * PAGE));
+	CHECK(is_poisoned(memory.base + 1000 * PAGE));
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 2);
+	CHECK_EQ(server_number(&server, "missing"), 0);
+	/* Filling could not bring these. */
+	CHECK(is_poisoned(memory.base + 700 * PAGE));
+}
+
+void suite_source(void)
+{
+	add_case(four_clients, NULL, "source/nbd-four-clients");
+	add_case(gone_and_back, NULL, "source/gone-and-back");
+	add_case(away_at_first, NULL, "source/away-at-first");
+	add_case(give_up, NULL, "source/give-up");
+	add_case(bad_page, NULL, "source/bad-page");
+	add_case(shorter, NULL, "source/shorter");
+}

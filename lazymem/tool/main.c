@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fail.h"
+#include "order.h"
+#include "tool.h"
+
+/* What can be found wrong before there are clients is found here. */
+static void prepare(struct tool *tool)
+{
+	struct lazymem_options *options = &tool->options;
+	struct order_reader order;
+	char why[LAZYMEM_WHY];
+	int64_t size = lazymem_image_size(options->image, why);
+
+	if (size < 0)
+		die("image '%s': %s", options->image, why);
+	if (!size)
+		die("image '%s': it is empty", options->image);
+	options->image_size = size;
+	if (options->replay) {
+		if (order_open(&order, options->replay, why))
+			die("--replay: %s", why);
+		order_close(&order);
+	}
+	if (tool->record) {
+		options->record = lazymem_order_new(tool->record, why);
+		if (!options->record)
+			die("--record: %s", why);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct tool tool = {
+		.on_exit = LAZYMEM_FILL,
+		.clients_most = 64,
+		.options = { .window = 32 << 10, .read_ahead = true },
+	};
+	int status;
+
+	options_parse(&tool, argc, argv);
+	prepare(&tool);
+	status = serve(&tool);
+	if (tool.options.record && lazymem_order_close(tool.options.record)) {
+		report_message(0, "the recorded order could not be written");
+		status = 1;
+	}
+	return status;
+}

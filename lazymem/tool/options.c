@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "number.h"
+#include "tool.h"
+
+static const char usage[] =
+	"usage: lazymem serve --socket PATH --image FILE|NBD-URI [OPTIONS]\n"
+	"\n"
+	"Bring the memory of other processes from an image when it is first accessed. A\n"
+	"client sends its userfaultfd and the list of its mappings over the socket, in the\n"
+	"form of Firecracker's page-fault handlers; lazymem(1) has it.\n"
+	"\n"
+	"  --socket PATH       listen there\n"
+	"  --image IMAGE       a file, a block device, or an NBD URI (nbd://HOST/EXPORT,\n"
+	"                      nbd+unix:///EXPORT?socket=PATH)\n"
+	"  --window KIB        bring this much for a fault, from 4 to 256 (default 32)\n"
+	"  --no-prefetch       bring nothing that was not asked for\n"
+	"  --record FILE       keep the order in which pages are asked for\n"
+	"  --replay FILE       prefetch in that order\n"
+	"  --give-up SECONDS   fail what waits for a lost source after this time; 0, the\n"
+	"                      default, is never\n"
+	"  --on-exit HOW       what SIGINT and SIGTERM do with memory that is missing, after\n"
+	"                      all who wait are answered: fill (default) brings it, poison\n"
+	"                      has accesses killed by SIGBUS, drop makes it zeros. A second\n"
+	"                      signal poisons at once\n"
+	"  --max-clients N     at once; more have to wait (default 64)\n"
+	"  --json              progress, messages and the summary as JSON lines on stdout\n"
+	"  --help              this text\n";
+
+static const struct option options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "image", required_argument, NULL, 'i' },
+	{ "window", required_argument, NULL, 'w' },
+	{ "no-prefetch", no_argument, NULL, 'n' },
+	{ "record", required_argument, NULL, 'r' },
+	{ "replay", required_argument, NULL, 'p' },
+	{ "give-up", required_argument, NULL, 'g' },
+	{ "on-exit", required_argument, NULL, 'e' },
+	{ "max-clients", required_argument, NULL, 'm' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+static enum lazymem_end on_exit_of(const char *text)
+{
+	if (!strcmp(text, "fill"))
+		return LAZYMEM_FILL;
+	if (!strcmp(text, "poison"))
+		return LAZYMEM_POISON;
+	if (!strcmp(text, "drop"))
+		return LAZYMEM_DROP;
+	die("--on-exit is fill, poison or drop, not \"%s\"", text);
+}
+
+static void wrong(void)
+{
+	fputs(usage, stderr);
+	exit(2);
+}
+
+static void help(void)
+{
+	fputs(usage, stdout);
+	exit(0);
+}
+
+static void take(struct tool *tool, int option)
+{
+	switch (option) {
+	case 's':
+		tool->socket = optarg;
+		break;
+	case 'i':
+		tool->options.image = optarg;
+		break;
+	case 'w':
+		tool->options.window = number("--window", optarg, 4, 256) << 10;
+		break;
+	case 'n':
+		tool->options.read_ahead = false;
+		break;
+	case 'r':
+		tool->record = optarg;
+		break;
+	case 'p':
+		tool->options.replay = optarg;
+		break;
+	case 'g':
+		tool->options.give_up = number("--give-up", optarg, 0, 1000000);
+		break;
+	case 'e':
+		tool->on_exit = on_exit_of(optarg);
+		break;
+	case 'm':
+		tool->clients_most = number("--max-clients", optarg, 1, 10000);
+		break;
+	case 'j':
+		tool->json = true;
+		break;
+	case 'h':
+		help();
+		break;
+	default:
+		wrong();
+	}
+}
+
+void options_parse(struct tool *tool, int argc, char **argv)
+{
+	int option;
+
+	if (argc > 1 && !strcmp(argv[1], "--help"))
+		help();
+	if (argc < 2 || strcmp(argv[1], "serve"))
+		wrong();
+	optind = 2;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		take(tool, option);
+	if (optind < argc)
+		die("unexpected \"%s\"; --help shows the options", argv[optind]);
+	if (!tool->socket || !tool->options.image)
+		die("--socket and --image are needed; --help shows the options");
+	if (tool->options.replay && !tool->options.read_ahead)
+		die("--replay and --no-prefetch exclude each other");
+	if (tool->options.replay && tool->record &&
+	    !strcmp(tool->options.replay, tool->record))
+		die("--replay and --record need files of their own");
+}
