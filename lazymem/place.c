@@ -5,17 +5,6 @@
 #include "place.h"
 #include "uffd.h"
 
-/* From 6.6 on; these are numbers and layouts of the kernel's interface. */
-#ifndef UFFDIO_POISON
-#define _UFFDIO_POISON	0x08
-struct uffdio_poison {
-	struct uffdio_range range;
-	__u64 mode;
-	__s64 updated;
-};
-#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
-#endif
-
 /* One call for @length bytes; @moved tells how many were done where it failed. */
 typedef int place_call(int uffd, uint64_t to, const void *from, uint64_t length,
 		       int64_t *moved);

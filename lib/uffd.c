@@ -8,17 +8,6 @@
 
 #include "uffd.h"
 
-/* From 6.6 on; these are numbers and layouts of the kernel's interface. */
-#ifndef UFFDIO_POISON
-#define _UFFDIO_POISON	0x08
-struct uffdio_poison {
-	struct uffdio_range range;
-	__u64 mode;
-	__s64 updated;
-};
-#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
-#endif
-
 int uffd_open(uint64_t features, int flags)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };

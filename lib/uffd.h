@@ -14,6 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* From 6.6 on; these are numbers and layouts of the kernel's interface. */
+#ifndef UFFDIO_POISON
+#define _UFFDIO_POISON	0x08
+struct uffdio_poison {
+	struct uffdio_range range;
+	__u64 mode;
+	__s64 updated;
+};
+#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+#endif
+
 /*
  * Open one with @features, all or nothing. @flags as for userfaultfd(2), e.g.
  * UFFD_USER_MODE_ONLY. Returns -errno; -EINVAL if a feature is missing.

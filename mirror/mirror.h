@@ -69,8 +69,6 @@
 
 #include "../compat/kernel.h"
 
-#define HMMU_WINDOW_SIZE	PMD_SIZE
-
 /**
  * struct hmmu_flight - a populate, prefetch or snapshot under way
  * @mirror: whose

@@ -176,7 +176,7 @@ static int for_each_window(struct hmmu_flight *flight, unsigned long *entries,
 static int fly(struct hmmu_flight *flight, unsigned long start,
 	       unsigned long end, unsigned long timeout)
 {
-	unsigned long pages = min(HMMU_WINDOW_SIZE, end - start) >> PAGE_SHIFT;
+	unsigned long pages = min(HMMU_CHUNK_SIZE, end - start) >> PAGE_SHIFT;
 	struct mm_struct *mm = flight->mirror->mm;
 	unsigned long *entries;
 	int ret;
