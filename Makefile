@@ -91,7 +91,8 @@ install: headers
 	@test -e $(tree)/hmm_unlocked.ko || { echo "first run: make modules KDIR=$(KDIR)"; exit 1; } >&2
 	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
 	install -D -m 644 -t $(driver_files)/include/linux \
-		include/linux/hmm_unlocked.h include/linux/hmmu_mirror.h
+		include/linux/hmm_unlocked.h include/linux/hmmu_mirror.h \
+		include/linux/hmmu_pace.h
 	install -D -m 644 -t $(driver_files)/include/uapi \
 		include/uapi/hmm_unlocked_counters.h \
 		include/uapi/hmmu_mirror_counters.h

@@ -12,6 +12,7 @@
  *   plan.c	which entries fall short of their request
  *   fault.c	handle_mm_fault() for those, free to drop the lock
  *   resume.c	take the lock again, look whether the principle still holds
+ *   crew.c	several faults at a time, once one has had to wait; pace.c how many
  *   walk.c	these four over a chunk, chunks over the range, in a circle
  *   range.c	the calls: locking, restarts, limits
  *
@@ -20,8 +21,8 @@
  * its entry does not satisfy its request. [start, end) are addresses, end open.
  * A pass is one attempt to collect all entries under one sequence.
  *
- * Lock order: mmap lock (read) -> whatever a fault takes. The engine has no lock
- * of its own. The caller holds none that its invalidate callback takes, nor any
+ * Lock order: mmap lock (read) -> whatever a fault takes. The engine's own lock,
+ * crew.c's, is taken with no other held. The caller holds none that its invalidate callback takes, nor any
  * that a page server needs to answer.
  *
  * Hazards:
@@ -43,6 +44,7 @@
 
 #include "../compat/kernel.h"
 #include "limit.h"
+#include "pace.h"
 
 /* Entries are collected in pieces that share the last level of page table. */
 #define HMMU_CHUNK_SIZE		PMD_SIZE
@@ -79,9 +81,12 @@
  * @cancelled: has the call to end, as if its task was being killed? May be NULL
  * @needed: does a page that can't be had end the call? If not, it gets what can be
  *	    had. May be NULL, then each page that is asked for is needed
- * @faulting: a fault begins, or has ended. May be NULL
+ * @faulting: a fault begins, or has ended; several may be under way. May be NULL
+ * @pace: where what is learned of how many faults to have in flight is kept from one
+ *	  call to the next. May be NULL
  *
- * All are told of the range that hmmu_range_fault() was given.
+ * All are told of the range that hmmu_range_fault() was given; from @cancelled to
+ * @faulting, of a part of it where several threads work, and by any of these.
  */
 struct hmmu_hooks {
 	unsigned long (*begin)(struct mmu_interval_notifier *notifier);
@@ -89,6 +94,7 @@ struct hmmu_hooks {
 	bool (*cancelled)(const struct hmm_range *range);
 	bool (*needed)(const struct hmm_range *range, unsigned long addr);
 	void (*faulting)(const struct hmm_range *range, bool begins);
+	struct hmmu_pace *(*pace)(const struct hmm_range *range);
 };
 
 /**
@@ -111,10 +117,15 @@ struct hmmu_requests {
  *	   lock was taken; 0 if nothing was read since
  * @chunk_size: how much to read at once
  * @batch: how many pages to fault before reading again
+ * @fill: how many pages the last fault has brought that waited
  * @yield_streak: at how many chunks' ends in a row somebody waited for the lock
  * @furthest: end of what was ever satisfied, whichever pass it was in
  * @tried: the last page faulted if that answered VM_FAULT_RETRY, or ULONG_MAX
  * @cause: how the sequence was last found moved, a HMM_UNLOCKED_MOVED_*
+ * @pace: how many faults to have in flight, or NULL: never more than one
+ * @own_pace: what @pace is unless @hooks know better
+ * @waited: a fault of this table had to wait (VM_FAULT_RETRY), and nothing has come of
+ *	    that yet
  * @locked: the mmap lock is held for read
  * @walked: some pass has got as far as reading entries
  * @stop_completed: give up on VM_FAULT_COMPLETED in place of going on
@@ -130,10 +141,14 @@ struct hmmu_call {
 	unsigned long known;
 	unsigned long chunk_size;
 	unsigned int batch;
+	unsigned int fill;
 	unsigned int yield_streak;
 	unsigned long furthest;
 	unsigned long tried;
 	enum hmm_unlocked_counter cause;
+	struct hmmu_pace *pace;
+	struct hmmu_pace own_pace;
+	bool waited;
 	bool locked;
 	bool walked;
 	bool stop_completed;
@@ -182,6 +197,8 @@ static inline unsigned long hmmu_table_end(unsigned long addr)
 
 /* requests.c */
 int hmmu_requests_save(struct hmmu_call *call);
+void hmmu_requests_of_page(struct hmmu_call *call, unsigned long *word,
+			   unsigned long request);
 void hmmu_requests_restore(struct hmmu_call *call);
 void hmmu_requests_free(struct hmmu_call *call);
 unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr);
@@ -215,10 +232,17 @@ int hmmu_resume(struct hmmu_call *call);
 int hmmu_yield(struct hmmu_call *call);
 int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);
 
+/* crew.c */
+int hmmu_crew_run(struct hmmu_call *call, unsigned long addr,
+		  unsigned long end);
+void hmmu_crew_exit(void);
+
 /* walk.c */
 int hmmu_walk(struct hmmu_call *call);
 
 /* range.c */
+void hmmu_call_init(struct hmmu_call *call, struct hmm_range *range,
+		    const struct hmmu_hooks *hooks);
 int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
 		     const struct hmmu_hooks *hooks,
 		     struct hmm_unlocked_counters *counters);

@@ -7,10 +7,7 @@
  * swap and files to wait for I/O. Then the run ends and the page is read again
  * before anything else: mostly whoever woke us has brought it, and a page that
  * satisfies its request is not faulted.
- *
- * A run is a list of pages that do not depend on each other. To have several of
- * them wait at the same time, this is the place: hand the pages of the run out
- * once the first has dropped the lock, and come back when all have returned.
+ * See crew.c for how several wait at the same time.
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
@@ -57,8 +54,10 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	    !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR)))
 		return hmmu_interrupted(call) ? -EINTR : HMMU_COMPLETED;
 
-	if (result & VM_FAULT_RETRY)
+	if (result & VM_FAULT_RETRY) {
 		call->tried = addr;
+		call->waited = true;
+	}
 	ret = hmmu_resume(call);
 	if (ret != -EINTR && WARN_ON_ONCE(result & VM_FAULT_ERROR))
 		ret = decode_error(result);
@@ -108,6 +107,7 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	vm_fault_t result;
 	bool dropped;
 	u64 now, waited = 0;
+	int ret;
 
 	mmap_assert_locked(call->mm);
 
@@ -132,8 +132,13 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 		*begun = now;
 	}
 	hmmu_limit_take_off(&call->limit, waited);
-	if (dropped)
-		return fault_dropped(call, addr, result, waited);
+	if (dropped) {
+		ret = fault_dropped(call, addr, result, waited);
+		if (!ret && call->waited && call->pace)
+			hmmu_pace_note(call->pace, 1, 1,
+				       waited + ktime_get_ns() - *begun);
+		return ret;
+	}
 	if (result & VM_FAULT_ERROR)
 		return fault_failed(call, addr, decode_error(result));
 	return 0;

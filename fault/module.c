@@ -2,10 +2,10 @@
 /*
  * hmm_unlocked.ko: begin and end.
  *
- * Nothing of the engine outlives a call, nothing of a mirror outlives its
+ * Nothing of the engine outlives a call but fault threads, which wait for the next one
+ * and end here; nothing of a mirror outlives its
  * hmmu_mirror_unregister(), and a driver holds a reference on this module through the
- * symbols it uses. So at exit nothing is under way, and only debugfs is left to be
- * undone.
+ * symbols it uses. So at exit nothing is under way.
  */
 #include <linux/module.h>
 
@@ -27,6 +27,7 @@ static int __init hmmu_init(void)
 
 static void __exit hmmu_exit(void)
 {
+	hmmu_crew_exit();
 	hmmu_stats_exit();
 }
 

@@ -31,8 +31,14 @@ static const struct hmmu_hooks no_hooks = {
 	.begin = mmu_interval_read_begin,
 };
 
-static int call_begin(struct hmmu_call *call, struct hmm_range *range,
-		      unsigned long timeout, const struct hmmu_hooks *hooks)
+/**
+ * hmmu_call_init() - a call that has done nothing yet
+ * @call: to be filled in
+ * @range: what to collect
+ * @hooks: whose call it is
+ */
+void hmmu_call_init(struct hmmu_call *call, struct hmm_range *range,
+		    const struct hmmu_hooks *hooks)
 {
 	*call = (struct hmmu_call) {
 		.range = range,
@@ -41,12 +47,20 @@ static int call_begin(struct hmmu_call *call, struct hmm_range *range,
 		.from = range->start,
 		.chunk_size = HMMU_CHUNK_SIZE_HUGE,
 		.batch = 1,
+		.fill = 1,
 		.furthest = range->start,
 		.tried = ULONG_MAX,
 	};
-	hmmu_count(call, HMM_UNLOCKED_CALLS, 1);
-	call->limit.allowed = timeout;
 	hmmu_limit_restart(&call->limit);
+}
+
+static int call_begin(struct hmmu_call *call, struct hmm_range *range,
+		      unsigned long timeout, const struct hmmu_hooks *hooks)
+{
+	hmmu_call_init(call, range, hooks);
+	call->pace = hooks->pace ? hooks->pace(range) : &call->own_pace;
+	call->limit.allowed = timeout;
+	hmmu_count(call, HMM_UNLOCKED_CALLS, 1);
 	trace_hmm_unlocked_begin(call);
 
 	/* exit_mmap() may be running: there is nothing left to be faulted. */

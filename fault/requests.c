@@ -68,6 +68,20 @@ int hmmu_requests_save(struct hmmu_call *call)
 	return 0;
 }
 
+/**
+ * hmmu_requests_of_page() - set what is asked by a call over one page
+ * @call: the call; nothing of it needs to be freed
+ * @word: where to keep it
+ * @request: what hmmu_request() of another call returned for that page
+ */
+void hmmu_requests_of_page(struct hmmu_call *call, unsigned long *word,
+			   unsigned long request)
+{
+	*word = request >> REQUEST_SHIFT;
+	call->range->pfn_flags_mask = REQUEST_BITS;
+	call->requests.saved = word;
+}
+
 static unsigned long saved_bits(const struct hmmu_requests *req,
 				unsigned long index)
 {

@@ -19,7 +19,8 @@
  * - was that one filled along: read on in growing steps, fault singly
  * - was it not: fault twice as many next time
  * - has a fault dropped the lock: whatever was short may have been brought, so
- *   begin again to fault singly, and to read ahead no more than to fault
+ *   begin again to fault singly, and to read ahead no more than to fault; and the
+ *   other pages of the table that are short wait together, see crew.c
  * Without a moved sequence N pages cost 3 N entries at most, whatever a fault
  * fills; 4 N if some faults drop the lock and others do not.
  */
@@ -66,6 +67,7 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 {
 	unsigned int ahead = 1;
 	unsigned long peek;
+	bool dropped;
 	int ret;
 
 	*next = addr;
@@ -74,13 +76,32 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 		return ret;
 
 	peek = *next;
-	call->batch = call->known ? min(2 * call->batch, BATCH_MAX) : 1;
+	dropped = !call->known;
+	call->batch = dropped ? 1 : min(2 * call->batch, BATCH_MAX);
 	if (peek >= call->known)
 		ahead = call->batch;
 	ret = read_back(call, addr, next, end, ahead);
 	if (*next != peek)
 		call->batch = 1;
+	if (dropped)
+		call->fill = *next > peek ? (*next - addr) >> PAGE_SHIFT : 1;
 	return ret;
+}
+
+/* The same for several at a time, from @next on: but for a page to be tried again. */
+static int fault_together(struct hmmu_call *call, unsigned long *next,
+			  unsigned long end)
+{
+	unsigned long addr = *next;
+	int ret;
+
+	call->waited = false;
+	ret = hmmu_crew_run(call, call->tried == addr ? addr + PAGE_SIZE : addr,
+			    end);
+	if (ret || call->known)
+		return ret;
+	*next = hmmu_plan_next(call, addr, end);
+	return *next == end ? 0 : read_back(call, *next, next, end, 1);
 }
 
 /* Pages before @addr have all been satisfied at one time or another. */
@@ -100,6 +121,7 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 	unsigned int attempts = 0;
 	int ret = 0;
 
+	call->waited = false;
 	/* Read before the lock was dropped last: it may have been brought. */
 	if (addr < end && addr >= call->known)
 		ret = read_back(call, addr, &next, end, 1);
@@ -109,6 +131,10 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 	for (addr = next; addr < end; addr = next) {
 		note_furthest(call, addr);
 		ret = fault_and_read(call, addr, &next, end);
+		if (!ret && call->waited && next > addr) {
+			note_furthest(call, next);
+			ret = fault_together(call, &next, end);
+		}
 		if (ret)
 			return ret;
 

@@ -24,6 +24,9 @@ struct uffdio_poison {
 };
 #define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
 #endif
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON	(1 << 14)
+#endif
 
 /*
  * Open one with @features, all or nothing. @flags as for userfaultfd(2), e.g.

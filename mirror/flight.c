@@ -42,6 +42,8 @@ int hmmu_flight_enter(struct hmmu_flight *flight)
 	flight->notifier.invalidate_seq = FIRST_SEQUENCE;
 
 	spin_lock(&mirror->lock);
+	flight->pace = mirror->pace;
+	flight->pace.limit = READ_ONCE(mirror->faults_in_flight);
 	if (mirror->closing || (flight->prefetch && flight->prefetch->cancelled))
 		ret = -ECANCELED;
 	else
@@ -61,6 +63,7 @@ void hmmu_flight_leave(struct hmmu_flight *flight)
 	struct hmmu_mirror *mirror = flight->mirror;
 
 	spin_lock(&mirror->lock);
+	mirror->pace = flight->pace;
 	list_del(&flight->list);
 	wake_up_all(&mirror->changed);
 	spin_unlock(&mirror->lock);

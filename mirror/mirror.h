@@ -81,7 +81,8 @@
  * @cause: MMU_NOTIFY_* of the invalidation that overlapped this pass first
  * @stale: one has
  * @spared: one did not
- * @faulting: a fault is under way; written by @task alone, as is @error
+ * @faulting: how many faults are under way; no lock
+ * @pace: how many faults to have in flight; @task's alone, as is @error
  * @error: what map() answered over this window
  * @request: what is asked, or NULL: nothing
  * @commit: hands the window on, with mirror->lock held; returns 0 or -errno
@@ -100,7 +101,8 @@ struct hmmu_flight {
 	enum mmu_notifier_event cause;
 	bool stale;
 	bool spared;
-	bool faulting;
+	atomic_t faulting;
+	struct hmmu_pace pace;
 	int error;
 
 	const struct hmmu_request *request;

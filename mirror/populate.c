@@ -83,7 +83,12 @@ static bool needed(const struct hmm_range *range, unsigned long addr)
 
 static void faulting(const struct hmm_range *range, bool begins)
 {
-	WRITE_ONCE(flight_of(range)->faulting, begins);
+	atomic_add(begins ? 1 : -1, &flight_of(range)->faulting);
+}
+
+static struct hmmu_pace *pace(const struct hmm_range *range)
+{
+	return &flight_of(range)->pace;
 }
 
 static const struct hmmu_hooks flight_hooks = {
@@ -92,6 +97,7 @@ static const struct hmmu_hooks flight_hooks = {
 	.cancelled = cancelled,
 	.needed = needed,
 	.faulting = faulting,
+	.pace = pace,
 };
 
 static void engine_counters_add(struct hmmu_mirror *mirror,

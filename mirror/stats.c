@@ -22,7 +22,7 @@
  * @counters: by enum hmmu_mirror_counter
  * @engine: what the fault engine did for them
  * @in_flight: populates, prefetches and snapshots under way
- * @faulting: of these, how many wait for a fault
+ * @faulting: faults of these that are under way
  * @running: invalidations that are running
  */
 struct mirror_stats {
@@ -58,7 +58,7 @@ static void stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
 	to->running += mirror->running_nr + mirror->running_more;
 	list_for_each_entry(flight, &mirror->flights, list) {
 		to->in_flight++;
-		to->faulting += READ_ONCE(flight->faulting);
+		to->faulting += atomic_read(&flight->faulting);
 	}
 	spin_unlock(&mirror->lock);
 }

@@ -11,6 +11,7 @@
 #include "run.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 
 enum step {
 	NO_STEP,
@@ -227,21 +228,68 @@ static void poison_pages(const struct action *a, struct actor_state *state)
 	each_page(state, poison);
 }
 
+static bool is_for_missing(const struct userfault *fault)
+{
+	return !fault->write_protect;
+}
+
+static bool is_for_write(const struct userfault *fault)
+{
+	return fault->write_protect;
+}
+
+static bool is_for_anything(const struct userfault *fault)
+{
+	return true;
+}
+
+/* Those that wait and were not answered; each for a page that no other waits for. */
+static unsigned int waiting(bool (*fits)(const struct userfault *fault),
+			    u8 *pages)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < stacks_made(); i++) {
+		const struct userfault *fault = &world.stack[i].userfault;
+
+		if (fault->waits && !fault->woken && fits(fault))
+			pages[n++] = fault->page;
+	}
+	return n;
+}
+
+static bool is_waited_for(bool (*fits)(const struct userfault *fault))
+{
+	u8 pages[MAX_STACKS];
+
+	return waiting(fits, pages);
+}
+
 static bool missing_is_waited_for(const struct action *a)
 {
-	return world.userfault.waits && !world.userfault.write_protect &&
-	       !world.userfault.woken;
+	return is_waited_for(is_for_missing);
 }
 
 static bool write_is_waited_for(const struct action *a)
 {
-	return world.userfault.waits && world.userfault.write_protect &&
-	       !world.userfault.woken;
+	return is_waited_for(is_for_write);
 }
 
 static bool anything_is_waited_for(const struct action *a)
 {
-	return world.userfault.waits && !world.userfault.woken;
+	return is_waited_for(is_for_anything);
+}
+
+/* Who answers what is waited for does so in any order. */
+static unsigned int choose_page(const struct action *a,
+				bool (*useful)(const struct action *a))
+{
+	u8 pages[MAX_STACKS];
+	unsigned int n = waiting(useful == missing_is_waited_for ? is_for_missing :
+				 useful == write_is_waited_for ? is_for_write :
+				 is_for_anything, pages);
+
+	return pages[choose(n)];
 }
 
 static void guard(unsigned int page)
@@ -311,13 +359,13 @@ static void split_table(const struct action *a, struct actor_state *state)
 
 static void kill_subject(const struct action *a, struct actor_state *state)
 {
-	world.killed = true;
+	subject_stack()->killed = true;
 	contract_killed();
 }
 
 static bool lives(const struct action *a)
 {
-	return !world.killed;
+	return !subject_stack()->killed;
 }
 
 static void clear_soft_dirty(const struct action *a, struct actor_state *state)
@@ -460,6 +508,31 @@ const char *operation_name(const struct operation *operation)
 	return operation->name;
 }
 
+/* Writing to a page that is shared, or zero, replaces it. */
+enum deeds operation_deeds(const struct operation *operation)
+{
+	enum deeds deeds = 0;
+
+	for (unsigned int i = 0; i < MAX_STEPS; i++) {
+		if (operation->steps[i] == TAKE_WRITE)
+			deeds |= WRITE_LOCKS;
+		if (operation->steps[i] == START)
+			deeds |= INVALIDATES;
+		if (operation->steps[i] == CANCEL)
+			deeds |= KILLS;
+	}
+	if (operation->change == kill_subject)
+		deeds |= KILLS;
+	if (operation->change == pass_time)
+		deeds |= PASSES_TIME;
+	if (operation->change == mark)
+		deeds |= REAPS;
+	if (operation->change == zero_pages || operation->change == share_pages ||
+	    operation->change == make_exclusive)
+		deeds |= REPLACES;
+	return deeds;
+}
+
 void operations_help(FILE *file)
 {
 	static const char *const operands[] = {
@@ -484,7 +557,7 @@ static const struct action *next_action(unsigned int actor)
 
 static bool lock_is_free(void)
 {
-	return !world.lock.subject && !world.lock.readers &&
+	return !world.lock.ours && !world.lock.readers &&
 	       world.lock.writer == NOBODY;
 }
 
@@ -560,7 +633,7 @@ static void begin_action(unsigned int actor, const struct action *a)
 	if (a->operation->useful == missing_is_waited_for ||
 	    a->operation->useful == write_is_waited_for ||
 	    a->operation->useful == anything_is_waited_for)
-		state->first = state->last = world.userfault.page;
+		state->first = state->last = choose_page(a, a->operation->useful);
 }
 
 /* Returns false if the actor has to wait and its step is not done. */
@@ -579,9 +652,13 @@ static bool take_write(unsigned int actor, const struct action *a)
 
 static void wake(const struct actor_state *state)
 {
-	if (world.userfault.waits && world.userfault.page >= state->first &&
-	    world.userfault.page <= state->last)
-		world.userfault.woken = true;
+	for (unsigned int i = 0; i < stacks_made(); i++) {
+		struct userfault *fault = &world.stack[i].userfault;
+
+		if (fault->waits && fault->page >= state->first &&
+		    fault->page <= state->last)
+			fault->woken = true;
+	}
 }
 
 static bool do_step(unsigned int actor, const struct action *a)

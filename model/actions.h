@@ -20,6 +20,7 @@ struct action {
 };
 
 const struct operation *operation_by_name(const char *name);
+enum deeds operation_deeds(const struct operation *operation);
 enum operand operation_operand(const struct operation *operation);
 const char *operation_name(const struct operation *operation);
 void operations_help(FILE *file);

@@ -3,6 +3,7 @@
 #include "run.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 #include "totals.h"
 
 #define REQUEST_BITS	(HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
@@ -53,7 +54,7 @@ static bool satisfies(unsigned int page, unsigned long entry)
 bool contract_got_enough(unsigned int page, unsigned long entry)
 {
 	unsigned long asked = scenario_asked(page);
-	u8 excused = world.watch.may_get_less[page];
+	u8 excused = world.call.may_get_less[page];
 
 	if (excused & EXCUSED_ALL)
 		asked = 0;
@@ -70,13 +71,13 @@ static unsigned int error_bit(int error)
 
 void contract_may_fail(int error)
 {
-	world.watch.may_fail |= 1U << error_bit(error);
+	world.call.may_fail |= 1U << error_bit(error);
 }
 
 bool contract_has_reason(int error)
 {
 	return error < 0 && error_bit(error) < 32 &&
-	       world.watch.may_fail >> error_bit(error) & 1;
+	       world.call.may_fail >> error_bit(error) & 1;
 }
 
 /* The page can't be had, or not for write: a reason to fail if it is needed. */
@@ -85,7 +86,7 @@ static void page_fails(unsigned int page, int error)
 	if (!scenario_is_optional(page))
 		contract_may_fail(error);
 	else
-		world.watch.may_get_less[page] |= error == -EPERM ?
+		world.call.may_get_less[page] |= error == -EPERM ?
 						  EXCUSED_WRITE : EXCUSED_ALL;
 }
 
@@ -116,7 +117,7 @@ void contract_world_changed(void)
 /* Killed or cancelled: nothing is to be begun any more. */
 static bool has_to_end(void)
 {
-	return world.killed || world.flight.cancelled;
+	return me()->killed || world.flight.cancelled;
 }
 
 /*
@@ -135,21 +136,26 @@ static unsigned int pages_in_range(void)
 	return page_of(world.range.end) - page_of(world.range.start);
 }
 
+/* Where there are threads this would make for many states, all alike. */
+static u8 *work_after_kill(void)
+{
+	return stacks_made() > 1 ? &tally.work_after_kill[running] :
+				   &me()->watch.work_after_kill;
+}
+
 void contract_works(void)
 {
-	struct watch *w = &world.watch;
-
-	if (world.mirror.lock.held)
-		violated("sleeps, or takes its time, under the mirror lock");
+	if (world.spinlocks)
+		violated("sleeps, or takes its time, under a spinlock");
 	if (++tally.work > WORK_MAX) {
 		if (tally.passed_over != tally.passed_over_before)
 			cut();
 		violated("%u steps without progress, and nobody else could do anything",
 			 tally.work);
 	}
-	if (has_to_end() && ++w->work_after_kill > WORK_AFTER_KILL_MAX)
+	if (has_to_end() && ++*work_after_kill() > WORK_AFTER_KILL_MAX)
 		violated("killed or cancelled %u steps ago, and still there",
-			 w->work_after_kill);
+			 *work_after_kill());
 }
 
 void contract_actor_acted(void)
@@ -168,7 +174,7 @@ void contract_killed(void)
 /* Time: what is lost to invalidations counts against a limit, waiting does not. */
 void contract_time_passes(u64 ns)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &subject_stack()->watch;
 
 	switch (w->where) {
 	case DROPPED:
@@ -185,7 +191,7 @@ void contract_time_passes(u64 ns)
 
 static void progress(void)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	work_pays();
 	w->since = world.now;
@@ -199,7 +205,7 @@ static unsigned long ticks(u64 ns)
 
 void contract_pass_begins(void)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	if (!w->walked && w->passes < PASSES_MIN)
 		w->passes++;
@@ -217,13 +223,13 @@ void contract_pass_begins(void)
 /* It waits for an invalidation: if anything is a loss, this is. */
 void contract_collides(bool now)
 {
-	world.watch.where = now ? WALKING : ELSEWHERE;
+	me()->watch.where = now ? WALKING : ELSEWHERE;
 }
 
 /* A page that has to be there does not come, though its faults succeed. */
 static bool is_stuck(void)
 {
-	const struct watch *w = &world.watch;
+	const struct watch *w = &me()->watch;
 
 	return w->idle_faults >= IDLE_FAULTS_MAX &&
 	       !scenario_is_optional(w->idle_page);
@@ -231,7 +237,7 @@ static bool is_stuck(void)
 
 void contract_timed_out(void)
 {
-	const struct watch *w = &world.watch;
+	const struct watch *w = &me()->watch;
 
 	if (is_stuck())
 		return;
@@ -254,22 +260,118 @@ void contract_invalidated(void)
 		violated("-EBUSY though the sequence has not moved");
 }
 
+/*
+ * Threads work only while the subject waits for them, and it waits until none does.
+ * What a thread brings is not known to it: it looks for itself.
+ */
+void contract_works_alone(void)
+{
+	if (running != SUBJECT) {
+		if (!subject_stack()->watch.sets_to_work)
+			violated("works on, and its call does not wait for it any more");
+		return;
+	}
+	me()->watch.sets_to_work = false;
+	for (unsigned int i = SUBJECT + 1; i < stacks_made(); i++)
+		if (world.stack[i].watch.at_work)
+			violated("goes on, and %s is still at work for it",
+				 stack_name(i));
+}
+
+/* A lock was taken that the subject takes to set threads to work, and they to get it. */
+void contract_between_pages(void)
+{
+	struct watch *w = &me()->watch;
+
+	model_assert_unlocked();
+	if (running == SUBJECT) {
+		w->sets_to_work = true;
+		w->where = ELSEWHERE;
+		w->undecided = 0;
+		return;
+	}
+	*w = (struct watch){
+		.tried = NOWHERE,
+		.idle_page = NOWHERE,
+		.starved_table = NOWHERE,
+		.faults_after_kill = w->faults_after_kill,
+		.reads_after_kill = w->reads_after_kill,
+	};
+}
+
+/* The subject sleeps until its threads have left: no time is lost meanwhile. */
+void contract_waits_for_threads(bool now)
+{
+	if (running == SUBJECT)
+		me()->watch.where = now ? DROPPED : ELSEWHERE;
+}
+
+void contract_looks_for_signal(void)
+{
+	if (running != SUBJECT && me()->killed && !subject_stack()->killed &&
+	    !world.flight.cancelled)
+		violated("gives up for a signal that was meant to end its work for another call");
+}
+
+void contract_signals_flushed(void)
+{
+	struct watch *w = &me()->watch;
+
+	w->faults_after_kill = w->reads_after_kill = 0;
+	tally.work_after_kill[running] = 0;
+}
+
+void contract_thread_created(void)
+{
+	unsigned int n = 1;
+
+	for (unsigned int i = SUBJECT + 1; i < stacks_made(); i++)
+		n += world.stack[i].life != NO_STACK && world.stack[i].life != ENDED;
+	if (n > scenario.threads)
+		violated("%u threads are created, %u are allowed", n, scenario.threads);
+}
+
+void contract_thread_ends(void)
+{
+	model_assert_unlocked();
+	if (!me()->should_stop)
+		violated("a thread ends that nobody has stopped");
+	if (me()->watch.at_work)
+		violated("a thread ends in the middle of its work");
+}
+
+void contract_unloaded(void)
+{
+	for (unsigned int i = SUBJECT + 1; i < stacks_made(); i++)
+		if (world.stack[i].life == CREATED || world.stack[i].life == LIVES)
+			violated("the module is unloaded, and %s lives", stack_name(i));
+	if (world.memory_kept)
+		violated("the module is unloaded, and what was allocated for threads is not freed");
+}
+
 /* The lock is let go of, or asked for: till it is had, and looked at, time is open. */
+void contract_lets_go(void)
+{
+	me()->watch.where = RELOCKING;
+}
+
 void contract_waits_for_lock(void)
 {
-	world.watch.where = RELOCKING;
+	contract_works_alone();
+	me()->watch.where = RELOCKING;
+	me()->watch.at_work = running != SUBJECT;
 }
 
 void contract_saw_contention(bool contended)
 {
-	world.watch.contended = contended;
-	if (!contended && !world.lock.subject)
-		world.watch.slept = true;
+	me()->watch.contended = contended;
+	if (!contended && !lock_is_held())
+		me()->watch.slept = true;
 }
 
 void contract_sleeps(void)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	if (!w->contended && !w->hindered)
 		violated("sleeps, and nobody is in its way");
@@ -283,9 +385,12 @@ void contract_sleeps(void)
 
 void contract_locked(void)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	w->marked = world.reaped;
+	w->moved = running != SUBJECT &&
+		   (scenario.subject->plain ? world.flight.reason :
+					      sequence_moved());
 	/* A reader that comes right back takes the lock from a woken writer. */
 	if (w->slept)
 		w->starved_table = NOWHERE;
@@ -294,7 +399,7 @@ void contract_locked(void)
 /* The subject looks at the sequence: was the wait for the lock in vain? */
 void contract_looked(bool moved)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	if (w->where != RELOCKING)
 		return;
@@ -309,11 +414,11 @@ void contract_looked(bool moved)
 /* What was read may not be so any more, and a writer had its chance. */
 void contract_unlocked(void)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	memset(w->read, UNREAD, sizeof(w->read));
 	w->idle_holding = 0;
-	w->killed = world.killed;
+	w->killed = me()->killed;
 	w->slept = false;
 	w->sleeps = 0;
 }
@@ -330,7 +435,7 @@ static void check_read_length(unsigned int page, unsigned int end)
 /* Reading: one page table may be read while a writer waits, not a second. */
 void contract_read_begins(unsigned int page, unsigned int end)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 	unsigned int table = page / TABLE_PAGES;
 
 	w->walked = true;
@@ -351,13 +456,13 @@ void contract_read_begins(unsigned int page, unsigned int end)
 
 void contract_read(unsigned int page, unsigned long entry)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	if (entry != cpu_entry(page, world.range.dev_private_owner))
 		violated("page %u is read as somebody else's device memory", page);
 	w->read[page] = satisfies(page, entry) ? READ_FINE : READ_SHORT;
 	w->gets_on &= w->read[page] == READ_FINE;
-	if (w->gets_on && page == w->furthest) {
+	if (running == SUBJECT && w->gets_on && page == w->furthest) {
 		w->furthest++;
 		progress();
 		/* Whoever keeps a watch does not set it back in the same moment. */
@@ -369,7 +474,7 @@ void contract_read(unsigned int page, unsigned long entry)
 static void check_flags(unsigned int page, unsigned int flags)
 {
 	unsigned long asked = scenario_asked(page);
-	bool again = world.watch.tried == page;
+	bool again = me()->watch.tried == page;
 	unsigned int expected = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
 				FAULT_FLAG_KILLABLE;
 
@@ -378,7 +483,7 @@ static void check_flags(unsigned int page, unsigned int flags)
 	if (asked & HMM_PFN_REQ_WRITE)
 		expected |= FAULT_FLAG_WRITE;
 	/* Once less was asked of it, it stays so, whatever its mapping is by then. */
-	if (world.watch.may_get_less[page])
+	if (world.call.may_get_less[page])
 		expected &= flags | ~FAULT_FLAG_WRITE;
 	if (again)
 		expected |= FAULT_FLAG_TRIED;
@@ -397,18 +502,59 @@ static void check_need(unsigned int page, unsigned int flags)
 	if (flags & FAULT_FLAG_WRITE && !(area & VM_WRITE))
 		violated("page %u was faulted for write in a read-only mapping",
 			 page);
-	if (world.watch.read[page] == READ_FINE)
+	if (me()->watch.read[page] == READ_FINE)
 		violated("page %u was faulted though it was read and satisfies its request",
 			 page);
-	if (world.watch.read[page] == UNREAD)
+	if (me()->watch.read[page] == UNREAD)
 		violated("page %u was faulted by what was read before something happened to it",
 			 page);
 }
 
+/* Two faults of one page at a time bring nothing that one does not. */
+static void check_crowd(unsigned int page)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < stacks_made(); i++) {
+		const struct watch *w = &world.stack[i].watch;
+
+		if (!w->in_fault)
+			continue;
+		if (w->faults == page)
+			violated("page %u is faulted, and %s has a fault of it under way",
+				 page, stack_name(i));
+		n++;
+	}
+	if (n >= scenario.in_flight)
+		violated("%u faults are in flight, %u are allowed", n + 1,
+			 scenario.in_flight);
+	tally.in_flight = max(tally.in_flight, n + 1);
+}
+
+/* What a thread is to look at once it has the lock. */
+static void check_worth(unsigned int page)
+{
+	const struct watch *w = &me()->watch;
+
+	if (running == SUBJECT)
+		return;
+	if (w->moved)
+		violated("page %u is faulted, and the sequence had moved before the lock was taken",
+			 page);
+	if (w->marked)
+		violated("page %u is faulted, and the reaper had marked the mm before the lock was taken",
+			 page);
+	tally.thread_faults++;
+}
+
 void contract_fault_begins(unsigned int page, unsigned int flags)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
+	check_crowd(page);
+	check_worth(page);
+	w->in_fault = true;
+	w->faults = page;
 	check_flags(page, flags);
 	check_need(page, flags);
 	if (has_to_end() && ++w->faults_after_kill > 1)
@@ -422,14 +568,14 @@ void contract_fault_begins(unsigned int page, unsigned int flags)
 
 void contract_dropped(void)
 {
-	world.watch.where = DROPPED;
-	world.watch.lost = 0;
+	me()->watch.where = DROPPED;
+	me()->watch.lost = 0;
 	tally.drops++;
 }
 
 static void note_idle(unsigned int page, vm_fault_t result)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	if (w->idle_page != page)
 		w->idle_faults = w->idle_holding = w->idle_awake = 0;
@@ -448,41 +594,58 @@ static void note_idle(unsigned int page, vm_fault_t result)
 		violated("page %u was faulted %u times without effect", page,
 			 w->idle_faults);
 	if (w->idle_faults == IDLE_FAULTS_MAX && scenario_is_optional(page))
-		w->may_get_less[page] |= EXCUSED_ALL;
+		world.call.may_get_less[page] |= EXCUSED_ALL;
 	if (++w->idle_holding > 1 && world.lock.waiting)
 		violated("page %u is faulted without effect again and again, and a writer waits for the lock",
 			 page);
 }
 
+/* What a thread has found of a page that is needed, the call has to find for itself. */
 static void fault_failed(unsigned int page, vm_fault_t result)
 {
 	int error = vm_fault_to_errno(result, 0) ?: -EINVAL;
 
+	if (running != SUBJECT && !scenario_is_optional(page))
+		return;
 	if (error == -EINVAL || result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
 		contract_may_fail(error);
 	else if (!has_to_end())
 		page_fails(page, error);
 }
 
+/* Again, if a thread has found it, the call has to find it for itself. */
+static void note_broken_rules(void)
+{
+	if (running == SUBJECT)
+		world.call.broke_rules = true;
+	else
+		me()->watch.may_warn = true;
+}
+
 void contract_fault_ends(unsigned int page, vm_fault_t result)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 	const vm_fault_t dropped = VM_FAULT_RETRY | VM_FAULT_COMPLETED;
+	/* The engine takes off what passes until it looks at the clock. */
+	bool again = w->tried == page;
 
-	w->where = result & dropped ? ELSEWHERE : WALKING;
+	w->in_fault = false;
+	w->faults = 0;
+	w->where = result & dropped || again ? ELSEWHERE : WALKING;
 	w->tried = result & VM_FAULT_RETRY ? page : NOWHERE;
-	w->completed |= !!(result & VM_FAULT_COMPLETED);
+	if (running == SUBJECT)
+		world.call.completed |= !!(result & VM_FAULT_COMPLETED);
 	if (result & VM_FAULT_ERROR)
 		fault_failed(page, result);
 	if (result & VM_FAULT_FALLBACK ||
 	    (result & VM_FAULT_ERROR && result & dropped))
-		w->broke_rules = true;
+		note_broken_rules();
 	note_idle(page, result);
 }
 
 void contract_warned(const char *condition)
 {
-	if (!world.watch.broke_rules)
+	if (!world.call.broke_rules && !me()->watch.may_warn)
 		violated("warns without a reason: %s", condition);
 }
 
@@ -535,6 +698,13 @@ static void check_counters(const struct hmm_unlocked_counters *counters, int ret
 			 counters->n[HMM_UNLOCKED_CALLS],
 			 counters->n[HMM_UNLOCKED_FAILURES],
 			 counters->n[HMM_UNLOCKED_RESTARTS], !!ret, restarts);
+	if (counters->n[HMM_UNLOCKED_THREAD_FAULTS] != tally.thread_faults ||
+	    counters->n[HMM_UNLOCKED_MOST_IN_FLIGHT] < (tally.thread_faults ?
+						   tally.in_flight : 0))
+		violated("counts %llu faults of threads, %llu in flight; there were %llu, %u",
+			 counters->n[HMM_UNLOCKED_THREAD_FAULTS],
+			 counters->n[HMM_UNLOCKED_MOST_IN_FLIGHT],
+			 tally.thread_faults, tally.in_flight);
 	if (counters->n[HMM_UNLOCKED_ENTRIES_READ] != tally.entries_read ||
 	    counters->n[HMM_UNLOCKED_FAULTS] != tally.faults ||
 	    counters->n[HMM_UNLOCKED_LOCK_DROPS] != tally.drops)
@@ -549,15 +719,16 @@ void contract_returned(int ret, bool locked,
 		       const struct hmm_unlocked_counters *counters)
 {
 	totals_expect_call(counters);
-	if (locked != world.lock.subject)
+	contract_works_alone();
+	if (locked != lock_is_held())
 		violated("says that the lock is %s, and it is %s",
 			 locked ? "held" : "not held",
-			 world.lock.subject ? "held" : "not held");
+			 lock_is_held() ? "held" : "not held");
 	if (memory_in_use())
 		violated("%u pieces of memory are not freed", memory_in_use());
 	if (ret && ret != -EBUSY && !contract_has_reason(ret))
 		violated("there was no reason to fail with %s", error_name(ret));
-	if (!ret && world.watch.broke_rules)
+	if (!ret && world.call.broke_rules)
 		violated("success, and a fault handler has broken its rules");
 	if (ret)
 		check_requests_restored();
@@ -578,12 +749,14 @@ static void check_entry(unsigned int page, unsigned long entry)
 
 /*
  * What the call cost, if nobody has disturbed it: one read of what was there, and
- * three of each page that was faulted, four if some faults let go of the lock.
+ * three of each page that was faulted, four if some faults let go of the lock, five if
+ * threads have read as well.
  */
 static void check_cost(void)
 {
 	u64 pages = pages_in_range();
-	u64 most = !tally.faults ? pages : 4 * pages;
+	u64 most = !tally.faults ? pages :
+		   (tally.thread_faults ? 5 : 4) * pages;
 
 	if (!tally.acted && world.notifier.invalidate_seq == 1 &&
 	    tally.entries_read > most)
@@ -596,7 +769,7 @@ void contract_collected(void)
 	if (sequence_moved())
 		return;
 	check_cost();
-	if (world.watch.marked)
+	if (me()->watch.marked)
 		violated("success, and the mm was marked by the OOM reaper");
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
@@ -609,9 +782,9 @@ void contract_came_back_unlocked(int ret)
 		violated("%s, and the lock is dropped", error_name(ret));
 	if (ret)
 		return;
-	if (world.killed)
+	if (me()->killed)
 		violated("killed, and is told to call again");
-	if (!world.watch.completed)
+	if (!world.call.completed)
 		violated("the lock is dropped, and no fault has completed");
 	check_requests_restored();
 }
@@ -621,19 +794,20 @@ void contract_call_begins(void)
 	/* Who was passed over, and where, the explorer remembers by this number. */
 	tally = (struct tally){ .passed_over = tally.passed_over,
 				.passed_over_before = tally.passed_over };
-	world.watch = (struct watch){
+	world.call = (struct call_watch){};
+	me()->watch = (struct watch){
 		.tried = NOWHERE,
 		.idle_page = NOWHERE,
 		.starved_table = NOWHERE,
 		.furthest = page_of(world.range.start),
-		.marked = world.lock.subject && world.reaped,
-		.where = world.lock.subject ? WALKING : ELSEWHERE,
+		.marked = lock_is_held() && world.reaped,
+		.where = lock_is_held() ? WALKING : ELSEWHERE,
 		.since = world.now,
 	};
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
 			*range_entry(page) = scenario.request[page];
-	if (world.killed)
+	if (me()->killed)
 		contract_killed();
 	contract_world_changed();
 }
@@ -641,7 +815,7 @@ void contract_call_begins(void)
 /* What a call remembers ends with it; pages before @page are another's. */
 void contract_next_call(unsigned int page)
 {
-	struct watch *w = &world.watch;
+	struct watch *w = &me()->watch;
 
 	w->tried = w->idle_page = NOWHERE;
 	w->idle_faults = w->idle_holding = w->idle_awake = 0;

@@ -24,6 +24,7 @@ void contract_collides(bool now);
 void contract_saw_contention(bool contended);
 void contract_sleeps(void);
 void contract_waits_for_lock(void);
+void contract_lets_go(void);
 void contract_locked(void);
 void contract_looked(bool moved);
 void contract_unlocked(void);
@@ -37,6 +38,16 @@ void contract_fault_ends(unsigned int page, vm_fault_t result);
 void contract_warned(const char *condition);
 void contract_actor_acted(void);
 void contract_killed(void);
+
+/* Threads: see contract_works_alone() in contract.c. */
+void contract_works_alone(void);
+void contract_between_pages(void);
+void contract_waits_for_threads(bool now);
+void contract_looks_for_signal(void);
+void contract_signals_flushed(void);
+void contract_thread_created(void);
+void contract_thread_ends(void);
+void contract_unloaded(void);
 
 /* The device maps nothing that the CPU does not. */
 void contract_device(void);

@@ -41,14 +41,14 @@ static unsigned int told_apart(void)
 {
 	unsigned int n = 0;
 
-	for (int i = 0; i <= MAX_ACTORS; i++)
+	for (int i = 0; i < MAX_INVALIDATIONS; i++)
 		n += world.invalidation[i].told && !world.invalidation[i].crowded;
 	return n;
 }
 
 static bool overlapping_runs(void)
 {
-	for (int i = 0; i <= MAX_ACTORS; i++)
+	for (int i = 0; i < MAX_INVALIDATIONS; i++)
 		if (world.invalidation[i].told &&
 		    overlaps_window(&world.invalidation[i].range))
 			return true;
@@ -57,7 +57,7 @@ static bool overlapping_runs(void)
 
 static bool crowded(void)
 {
-	for (int i = 0; i <= MAX_ACTORS; i++)
+	for (int i = 0; i < MAX_INVALIDATIONS; i++)
 		if (world.invalidation[i].crowded)
 			return true;
 	return false;
@@ -154,14 +154,14 @@ void contract_flight_waits(void)
 /* It was woken, or killed. */
 void contract_flight_slept(void)
 {
-	if (world.killed && world.sleeps_on && !overlapping_runs() && !crowded())
+	if (me()->killed && me()->sleeps_on && !overlapping_runs() && !crowded())
 		violated("sleeps until it is killed, and what it has waited for is over");
 	contract_collides(false);
 }
 
 static bool is_told_of(const struct mmu_notifier_range *range)
 {
-	for (int i = 0; i <= MAX_ACTORS; i++)
+	for (int i = 0; i < MAX_INVALIDATIONS; i++)
 		if (world.invalidation[i].told &&
 		    &world.invalidation[i].range == range)
 			return true;
@@ -194,7 +194,7 @@ void contract_cancels(bool all)
 {
 	if (!world.flight.flying)
 		return;
-	if (!all && !(world.task.flags & PF_KTHREAD))
+	if (!all && !(subject_stack()->task.flags & PF_KTHREAD))
 		return;
 	world.flight.cancelled = true;
 	contract_may_fail(-ECANCELED);
@@ -300,6 +300,7 @@ static void check_engine(const struct hmm_unlocked_counters *engine)
 	    engine->n[HMM_UNLOCKED_RESTARTS] != tally.restarts ||
 	    engine->n[HMM_UNLOCKED_ENTRIES_READ] != tally.entries_read ||
 	    engine->n[HMM_UNLOCKED_FAULTS] != tally.faults ||
+	    engine->n[HMM_UNLOCKED_THREAD_FAULTS] != tally.thread_faults ||
 	    engine->n[HMM_UNLOCKED_LOCK_DROPS] != tally.drops)
 		violated("counts %llu calls, %llu restarts, %llu entries, %llu faults, %llu drops; there were %u, %u, %llu, %llu, %llu",
 			 engine->n[HMM_UNLOCKED_CALLS],
@@ -362,12 +363,13 @@ void contract_flight_returned(int ret, enum hmmu_mirror_counter which)
 	struct flight_watch *w = &world.flight;
 	bool flew = w->flying;
 
+	contract_works_alone();
 	w->flying = false;
 	check_left_behind();
 	check_errno(ret);
 	if (!ret && w->window != page_of(world.range.end))
 		violated("success, and pages from %u on were not handed on", w->window);
-	if (!ret && world.watch.broke_rules)
+	if (!ret && world.call.broke_rules)
 		violated("success, and a fault handler has broken its rules");
 	if (flew) {
 		count(which, 1);

@@ -3,10 +3,10 @@
 # Reads model/uncovered, then annotated sources from gcov. Prints a table and what
 # was not executed. Fails if that has no reason, or is too much.
 
-# "FILE: SOURCE LINE = REASON"
+# "FILE: SOURCE LINE = REASON"; a line may have " = " in it, a reason not.
 FNR == NR {
-	if (!/^#/ && match($0, / = /))
-		reason[substr($0, 1, RSTART - 1)] = substr($0, RSTART + 3)
+	if (!/^#/ && match($0, /.* = /))
+		reason[substr($0, 1, RLENGTH - 3)] = substr($0, RLENGTH + 1)
 	next
 }
 

@@ -2,7 +2,7 @@
 /*
  * handle_mm_fault(): what a fault does to each kind of page, and how it answers.
  *
- * A fault may let go of the mmap lock on the subject's behalf (userfaultfd, slow
+ * A fault may let go of the mmap lock on its caller's behalf (userfaultfd, slow
  * I/O, the first write to a shared mapping), may invalidate (breaking COW), may
  * wait with the lock held (migration), may succeed without effect (a userfaultfd
  * of 6.1 that is being closed) and, where the scenario says so, may fail for no
@@ -11,6 +11,7 @@
 #include "contract.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 
 struct fault {
 	unsigned int page;
@@ -26,11 +27,11 @@ static struct page *page_at(const struct fault *f)
 /* A fault that invalidates: breaking COW, leaving device memory. */
 static vm_fault_t replace(const struct fault *f)
 {
-	struct invalidation *inv = &world.invalidation[MAX_ACTORS];
+	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
 
 	invalidate_start(inv, f->page, f->page, page_at(f)->kind == PRESENT ?
 			 MMU_NOTIFY_CLEAR : MMU_NOTIFY_MIGRATE);
-	tell("subject", "its fault invalidates page %u", f->page);
+	tell(stack_name(running), "its fault invalidates page %u", f->page);
 	invalidate_callback(inv);
 	point();
 	zap(f->page);
@@ -45,9 +46,9 @@ static void drop(void)
 	contract_dropped();
 }
 
-static bool woken(void)
+static bool woken(const struct stack *stack)
 {
-	return world.userfault.woken;
+	return stack->userfault.woken;
 }
 
 static vm_fault_t userfault(const struct fault *f, bool write_protect)
@@ -55,17 +56,17 @@ static vm_fault_t userfault(const struct fault *f, bool write_protect)
 	if (world.released && scenario.released_nopage)
 		return VM_FAULT_NOPAGE;
 
-	world.userfault = (struct userfault){
+	me()->userfault = (struct userfault){
 		.page = f->page,
 		.waits = true,
 		.write_protect = write_protect,
 	};
 	drop();
-	tell("subject", "lets go of the mmap lock and waits for the page server, page %u",
+	tell(stack_name(running), "lets go of the mmap lock and waits for the page server, page %u",
 	     f->page);
 	if (!world.released)
 		wait_until(woken, true, "for a page server");
-	world.userfault = (struct userfault){};
+	me()->userfault = (struct userfault){};
 	return VM_FAULT_RETRY;
 }
 
@@ -81,7 +82,7 @@ static vm_fault_t read_slowly(const struct fault *f)
 		return 0;
 	if (f->flags & FAULT_FLAG_TRIED) {
 		point();
-		if (world.killed) {
+		if (me()->killed) {
 			drop();
 			return VM_FAULT_RETRY;
 		}
@@ -89,7 +90,7 @@ static vm_fault_t read_slowly(const struct fault *f)
 		return 0;
 	}
 	drop();
-	tell("subject", "lets go of the mmap lock and waits for I/O, page %u",
+	tell(stack_name(running), "lets go of the mmap lock and waits for I/O, page %u",
 	     f->page);
 	point();
 	p->slow = false;
@@ -130,7 +131,7 @@ static vm_fault_t make_shared_writable(const struct fault *f)
 	if (f->flags & FAULT_FLAG_TRIED)
 		return 0;
 	drop();
-	tell("subject", "its fault has made page %u writable and let go of the mmap lock",
+	tell(stack_name(running), "its fault has made page %u writable and let go of the mmap lock",
 	     f->page);
 	point();
 	return VM_FAULT_COMPLETED;
@@ -182,9 +183,9 @@ static vm_fault_t swap_in(const struct fault *f)
 	return result;
 }
 
-static bool migrated(void)
+static bool migrated(const struct stack *stack)
 {
-	return world.pages[world.migrating].kind != MIGRATING;
+	return world.pages[stack->migrating].kind != MIGRATING;
 }
 
 static vm_fault_t resolve(const struct fault *f)
@@ -195,7 +196,7 @@ static vm_fault_t resolve(const struct fault *f)
 	case SWAPPED:
 		return swap_in(f);
 	case MIGRATING:
-		world.migrating = f->page;
+		me()->migrating = f->page;
 		wait_until(migrated, false, "for a migration, the mmap lock held");
 		return 0;
 	case POISONED:
@@ -250,7 +251,7 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
 	model_assert_locked();
 	point();
 	areas_check(vma, f.page);
-	tell("subject", "faults page %u%s%s (%s)", f.page,
+	tell(stack_name(running), "faults page %u%s%s (%s)", f.page,
 	     f.write ? " for write" : "",
 	     flags & FAULT_FLAG_TRIED ? ", again" : "", page_text(f.page));
 	contract_fault_begins(f.page, flags);

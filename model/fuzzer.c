@@ -7,6 +7,7 @@
 
 #include "run.h"
 #include "scenario.h"
+#include "state.h"
 
 const char *__asan_default_options(void);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -28,6 +29,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	outcome = &only_one;
 	scenario_load(path);
+	state_begins();
 	return 0;
 }
 

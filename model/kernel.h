@@ -45,6 +45,9 @@ typedef unsigned int vm_fault_t;
 #define max(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); \
 			   a_ > b_ ? a_ : b_; })
 #define min3(a, b, c)	min(min(a, b), c)
+#define max_t(type, a, b)	max((type)(a), (type)(b))
+#define clamp(n, low, high)	min(max(n, low), high)
+#define div_u64(n, d)		((n) / (d))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
@@ -56,6 +59,7 @@ typedef unsigned int vm_fault_t;
 #define __exit
 #define __force
 #define EXPORT_SYMBOL_GPL(symbol)	struct model_unused
+#define MODULE_PARM_DESC(name, text)	struct model_unused
 #define MODULE_DESCRIPTION(text)	struct model_unused
 #define MODULE_VERSION(text)		struct model_unused
 #define MODULE_LICENSE(text)		struct model_unused
@@ -77,6 +81,17 @@ void model_module_exit(void);
 		model_warn(#condition);			\
 	bad_; })
 void model_warn(const char *condition);
+
+/* Parameters are set by the scenario. */
+struct model_parameter {
+	const char *name;
+	void *value;
+};
+
+#define module_param(variable, type, mode)				\
+	static const struct model_parameter model_parameter_##variable	\
+	__attribute__((used, section("model_parameters"))) =		\
+	{ #variable, &variable }
 
 /* Stubs: one CPU, one file in debugfs. */
 #define DEFINE_PER_CPU(type, name)	__typeof__(type) name
@@ -159,6 +174,7 @@ typedef struct {
 } atomic_t;
 
 #define atomic_read(v)	((v)->counter)
+#define atomic_add(n, v)	((void)((v)->counter += (n)))
 
 /* The lock itself is in lock.c; this gives its name to the macros below. */
 struct mm_struct {
@@ -249,7 +265,7 @@ static inline unsigned int hmm_pfn_to_map_order(unsigned long entry)
 	return (entry >> HMM_PFN_ORDER_SHIFT) & 0x1f;
 }
 
-/* The one task there is; what it is, is part of the world. */
+/* The subject or a thread; what else it is, is part of the world. */
 struct task_struct {
 	unsigned int flags;
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The include seam, continued: what the mirror kit needs of the kernel and the
- * engine does not. Lists, a spinlock, a wait queue, and the mm's users.
+ * The include seam, continued: what the mirror kit and the fault threads need of the
+ * kernel and a fault does not. Lists, spinlocks, wait queues, threads, and the mm's
+ * users.
  *
  * A spinlock is a point before it is taken, and one step until it is let go of:
- * whoever spins can't do anything meanwhile that others would see. There is one
- * task that waits, so a wait queue is no more than a name to be woken by.
+ * whoever spins can't do anything meanwhile that others would see. Each task waits on
+ * one queue at most, so a wait queue is no more than a name to be woken by.
  */
 #ifndef MODEL_KERNEL_MIRROR_H
 #define MODEL_KERNEL_MIRROR_H
@@ -51,11 +52,34 @@ static inline void list_del(struct list_head *entry)
 	     &entry->member != (head);					\
 	     entry = container_of(entry->member.next, __typeof__(*entry), member))
 
+static inline void list_move(struct list_head *entry, struct list_head *head)
+{
+	list_del(entry);
+	list_add(entry, head);
+}
+
+static inline void list_add_tail(struct list_head *new, struct list_head *head)
+{
+	list_add(new, head->prev);
+}
+
+#define LIST_HEAD_INIT(name)		{ &(name), &(name) }
+#define LIST_HEAD(name)			struct list_head name = LIST_HEAD_INIT(name)
+#define list_first_entry(head, type, member) \
+	container_of((head)->next, type, member)
+#define list_for_each_entry_safe(entry, after, head, member)		\
+	for (entry = container_of((head)->next, __typeof__(*entry), member), \
+	     after = container_of(entry->member.next, __typeof__(*entry), member); \
+	     &entry->member != (head);					\
+	     entry = after,						\
+	     after = container_of(entry->member.next, __typeof__(*entry), member))
+
 /* What others do under the lock is done in one step, so it is free at any point. */
 typedef struct {
 	bool held;
 } spinlock_t;
 
+#define DEFINE_SPINLOCK(name)		spinlock_t name
 #define spin_lock_init(lock)		((lock)->held = false)
 #define lockdep_assert_held(lock)	model_assert_held(lock)
 void model_assert_held(const spinlock_t *lock);
@@ -67,28 +91,39 @@ void spin_unlock(spinlock_t *lock);
  * task is on the queue before it looks.
  */
 typedef struct {
-	char unused;
+	u32 magic;
 } wait_queue_head_t;
 
 #define ERESTARTSYS	512
 
-#define init_waitqueue_head(queue)	((void)(queue))
-#define wait_event_killable(queue, condition) ({		\
+enum model_wait { MODEL_KILLABLE, MODEL_UNKILLABLE, MODEL_IDLE };
+
+#define MODEL_QUEUE_MAGIC		0x71756575
+#define init_waitqueue_head(queue)	((queue)->magic = MODEL_QUEUE_MAGIC)
+#define model_wait_event(queue, condition, how) ({		\
 	int ret_ = 0;						\
 								\
 	model_wait_begins(&(queue));				\
 	while (!(condition)) {					\
-		if (!model_sleeps(&(queue))) {			\
+		if (!model_sleeps(&(queue), how)) {		\
 			ret_ = -ERESTARTSYS;			\
 			break;					\
 		}						\
 	}							\
-	model_wait_ends(ret_);					\
+	model_wait_ends(&(queue), ret_);			\
 	ret_; })
+#define wait_event_killable(queue, condition) \
+	model_wait_event(queue, condition, MODEL_KILLABLE)
+#define wait_event(queue, condition) \
+	((void)model_wait_event(queue, condition, MODEL_UNKILLABLE))
+#define wait_event_idle(queue, condition) \
+	((void)model_wait_event(queue, condition, MODEL_IDLE))
 void model_wait_begins(const wait_queue_head_t *queue);
-bool model_sleeps(const wait_queue_head_t *queue);
-void model_wait_ends(int ret);
+bool model_sleeps(const wait_queue_head_t *queue, enum model_wait how);
+void model_wait_ends(const wait_queue_head_t *queue, int ret);
 void wake_up_all(const wait_queue_head_t *queue);
+/* Nobody waits alone (exclusively), so it wakes all. */
+#define wake_up(queue)		wake_up_all(queue)
 
 /* An actor does not wait within a step: it comes back and begins again. */
 #define wait_event_timeout(queue, condition, ticks) \
@@ -97,12 +132,25 @@ void model_actor_waits(void) __attribute__((noreturn));
 
 #define PF_KTHREAD	0x200000
 
+/* Kernel threads: see kthread.c. */
+struct task_struct *kthread_create(int (*function)(void *), void *data,
+				   const char *name, ...)
+	__attribute__((format(printf, 3, 4)));
+int kthread_stop(struct task_struct *task);
+bool kthread_should_stop(void);
 void wake_up_process(struct task_struct *task);
+void allow_kernel_signal(int signal);
 void send_sig(int signal, struct task_struct *task, int privileged);
+void flush_signals(struct task_struct *task);
+
+#define ERR_PTR(error)	((void *)(long)(error))
+#define IS_ERR(pointer)	((unsigned long)(pointer) >= -4095UL)
+#define PTR_ERR(pointer) ((long)(pointer))
 
 bool mmget_not_zero(struct mm_struct *mm);
 void mmput(struct mm_struct *mm);
 
+void *kzalloc(size_t size, unsigned int gfp);
 void *kmalloc_array(size_t n, size_t size, unsigned int gfp);
 #define kfree(memory)	kvfree(memory)
 

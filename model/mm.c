@@ -3,8 +3,8 @@
  * VMAs and page tables.
  *
  * Each page knows the flags of its mapping; a VMA is a run of pages alike. The
- * subject gets to see a VMA by vma_lookup() only, as an object that is made for
- * it and freed when it lets go of the lock, whether or not anybody changed
+ * subject, or a thread, gets to see a VMA by vma_lookup() only, as an object that is
+ * made for it and freed when it lets go of the lock, whether or not anybody changed
  * anything: a use after that is always a bug, and the sanitizer sees it.
  */
 #include <sanitizer/asan_interface.h>
@@ -12,15 +12,31 @@
 #include "contract.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 
-static struct vm_area_struct areas[MAX_PAGES] __attribute__((aligned(8)));
+static struct vm_area_struct areas[MAX_STACKS][MAX_PAGES] __attribute__((aligned(8)));
+
+static bool looked_up[MAX_STACKS];
+
+static void forget_all_of(unsigned int stack)
+{
+	looked_up[stack] = false;
+	ASAN_UNPOISON_MEMORY_REGION(areas[stack], sizeof(areas[stack]));
+	memset(areas[stack], 0x6b, sizeof(areas[stack]));
+	world.stack[stack].looked_up = 0;
+	ASAN_POISON_MEMORY_REGION(areas[stack], sizeof(areas[stack]));
+}
 
 void areas_forget(void)
 {
-	ASAN_UNPOISON_MEMORY_REGION(areas, sizeof(areas));
-	memset(areas, 0x6b, sizeof(areas));
-	world.looked_up = 0;
-	ASAN_POISON_MEMORY_REGION(areas, sizeof(areas));
+	forget_all_of(running);
+}
+
+void areas_forget_all(void)
+{
+	for (unsigned int stack = 0; stack < MAX_STACKS; stack++)
+		if (stack == SUBJECT || looked_up[stack])
+			forget_all_of(stack);
 }
 
 static unsigned int area_first(unsigned int page)
@@ -42,19 +58,22 @@ static unsigned int area_end(unsigned int page)
 struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 {
 	unsigned int page = page_of(addr), first;
+	struct vm_area_struct *area;
 
 	model_assert_locked();
 	if (page >= MAX_PAGES || !world.pages[page].area)
 		return NULL;
 	first = area_first(page);
-	ASAN_UNPOISON_MEMORY_REGION(&areas[first], sizeof(areas[first]));
-	areas[first] = (struct vm_area_struct){
+	area = &areas[running][first];
+	ASAN_UNPOISON_MEMORY_REGION(area, sizeof(*area));
+	*area = (struct vm_area_struct){
 		.vm_start = first * PAGE_SIZE,
 		.vm_end = area_end(page) * PAGE_SIZE,
 		.vm_flags = world.pages[page].area & ~AREA_MAPPED,
 	};
-	world.looked_up |= 1ULL << first;
-	return &areas[first];
+	me()->looked_up |= 1ULL << first;
+	looked_up[running] = true;
+	return area;
 }
 
 unsigned long vma_kernel_pagesize(struct vm_area_struct *vma)
@@ -68,6 +87,9 @@ void areas_check(const struct vm_area_struct *vma, unsigned int page)
 	if (!vma || vma->vm_start > page * PAGE_SIZE ||
 	    vma->vm_end <= page * PAGE_SIZE)
 		violated("page %u was faulted by a VMA that does not hold it", page);
+	if (vma < areas[running] || vma >= areas[running + 1])
+		violated("page %u was faulted by a VMA that somebody else has looked up",
+			 page);
 }
 
 /* A frame that nobody had before, exclusive, in place of what was there. */
@@ -161,7 +183,7 @@ const char *page_text(unsigned int page)
 
 vm_fault_t check_stable_address_space(struct mm_struct *mm)
 {
-	point();
+	point_unless_quiet(REAPS);
 	return world.reaped ? VM_FAULT_SIGBUS : 0;
 }
 
@@ -179,11 +201,11 @@ static int read_entries(struct hmm_range *range)
 	moved = mmu_interval_read_retry(range->notifier, range->notifier_seq);
 	contract_looked(moved);
 	if (moved) {
-		tell("subject", "cannot read pages %u-%u: the sequence has moved",
+		tell(stack_name(running), "cannot read pages %u-%u: the sequence has moved",
 		     first, end - 1);
 		return -EBUSY;
 	}
-	tell("subject", "reads pages %u-%u", first, end - 1);
+	tell(stack_name(running), "reads pages %u-%u", first, end - 1);
 	contract_read_begins(first, end);
 	for (page = first; page < end; page++) {
 		if (scenario.torn && page > first)

@@ -12,6 +12,7 @@
 #include "contract.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 #include "subjects.h"
 #include "world.h"
 
@@ -115,11 +116,9 @@ void invalidate_end(struct invalidation *inv)
 	*inv = (struct invalidation){};
 }
 
-static unsigned long waited_for;
-
-static bool invalidation_over(void)
+static bool invalidation_over(const struct stack *stack)
 {
-	return world.invalidations.seq != waited_for;
+	return world.invalidations.seq != stack->waited_for;
 }
 
 unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *notifier)
@@ -131,13 +130,14 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *notifier)
 	point();
 	seq = notifier->invalidate_seq;
 	if (seq == world.invalidations.seq) {
-		waited_for = seq;
+		me()->waited_for = seq;
 		contract_collides(true);
 		wait_until(invalidation_over, false,
 			   "in mmu_interval_read_begin() for an invalidation");
+		me()->waited_for = 0;
 		contract_collides(false);
 	}
-	tell("subject", "has the sequence %lu from mmu_interval_read_begin()", seq);
+	tell(stack_name(running), "has the sequence %lu from mmu_interval_read_begin()", seq);
 	return seq;
 }
 
@@ -152,7 +152,7 @@ bool mmu_interval_check_retry(struct mmu_interval_notifier *notifier,
 {
 	bool moved;
 
-	point();
+	point_unless_quiet(INVALIDATES);
 	moved = mmu_interval_read_retry(notifier, seq);
 	contract_looked(moved);
 	return moved;

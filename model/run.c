@@ -4,10 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sanitizer/asan_interface.h>
+
 #include "contract.h"
 #include "run.h"
 #include "scenario.h"
+#include "stacks.h"
 #include "state.h"
+#include "../fault/call.h"
 
 struct outcome *outcome;
 
@@ -31,9 +35,26 @@ static uint8_t ways[MAX_CHOICES];
 static uint64_t state[MAX_CHOICES];
 static unsigned int passed_over[MAX_CHOICES];
 
+/* A thread can't jump off the subject's stack: it has the subject do that. */
+static enum verdict due;
+
+static void __attribute__((noreturn)) end_run(enum verdict verdict)
+{
+	due = verdict;
+	if (running != SUBJECT)
+		stacks_go_to(SUBJECT);
+	longjmp(run_ends, verdict);
+}
+
+void run_ends_if_due(void)
+{
+	if (due != PASSED)
+		longjmp(run_ends, due);
+}
+
 void cut(void)
 {
-	longjmp(run_ends, CUT);
+	end_run(CUT);
 }
 
 void violated(const char *fmt, ...)
@@ -43,7 +64,7 @@ void violated(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(outcome->why, sizeof(outcome->why), fmt, args);
 	va_end(args);
-	longjmp(run_ends, VIOLATED);
+	end_run(VIOLATED);
 }
 
 void give_up(const char *fmt, ...)
@@ -144,7 +165,34 @@ static void begin_world(void)
 	scenario_begin();
 	tally = (struct tally){};
 	memory_reset();
-	areas_forget();
+	areas_forget_all();
+	stacks_begin();
+	state_statics_restore();
+	scenario_set_parameters();
+}
+
+#define DEAD_STACK	(16 * 1024)
+
+/*
+ * The subject has returned, and what it had on its stack may be used by nobody any
+ * more; what is to be done yet is done on a stack that begins below that.
+ */
+static void __attribute__((noinline)) unload(void)
+{
+	state_stack_begins(SUBJECT, __builtin_frame_address(0));
+	world.returned = true;
+	tell("subject", "unloads the module");
+	hmmu_crew_exit();
+	contract_unloaded();
+}
+
+static void __attribute__((noinline)) end_threads(void)
+{
+	char dead[DEAD_STACK];
+
+	ASAN_POISON_MEMORY_REGION(dead, sizeof(dead));
+	unload();
+	ASAN_UNPOISON_MEMORY_REGION(dead, sizeof(dead));
 }
 
 static enum verdict __attribute__((noinline)) run_once(void)
@@ -158,9 +206,12 @@ static enum verdict __attribute__((noinline)) run_once(void)
 	answers.depth = 0;
 	outcome->taken.length = 0;
 	outcome->runs++;
-	state_stack_begins(__builtin_frame_address(0));
+	due = PASSED;
+	state_stack_begins(SUBJECT, __builtin_frame_address(0));
 	begin_world();
 	scenario.subject->run();
+	if (stacks_made() > 1)
+		end_threads();
 	schedule_run_out();
 	return PASSED;
 }

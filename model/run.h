@@ -9,10 +9,11 @@
  *
  * A run that comes back to a state of its own, no matter how often it goes
  * round, stays there for ever. That is a violation, unless an actor in the middle
- * of an action could have gone on meanwhile: nobody is kept waiting for ever on a
- * real machine, so such a run is just cut. Going round takes first answers alone,
- * for any other uses something up (an action's step, a trouble) that does not come
- * back; so there is one way round only, and what is cut is that way.
+ * of an action, or another stack, could have gone on meanwhile: nobody is kept waiting
+ * for ever on a real machine, so such a run is just cut. With one stack going round
+ * takes first answers alone, for any other uses something up (an action's step, a
+ * trouble) that does not come back; so there is one way round only, and what is cut is
+ * that way. Stacks that go round by turns are cut and not found.
  */
 #ifndef MODEL_RUN_H
 #define MODEL_RUN_H
@@ -50,6 +51,9 @@ void run_bytes(const uint8_t *bytes, size_t n);
 
 /* The run leads nowhere new. */
 void cut(void) __attribute__((noreturn));
+
+/* On the subject's stack: it does, if a thread wants it to. */
+void run_ends_if_due(void);
 
 /* The search can't go on; this is no verdict on the subject. */
 void give_up(const char *fmt, ...)

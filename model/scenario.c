@@ -236,7 +236,7 @@ static void set_state(char **words)
 }
 
 /* Troubles that are not the result of a fault. */
-enum { REFUSAL = 1 << 24, MAP_SHORT, MAP_FAILS };
+enum { REFUSAL = 1 << 24, NO_THREAD, MAP_SHORT, MAP_FAILS };
 
 static void set_trouble(char **words)
 {
@@ -253,6 +253,7 @@ static void set_trouble(char **words)
 		{ "retry+fallback", VM_FAULT_RETRY | VM_FAULT_FALLBACK },
 		{ "completed+sigbus", VM_FAULT_COMPLETED | VM_FAULT_SIGBUS },
 		{ "refusal", REFUSAL },
+		{ "no-thread", NO_THREAD },
 		{ "map-short", MAP_SHORT },
 		{ "map-fails", MAP_FAILS },
 		{}
@@ -264,6 +265,8 @@ static void set_trouble(char **words)
 		result = meaning(*words, results, "a trouble");
 		if (result == REFUSAL)
 			scenario.refusals = true;
+		else if (result == NO_THREAD)
+			scenario.no_thread = true;
 		else if (result == MAP_SHORT)
 			scenario.map_is_short = true;
 		else if (result == MAP_FAILS)
@@ -273,6 +276,20 @@ static void set_trouble(char **words)
 		else
 			wrong("too many troubles");
 	}
+}
+
+/* Of N threads that are free a call gets half, hence the default. */
+static void set_threads(char **words)
+{
+	scenario.in_flight = number(words[0], MAX_STACKS - 1);
+	scenario.threads = words[1] ? number(words[1], MAX_STACKS - 1) :
+			   min(2 * scenario.in_flight - 1, MAX_STACKS - 1U);
+}
+
+static void set_switches(char **words)
+{
+	scenario.switches = number(words[0], 100);
+	scenario.start.switches_left = scenario.switches;
 }
 
 static void set_actions(char **words)
@@ -285,7 +302,8 @@ static void set_flag(char **words)
 	static const struct word flags[] = {
 		{ "torn", 0 }, { "timed", 1 }, { "nopage-release", 2 },
 		{ "reaped", 3 }, { "no-users", 4 }, { "kthread", 5 },
-		{ "no-prepare", 6 }, {}
+		{ "no-prepare", 6 }, { "short-rounds", 7 },
+		{ "twice", 8 }, {}
 	};
 
 	switch (meaning(words[0], flags, "something that the world can be")) {
@@ -305,10 +323,16 @@ static void set_flag(char **words)
 		scenario.start.mm.mm_users.counter = 0;
 		break;
 	case 5:
-		scenario.start.task.flags = PF_KTHREAD;
+		scenario.start.stack[SUBJECT].task.flags = PF_KTHREAD;
 		break;
 	case 6:
 		scenario.no_prepare = true;
+		break;
+	case 7:
+		scenario.short_rounds = true;
+		break;
+	case 8:
+		scenario.twice = true;
 		break;
 	}
 }
@@ -411,6 +435,8 @@ static const struct statement {
 	{ "area", set_area, 2, MAX_WORDS },
 	{ "state", set_state, 2, 2 },
 	{ "trouble", set_trouble, 2, MAX_WORDS },
+	{ "threads", set_threads, 1, 2 },
+	{ "switches", set_switches, 1, 1 },
 	{ "actions", set_actions, 1, 1 },
 	{ "world", set_flag, 1, 1 },
 };
@@ -467,10 +493,33 @@ static void defaults(void)
 		.start.range.dev_private_owner = &scenario,
 		.start.invalidations.seq = 2,
 		.start.lock.writer = NOBODY,
+		.start.stack[SUBJECT].life = LIVES,
+		.in_flight = 1,
+		.threads = MAX_STACKS - 1,
 	};
 	/* What stands in an entry before must not matter, requests aside. */
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		scenario.request[page] = 0xabcd;
+}
+
+/* A fault of a page that is shared, or on a device, invalidates. */
+static bool may_be_replaced(const struct page *p)
+{
+	return p->copied || p->zero || p->kind == DEVICE_OURS ||
+	       p->kind == DEVICE_OTHER;
+}
+
+static void collect_deeds(void)
+{
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		if (may_be_replaced(&scenario.start.pages[page]))
+			scenario.threads_deeds = INVALIDATES;
+	for (unsigned int i = 0; i < scenario.actors; i++)
+		for (unsigned int j = 0; j < scenario.actor[i].actions; j++)
+			scenario.deeds |= operation_deeds(scenario.actor[i].action[j].operation);
+	if (scenario.deeds & REPLACES)
+		scenario.threads_deeds = INVALIDATES;
+	scenario.deeds |= scenario.threads_deeds;
 }
 
 static void place_entries(void)
@@ -512,6 +561,7 @@ void scenario_load(const char *path)
 	free(line);
 	fclose(file);
 	check();
+	collect_deeds();
 	place_entries();
 }
 
@@ -519,6 +569,24 @@ void scenario_begin(void)
 {
 	world = scenario.start;
 	contract_call_begins();
+}
+
+extern const struct model_parameter __start_model_parameters[] __attribute__((weak));
+extern const struct model_parameter __stop_model_parameters[] __attribute__((weak));
+
+static void set_parameter(const char *name, unsigned int value)
+{
+	const struct model_parameter *p;
+
+	for (p = __start_model_parameters; p < __stop_model_parameters; p++)
+		if (!strcmp(p->name, name))
+			*(unsigned int *)p->value = value;
+}
+
+void scenario_set_parameters(void)
+{
+	set_parameter("faults_in_flight", scenario.in_flight);
+	set_parameter("fault_threads", scenario.threads);
 }
 
 unsigned long scenario_asked(unsigned int page)

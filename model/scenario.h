@@ -7,6 +7,7 @@
 #define MODEL_SCENARIO_H
 
 #include "actions.h"
+#include "schedule.h"
 #include "subjects.h"
 #include "world.h"
 
@@ -30,12 +31,21 @@ struct actor {
  * @troubles: results that a fault may have for no reason in the model
  * @all_loop: all actors begin again when they are through
  * @refusals: an allocation may be refused, as one of the troubles
+ * @no_thread: a thread may not be had, as one of the troubles
+ * @in_flight: how many faults a call may have in flight; 1: there are no threads
+ * @threads: how many threads there may be
+ * @switches: how often a stack that can go on may be kept waiting for another one; 0:
+ *	as often as may be
+ * @short_rounds: threads have one page each, then the call looks again
+ * @twice: another populate follows one that was cancelled
  * @no_prepare: the device has no prepare()
  * @map_is_short: its map() may be short of memory, as one of the troubles
  * @map_fails: it may fail for another reason, likewise
  * @best_effort: a populate that may leave out what can't be had, but for
  * @needed_first: this page and those that follow it
  * @needed_end: up to this one
+ * @deeds: what somebody may do in it
+ * @threads_deeds: what threads may do
  * @actors: how many
  * @actor: who they are
  */
@@ -44,6 +54,9 @@ struct scenario {
 	const struct subject *subject;
 	unsigned long timeout;
 	bool timed, torn, released_nopage, refusals, all_loop;
+	bool no_thread;
+	unsigned int in_flight, threads, switches;
+	bool short_rounds, twice;
 	bool no_prepare, map_is_short, map_fails;
 	bool best_effort;
 	unsigned int needed_first, needed_end;
@@ -51,6 +64,7 @@ struct scenario {
 	struct world start;
 	unsigned int troubles;
 	vm_fault_t trouble[8];
+	enum deeds deeds, threads_deeds;
 	unsigned int actors;
 	struct actor actor[MAX_ACTORS];
 };
@@ -60,8 +74,9 @@ extern struct scenario scenario;
 /* Ends the program if the file is not one. */
 void scenario_load(const char *path);
 
-/* The world as @scenario wants it at first. */
+/* The world as @scenario wants it at first, and the module's parameters. */
 void scenario_begin(void);
+void scenario_set_parameters(void);
 
 /* What is asked of a page, defaults included: 0, or REQ_FAULT [| REQ_WRITE]. */
 unsigned long scenario_asked(unsigned int page);

@@ -2,11 +2,12 @@
 /*
  * Is this a state that was seen before?
  *
- * The future of a run depends on the world and on what the subject has on its
- * stack and in its memory; where the same bytes stand there, and the same code
- * goes on, the same future follows. So a state is told by a hash of all that,
- * registers included, and it is sound not to go on from one that was gone on
- * from before. Bytes that no longer mean anything may differ; then a state is
+ * The future of a run depends on the world, on what the subject and its threads have
+ * on their stacks and in their memory, and on the static variables of the engine;
+ * where the same bytes stand there, and the same code goes on, the same future
+ * follows. So a state is told by a hash of all that, registers included, and it is
+ * sound not to go on from one that was gone on from before. Whose turn it was does not
+ * belong to it: at a point anybody may go on. Bytes that no longer mean anything may differ; then a state is
  * explored twice, which costs time and nothing else.
  *
  * Two states may share a hash of 64 bits by accident: with ten million of them
@@ -21,12 +22,13 @@
 
 #include <linux/hmm_unlocked.h>
 
-/* The subject's stack begins at this address, growing down. */
-void state_stack_begins(const void *frame);
+/* A stack begins at this address, growing down; it has nothing on it so far. */
+void state_stack_begins(unsigned int stack, const void *frame);
+void state_stack_is_empty(unsigned int stack);
 
 /*
- * It ends at the frame of a function that begins with this. Its own variables do
- * not belong to a state, so they must be the same wherever the rest is; the
+ * The one that runs ends at the frame of a function that has this. Its own variables
+ * do not belong to a state, so they must be the same wherever the rest is; the
  * registers that it found do, it has to put them into its frame.
  */
 #define state_stack_ends_here() do {				\
@@ -36,13 +38,20 @@ void state_stack_begins(const void *frame);
 void state_stack_ends(const void *frame);
 
 /*
- * A call counts here, on the stack, or no longer if NULL. Counters say what was,
+ * A call counts here, on the subject's stack, or no longer if NULL. Counters say what was,
  * not what will be. In place of them the difference to what the model has counted
  * itself belongs to a state: it is always the same, unless a call counts wrongly.
  */
 void state_counters(const struct hmm_unlocked_counters *of_call);
 
+/* What lies below the stack is left from calls that have returned: away with it. */
+void state_scrub(void);
+
 uint64_t state_hash(void);
+
+/* What the engine keeps in static variables is remembered at first, and put back. */
+void state_begins(void);
+void state_statics_restore(void);
 
 /* Adds it; returns true if it was there. */
 bool states_seen(uint64_t hash);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "run.h"
+#include "state.h"
 #include "totals.h"
 #include "../mirror/mirror.h"
 
@@ -45,6 +46,7 @@ void totals_begin(void)
 	selftest = 0;
 	if (model_module_init() || !model_debugfs_show)
 		give_up("the module's init did not make its file");
+	state_begins();
 }
 
 void totals_expect_call(const struct hmm_unlocked_counters *counters)
@@ -102,6 +104,7 @@ void totals_end(void)
 		outcome->verdict = VIOLATED;
 	fclose(m.file);
 	free(text);
+	state_statics_restore();
 	model_module_exit();
 	if (model_debugfs_show)
 		give_up("the module's exit has left its file");

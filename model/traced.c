@@ -17,6 +17,9 @@ void model_call_traced(const char *name, const struct hmmu_call *call)
 {
 	bool ends = !strcmp(name, "hmm_unlocked_end");
 
+	/* A thread's is part of the subject's. */
+	if (running != SUBJECT)
+		return;
 	state_counters(ends ? NULL : &call->counters);
 	if (!scenario.subject->plain)
 		return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the mirror kit stands on: its spinlock, its wait queue, signals, and the
+ * What the mirror kit and the fault threads stand on: spinlocks, wait queues, and the
  * users of the mm. See kernel_mirror.h.
  */
 #include <setjmp.h>
@@ -8,89 +8,129 @@
 #include "contract.h"
 #include "scenario.h"
 #include "schedule.h"
+#include "stacks.h"
 #include "../mirror/mirror.h"
 
 void model_assert_held(const spinlock_t *lock)
 {
 	if (!lock->held)
-		violated("a function that needs the mirror lock was called without it");
+		violated("a function that needs a spinlock was called without it");
+}
+
+/* A thread, or whoever has set it to work, is not in the middle of a page there. */
+static bool is_the_crews(const spinlock_t *lock)
+{
+	return lock != &world.mirror.lock;
 }
 
 void spin_lock(spinlock_t *lock)
 {
 	if (lock->held)
-		violated("the mirror lock is taken twice");
+		violated("a spinlock is taken twice");
 	if (!tally.acting)
 		point();
+	if (is_the_crews(lock))
+		contract_between_pages();
 	lock->held = true;
+	world.spinlocks++;
 }
 
 void spin_unlock(spinlock_t *lock)
 {
 	model_assert_held(lock);
 	lock->held = false;
+	world.spinlocks--;
+	me()->had_spinlock = running != SUBJECT && !tally.acting;
+}
+
+static bool is_the_mirrors(const wait_queue_head_t *queue)
+{
+	return queue == &world.mirror.changed;
+}
+
+bool waits_for_threads(void)
+{
+	const void *queue = subject_stack()->sleeps_on;
+
+	return queue && !is_the_mirrors(queue);
+}
+
+static void check_queue(const wait_queue_head_t *queue)
+{
+	if (queue->magic != MODEL_QUEUE_MAGIC)
+		violated("a wait queue is used that is none, or none any more");
 }
 
 void model_wait_begins(const wait_queue_head_t *queue)
 {
+	check_queue(queue);
 	model_assert_unlocked();
-	contract_flight_asks();
-	world.sleeps_on = queue;
+	if (is_the_mirrors(queue))
+		contract_flight_asks();
+	else
+		point_of_threads();
+	me()->sleeps_on = queue;
 }
 
-static bool woken(void)
+static bool woken(const struct stack *stack)
 {
-	return !world.sleeps_on;
+	return !stack->sleeps_on;
+}
+
+static void sleep_for_mirror(void)
+{
+	contract_flight_waits();
+	wait_until(woken, true, "for an invalidation of its window");
+	contract_flight_slept();
+}
+
+static void sleep_for_others(enum model_wait how)
+{
+	contract_waits_for_threads(true);
+	wait_until(woken, how == MODEL_KILLABLE, how == MODEL_IDLE ?
+		   "for work" : "for its threads");
+	contract_waits_for_threads(false);
 }
 
 /* Returns false if the wait is over though the condition does not hold. */
-bool model_sleeps(const wait_queue_head_t *queue)
+bool model_sleeps(const wait_queue_head_t *queue, enum model_wait how)
 {
-	if (world.killed)
+	if (how == MODEL_KILLABLE && me()->killed)
 		return false;
-	if (world.sleeps_on) {
-		contract_flight_waits();
-		wait_until(woken, true, "for an invalidation of its window");
-		contract_flight_slept();
-	}
-	world.sleeps_on = queue;
+	if (me()->sleeps_on && is_the_mirrors(queue))
+		sleep_for_mirror();
+	else if (me()->sleeps_on)
+		sleep_for_others(how);
+	check_queue(queue);
+	me()->sleeps_on = queue;
 	return true;
 }
 
-void model_wait_ends(int ret)
+void model_wait_ends(const wait_queue_head_t *queue, int ret)
 {
-	world.sleeps_on = NULL;
-	if (!ret)
+	me()->sleeps_on = NULL;
+	if (!ret && is_the_mirrors(queue))
 		contract_flight_passes();
 }
 
 void wake_up_all(const wait_queue_head_t *queue)
 {
-	contract_wakes();
-	if (world.sleeps_on == queue)
-		world.sleeps_on = NULL;
-}
-
-/* Ends whatever waits in a way that looks once: a userfault, a wait queue. */
-void wake_up_process(struct task_struct *task)
-{
-	world.sleeps_on = NULL;
-	if (world.userfault.waits)
-		world.userfault.woken = true;
-}
-
-void send_sig(int signal, struct task_struct *task, int privileged)
-{
-	if (signal != SIGKILL || !(task->flags & PF_KTHREAD))
-		violated("a task of a user's is sent a signal");
-	world.killed = true;
+	point_of_threads();
+	check_queue(queue);
+	if (is_the_mirrors(queue))
+		contract_wakes();
+	for (unsigned int i = 0; i < stacks_made(); i++)
+		if (world.stack[i].sleeps_on == queue)
+			world.stack[i].sleeps_on = NULL;
 }
 
 bool kick_would_wake(void)
 {
-	if (world.task.flags & PF_KTHREAD)
-		return !world.killed;
-	return world.sleeps_on || (world.userfault.waits && !world.userfault.woken);
+	const struct stack *s = subject_stack();
+
+	if (s->task.flags & PF_KTHREAD)
+		return !s->killed;
+	return s->sleeps_on || (s->userfault.waits && !s->userfault.woken);
 }
 
 /*

@@ -4,9 +4,10 @@
  * mirrors part of it, one task that faults for the device (the subject), and
  * actors that do what the rest of a process and the kernel may do meanwhile.
  *
- * Principle: all that the future depends on is in `world` and on the subject's
- * stack. Both are plain memory without a pointer to anywhere else, so that a
- * run can be begun again from a copy, and two states can be told to be the same
+ * Principle: all that the future depends on is in `world`, on the stacks of the
+ * subject and of the kernel threads that it makes (stacks.h), and in what the engine
+ * keeps in static variables. It is plain memory at the same addresses in each run, so
+ * that a run can be begun again from a copy, and two states can be told to be the same
  * one (state.c). What merely counts is in `tally`.
  *
  * Vocabulary: a page is told by its number, address / PAGE_SIZE. An action is
@@ -33,7 +34,12 @@
 #define MAX_PAGES	64
 #define MAX_ACTORS	8
 #define MAX_ACTIONS	8
+/* That of the subject, and of so many kernel threads. */
+#define MAX_STACKS	6
+#define SUBJECT		0
 #define TABLE_PAGES	(PMD_SIZE / PAGE_SIZE)
+
+#define MAX_INVALIDATIONS	(MAX_ACTORS + MAX_STACKS)
 
 #define NOBODY		(-1)
 #define NOWHERE		0xff
@@ -73,14 +79,15 @@ struct page {
 	bool writable, copied, zero, huge, guarded, slow;
 };
 
-/* A short-lived wait of the subject in a userfaultfd. */
+/* A short-lived wait in a userfaultfd. */
 struct userfault {
 	u8 page;
 	bool waits, woken, write_protect;
 };
 
+/* @ours: the stacks that hold it for read, as bits; @readers, @waiting: of actors. */
 struct mmap_lock {
-	bool subject;
+	u8 ours;
 	u8 readers;
 	u8 waiting;
 	signed char writer;
@@ -93,7 +100,7 @@ struct invalidations {
 };
 
 /**
- * struct invalidation - one that an actor, or a fault of the subject, has running
+ * struct invalidation - one that an actor, or a fault of ours, has running
  * @range: what a plain notifier is told
  * @told: the mirror was told of its start, not yet of its end
  * @crowded: it began while as many were running as the mirror tells apart
@@ -125,40 +132,41 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
 #define EXCUSED_ALL	0x2
 
 /**
- * struct watch - what the contract has to remember, see contract.c
- * @read: what the subject was last told of each page, since it took the lock
- * @may_fail: errnos that something in this run has given a reason for
+ * struct watch - what the contract has to remember of a stack, see contract.c
+ * @read: what it was last told of each page, since it took the lock
  * @tried: the page whose fault answered VM_FAULT_RETRY last, or NOWHERE
  * @idle_page: the page that was last faulted without effect, or NOWHERE
  * @idle_faults: how often in a row
  * @idle_holding: the same since the lock was taken
- * @slept: the subject has slept, or seen the lock uncontended, since it let go
+ * @slept: it has slept, or seen the lock uncontended, since it let go
  * @idle_awake: faults without effect in a row since it slept, or began a pass
  * @contended: somebody waited for the lock when it last looked
  * @hindered: a fault was without effect since it slept
  * @sleeps: how often it has slept since it let go of the lock
- * @faults_after_kill: faults begun since the subject was killed
+ * @faults_after_kill: faults begun since it was killed
  * @reads_after_kill: the same for reads of entries
  * @work_after_kill: the same for points
  * @furthest: how far any walk got: the pages before were all satisfied once
  * @walked: some walk has begun
  * @passes: begun before that, PASSES_MIN at most
  * @gets_on: all pages of this read were satisfied so far
- * @marked: the reaper's mark was set when the subject last took the lock
+ * @marked: the reaper's mark was set when it last took the lock
+ * @moved: the sequence had moved by then; of threads only
  * @killed: it was killed before it last let go of the lock
- * @completed: a fault has answered VM_FAULT_COMPLETED
- * @broke_rules: a fault has answered what none may
+ * @at_work: a thread is, from its wait for the mmap lock to its next page
+ * @sets_to_work: the subject may have threads at work
+ * @may_warn: a fault of a thread has answered what none may
+ * @in_fault: a fault is under way
+ * @faults: the page of that
  * @starved_table: page table read while a writer waited, or NOWHERE
- * @where: what the subject is in, as far as time is concerned
+ * @where: what it is in, as far as time is concerned
  * @since: time of the last progress
  * @excused: time since then that does not count against a limit
  * @undecided: waited for the lock; counts if the sequence moves meanwhile
  * @lost: time since then that does count
- * @may_get_less: EXCUSED_* of each page that is not needed
  */
 struct watch {
 	u8 read[MAX_PAGES];
-	u32 may_fail;
 	u8 tried;
 	u8 idle_page, idle_faults, idle_holding;
 	bool slept, contended, hindered;
@@ -168,15 +176,30 @@ struct watch {
 	bool walked, gets_on;
 	u8 passes;
 	bool marked;
+	bool moved;
 	bool killed;
-	bool completed;
-	bool broke_rules;
+	bool at_work, sets_to_work, may_warn;
+	bool in_fault;
+	u8 faults;
 	u8 starved_table;
 	u8 where;
 	u64 since;
 	u64 excused;
 	u64 undecided;
 	u64 lost;
+};
+
+/**
+ * struct call_watch - what it has to remember of the call, whoever works for it
+ * @may_fail: errnos that something in this run has given a reason for
+ * @completed: a fault has answered VM_FAULT_COMPLETED
+ * @broke_rules: a fault has answered what none may
+ * @may_get_less: EXCUSED_* of each page that is not needed
+ */
+struct call_watch {
+	u32 may_fail;
+	bool completed;
+	bool broke_rules;
 	u8 may_get_less[MAX_PAGES];
 };
 
@@ -204,34 +227,66 @@ struct flight_watch {
 	short error;
 };
 
+enum life { NO_STACK, CREATED, LIVES, ENDED };
+
+/**
+ * struct stack - whoever runs the engine's code: the subject, or a kernel thread
+ * @task: what the engine knows it by
+ * @life: it does not run until it is woken, see stacks.h
+ * @killed: SIGKILL is pending
+ * @allows_kill: that is not ignored; of threads
+ * @should_stop: what kthread_should_stop() says
+ * @had_spinlock: a thread has, since it could last be sent a signal
+ * @sleeps_on: the queue that it waits on, and was not woken from
+ * @userfault: what it waits for there
+ * @waited_for: in mmu_interval_read_begin()
+ * @migrating: the page that it waits for
+ * @looked_up: VMAs that it may use, by their first pages
+ * @watch: the contract's
+ */
+struct stack {
+	struct task_struct task;
+	u8 life;
+	bool killed, allows_kill, should_stop;
+	bool had_spinlock;
+	const void *sleeps_on;
+	struct userfault userfault;
+	unsigned long waited_for;
+	u8 migrating;
+	u64 looked_up;
+	struct watch watch;
+};
+
 struct world {
 	struct mm_struct mm;
 	struct mmu_interval_notifier notifier;
 	struct hmm_range range;
 	struct invalidations invalidations;
 	struct mmap_lock lock;
-	struct userfault userfault;
 	struct actor_state actors[MAX_ACTORS];
 	struct page pages[MAX_PAGES];
 	struct device_entry device[MAX_PAGES];
-	struct watch watch;
+	struct call_watch call;
 	struct hmmu_mirror mirror;
 	struct hmmu_prefetch prefetch;
 	struct flight_watch flight;
-	/* The last one is that of the subject's own faults. */
-	struct invalidation invalidation[MAX_ACTORS + 1];
-	struct task_struct task;
-	const void *sleeps_on;
+	/* After those of the actors, those of the faults of each stack. */
+	struct invalidation invalidation[MAX_INVALIDATIONS];
 	u64 now;
-	/* VMAs that the subject may use; pieces of memory that it has. */
-	u64 looked_up;
+	/* Pieces of memory in use: that has to be freed at the return; that may be kept. */
 	u8 memory_used;
-	u8 migrating;
+	u8 memory_kept;
+	u8 spinlocks;
 	u32 actions_left;
 	u8 trouble_left;
-	bool killed;
+	/* If those who can go on are to be interrupted so many times only. */
+	u8 switches_left;
+	u8 turn;
+	bool returned;
 	bool reaped;
 	bool released;
+	/* At the end, as those that were not made are part of no state. */
+	struct stack stack[MAX_STACKS];
 };
 
 extern struct world world;
@@ -240,12 +295,15 @@ extern struct world world;
  * struct tally - what merely counts: two histories that lead to one state may differ
  * @entries_read: by the kernel's walker
  * @faults: begun
+ * @thread_faults: begun by threads
+ * @in_flight: most of them at a time
  * @drops: faults that let go of the lock
  * @passes: begun
  * @calls: of the engine, by the mirror kit
  * @restarts: passes that were not the first of their call
  * @mirror: what the mirror kit should have counted
  * @work: points since there was progress or somebody acted
+ * @work_after_kill: the same of each stack, since it was killed
  * @acted: anybody has acted, or a fault or an allocation has had trouble
  * @passed_over: points at which somebody in the middle of an action could have
  *	gone on, and did not
@@ -255,12 +313,15 @@ extern struct world world;
 struct tally {
 	u64 entries_read;
 	u64 faults;
+	u64 thread_faults;
+	unsigned int in_flight;
 	u64 drops;
 	unsigned int passes;
 	unsigned int calls;
 	unsigned int restarts;
 	u64 mirror[HMMU_MIRROR_NR_COUNTERS];
 	unsigned int work;
+	u8 work_after_kill[MAX_STACKS];
 	bool acted;
 	unsigned int passed_over;
 	unsigned int passed_over_before;
@@ -286,8 +347,22 @@ static inline unsigned long *range_entry(unsigned int page)
 	return &world.range.hmm_pfns[page - page_of(world.range.start)];
 }
 
+/* stacks.c: the one that runs. */
+extern unsigned int running;
+
+static inline struct stack *me(void)
+{
+	return &world.stack[running];
+}
+
+static inline struct stack *subject_stack(void)
+{
+	return &world.stack[SUBJECT];
+}
+
 /* lock.c */
 bool lock_is_free_for_readers(void);
+bool lock_is_held(void);
 void lock_dropped(void);
 
 /* notifier.c */
@@ -299,6 +374,7 @@ bool sequence_moved(void);
 
 /* wait.c */
 bool kick_would_wake(void);
+bool waits_for_threads(void);
 bool cancel_flights(bool all);
 
 /* mm.c */
@@ -307,11 +383,14 @@ void new_table(unsigned int page);
 void zap(unsigned int page);
 unsigned long cpu_entry(unsigned int page, const void *owner);
 void areas_forget(void);
+void areas_forget_all(void);
 void areas_check(const struct vm_area_struct *vma, unsigned int page);
 const char *page_text(unsigned int page);
 
 /* task.c */
-#define MEMORY_SIZE	4096
+#define MEMORY_FREED_SIZE	4096
+#define MEMORY_KEPT_SIZE	1024
+#define MEMORY_SIZE		(MEMORY_FREED_SIZE + MEMORY_KEPT_SIZE)
 
 void let_time_pass(u64 ns);
 void memory_reset(void);

@@ -19,6 +19,7 @@
 
 #include "content.h"
 #include "harness.h"
+#include "knob.h"
 #include "main.h"
 #include "probe.h"
 #include "uffd.h"
@@ -162,6 +163,7 @@ static void slow_server_and_invalidation(const void *unused)
 	static struct meddler m = { .series = 4 };
 	struct hmmu_probe_run run;
 
+	one_fault_at_a_time();
 	m.own = mmap(NULL, SLOW_PAGES * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	m.server = (struct server) {

@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 	suite_errors();
 	suite_asked();
 	suite_waits();
+	suite_together();
 	suite_kill();
 	suite_limits();
 	suite_failures();

@@ -14,6 +14,7 @@ void suite_userfault(void);
 void suite_errors(void);
 void suite_asked(void);
 void suite_waits(void);
+void suite_together(void);
 void suite_kill(void);
 void suite_limits(void);
 void suite_failures(void);

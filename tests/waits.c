@@ -14,6 +14,7 @@
 
 #include "area.h"
 #include "harness.h"
+#include "knob.h"
 #include "main.h"
 #include "uffd.h"
 
@@ -79,6 +80,7 @@ static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 	const struct how how = { .call = call, .request = request };
 	struct uffd_msg msg;
 
+	one_fault_at_a_time();
 	w->base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(w->base != MAP_FAILED);

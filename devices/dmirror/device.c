@@ -17,6 +17,11 @@ static ushort mode = 0600;
 module_param(mode, ushort, 0444);
 MODULE_PARM_DESC(mode, "permissions of /dev/hmm_dmirror* (0600)");
 
+static uint faults_in_flight;
+module_param(faults_in_flight, uint, 0644);
+MODULE_PARM_DESC(faults_in_flight,
+		 "most faults that a populate has in flight, 0 for the engine's own (0)");
+
 static int without_memory(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
 	pr_notice_once("hmm_dmirror: there is no device memory and no exclusive access: EOPNOTSUPP\n");
@@ -113,6 +118,7 @@ static int dmirror_open(struct inode *inode, struct file *file)
 		kfree(dmirror);
 		return ret;
 	}
+	dmirror->mirror.faults_in_flight = READ_ONCE(faults_in_flight);
 	file->private_data = dmirror;
 	return 0;
 }

@@ -22,6 +22,7 @@
 #define _LINUX_HMMU_MIRROR_H
 
 #include <linux/hmm_unlocked.h>
+#include <linux/hmmu_pace.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
@@ -102,13 +103,17 @@ struct hmmu_mirror_ops {
  * @mm: the address space; the kit keeps the struct from being freed
  * @start: first address that is mirrored
  * @end: first address after
+ * @faults_in_flight: how many faults of one populate may wait at a time, where faults
+ *		      have to wait; 0 for the module's parameter of that name. To be
+ *		      set once the mirror is registered, at any time
  *
- * The fields above are for the driver to read, all others are the kit's.
+ * The other fields above are for the driver to read, all that follow are the kit's.
  */
 struct hmmu_mirror {
 	struct mm_struct *mm;
 	unsigned long start;
 	unsigned long end;
+	unsigned int faults_in_flight;
 
 	/* private: */
 	const struct hmmu_mirror_ops *ops;
@@ -122,6 +127,7 @@ struct hmmu_mirror {
 	bool closing;
 	u64 counters[HMMU_MIRROR_NR_COUNTERS];
 	struct hmm_unlocked_counters engine;
+	struct hmmu_pace pace;		/* as the last flight left it */
 
 	wait_queue_head_t changed;	/* an invalidation or a flight has ended */
 

@@ -82,7 +82,7 @@ static void run_unlockable(void)
 		contract_invalidated();
 	if (!locked)
 		contract_came_back_unlocked(ret);
-	else if (!ret && world.watch.completed)
+	else if (!ret && world.call.completed)
 		violated("a fault has completed, and the lock is held");
 	else if (!ret)
 		contract_collected();

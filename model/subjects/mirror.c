@@ -132,6 +132,8 @@ static void register_mirror(void)
 		.ops = scenario.no_prepare ? &ops_without_prepare : &ops,
 	};
 	hmmu_flights_init(&world.mirror);
+	if (scenario.in_flight > 1)
+		world.mirror.faults_in_flight = scenario.in_flight;
 	world.flight.window = page_of(world.range.start);
 	world.range.dev_private_owner = NULL;
 	contract_call_begins();
@@ -171,7 +173,7 @@ static struct hmmu_request make_request(u8 *accesses)
 	return request;
 }
 
-static void run_populate(void)
+static int populate(void)
 {
 	u8 accesses[MAX_PAGES];
 	struct hmmu_request request;
@@ -181,12 +183,30 @@ static void run_populate(void)
 	request = make_request(accesses);
 	tell("subject", "populates pages %u-%u", page_of(request.start),
 	     page_of(request.end) - 1);
-	if (world.task.flags & PF_KTHREAD)
+	if (subject_stack()->task.flags & PF_KTHREAD)
 		ret = hmmu_populate(&world.mirror, &request, &world.prefetch);
 	else
 		ret = hmmu_mirror_populate(&world.mirror, &request);
 	tell("subject", "returns %s", error_name(ret));
 	contract_flight_returned(ret, HMMU_MIRROR_POPULATES);
+	return ret;
+}
+
+/*
+ * The second, after one that was cancelled, is of another mirror, and finds memory as
+ * it was at first.
+ */
+static void run_populate(void)
+{
+	int ret = populate();
+
+	if (ret == -ECANCELED && scenario.twice) {
+		world.flight = (struct flight_watch){};
+		world.prefetch = (struct hmmu_prefetch){};
+		memcpy(world.pages, scenario.start.pages, sizeof(world.pages));
+		memset(world.device, 0, sizeof(world.device));
+		populate();
+	}
 }
 
 const struct subject subject_mirror = {

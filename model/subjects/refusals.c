@@ -18,12 +18,12 @@ static void run_stock(void)
 	int ret;
 
 	stock_calls = 0;
-	world.lock.subject = true;
+	world.lock.ours = 1 << SUBJECT;
 	ret = hmmu_range_fault_unlockable(&world.range, NULL, NULL);
 	if (stock_calls != 1 || (ret && ret != -EBUSY))
 		violated("without locked it is not hmm_range_fault(): %d calls, %s",
 			 stock_calls, error_name(ret));
-	world.lock.subject = false;
+	world.lock.ours = 0;
 }
 
 const struct subject subject_stock = {
@@ -70,10 +70,10 @@ static void run_malformed(void)
 
 	break_range(&world.range, how);
 	if (how == 7)
-		world.watch.broke_rules = true;
-	world.lock.subject = true;
+		world.call.broke_rules = true;
+	world.lock.ours = 1 << SUBJECT;
 	ret = hmmu_range_fault_unlockable(&world.range, &locked, &counters);
-	world.lock.subject = false;
+	world.lock.ours = 0;
 	if (ret != -EINVAL || locked != (how < 7) || counters.n[0] != 4711)
 		violated("malformed in way %u: hmm_range_fault_unlockable() returns %s",
 			 how, error_name(ret));

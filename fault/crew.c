@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Several faults in flight.
+ *
+ * Principle: a fault thread takes the same steps as any call (lock, read, fault, resume)
+ * over a range of one page, and puts what it reads where the call that it works for
+ * wants it. It decides nothing: what it could not bring is still short afterwards, and
+ * the call finds out why by a fault of its own.
+ *
+ *	the call			a fault thread
+ *
+ *	lock
+ *	 fault, which drops the lock
+ *	lock, read: others are short
+ *	unlock
+ *	 begin a round, wake threads
+ *	 wait, killable			take a page from the round
+ *	 .				lock, read, fault, read, unlock
+ *	 .				... until none is left: leave
+ *	 all have left: next round
+ *	lock, go on
+ *
+ * A page that a thread has collected is true as long as the sequence has not moved, by
+ * the principle in call.h. A page that came along with another is not known to be there:
+ * it is read again.
+ *
+ * Threads are created when they are needed first, wait for work afterwards, and end with
+ * the module. An address space may have as many at work as are free: one that is slow
+ * leaves half of them to the next, which leaves a quarter; where all make progress each
+ * gets its share, for a thread looks at each page whether it has to go.
+ *
+ * Lock order: crew_lock is taken with no other lock held, and only the scheduler's and
+ * a thread's signal lock are taken under it. It protects all of struct hmmu_round but
+ * what is told there, the lists and the numbers.
+ *
+ * Hazards:
+ * - A round is on its call's stack. A thread uses it only until it has left, which it
+ *   does in its last hold of crew_lock; the call takes the lock once more at the end.
+ * - A thread behind a server that never answers leaves for SIGKILL alone. It is sent under
+ *   crew_lock to those at work, after ->stop was set: one that does not take signals yet,
+ *   or was between two pages, finds ->stop.
+ * - A signal that came too late must not end the work for the next call: it is thrown
+ *   away once the thread has left, when no other can come, and before it is idle.
+ * - The call itself waits killably: a task that is being killed, and waits for threads that
+ *   wait for its own page server, would never get to close the userfaultfd.
+ * - Of two pages that one fault brings, both may be faulted: threads read one page each,
+ *   and see no fault that is under way.
+ * - Threads run in the root cgroup with the default memory policy. Memory is charged to
+ *   the address space's own cgroup all the same, but for hugetlb.
+ */
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "call.h"
+#include "trace.h"
+
+static unsigned int fault_threads = 64;
+module_param(fault_threads, uint, 0644);
+MODULE_PARM_DESC(fault_threads, "most fault threads that are at work, 0 for none");
+
+static unsigned int faults_in_flight = 32;
+module_param(faults_in_flight, uint, 0644);
+MODULE_PARM_DESC(faults_in_flight, "most faults that one call has in flight");
+
+static bool faults_adapt = true;
+module_param(faults_adapt, bool, 0644);
+MODULE_PARM_DESC(faults_adapt,
+		 "find out how many in flight are best; N: always as many as are allowed");
+
+/**
+ * struct hmmu_round - pages of a call that are to be faulted together
+ * @call: the call. It does nothing meanwhile; does not change
+ * @list: in rounds
+ * @threads: those that work on it
+ * @over: woken when there are none any more
+ * @next: the next page to be faulted, or @end
+ * @end: where to stop; does not change
+ * @stride: fault one page of so many bytes; does not change
+ * @left: how many pages may still be faulted
+ * @handed: how many were
+ * @running: how many threads there are in @threads
+ * @stop: take no more pages
+ * @counters: what threads that have left did
+ */
+struct hmmu_round {
+	struct hmmu_call *call;
+	struct list_head list;
+	struct list_head threads;
+	wait_queue_head_t over;
+	unsigned long next;
+	unsigned long end;
+	unsigned long stride;
+	unsigned int left;
+	unsigned int handed;
+	unsigned int running;
+	bool stop;
+	struct hmm_unlocked_counters counters;
+};
+
+/**
+ * struct fault_thread - one of the crew
+ * @all: in all_threads
+ * @list: in idle_threads or in its round
+ * @task: the thread
+ * @work: where it waits for a round
+ * @round: what it works on, or NULL
+ */
+struct fault_thread {
+	struct list_head all;
+	struct list_head list;
+	struct task_struct *task;
+	wait_queue_head_t work;
+	struct hmmu_round *round;
+};
+
+/* A call over one page. */
+struct page_call {
+	struct hmm_range range;
+	struct hmmu_call call;
+	unsigned long request;
+};
+
+static DEFINE_SPINLOCK(crew_lock);
+static LIST_HEAD(all_threads);
+static LIST_HEAD(idle_threads);
+static LIST_HEAD(rounds);
+static unsigned int all_nr;
+static unsigned int idle_nr;
+static unsigned int busy_nr;
+
+static unsigned int free_nr(void)
+{
+	unsigned int limit = READ_ONCE(fault_threads);
+
+	lockdep_assert_held(&crew_lock);
+	return limit - min(limit, busy_nr);
+}
+
+static unsigned int busy_for(const struct mm_struct *mm)
+{
+	const struct hmmu_round *round;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&crew_lock);
+	list_for_each_entry(round, &rounds, list)
+		if (round->call->mm == mm)
+			n += round->running;
+	return n;
+}
+
+/* The next page that is short, by what was read before the round. */
+static unsigned long next_short(const struct hmmu_round *round,
+				unsigned long addr)
+{
+	if (addr >= round->end)
+		return round->end;
+	return hmmu_plan_next(round->call, addr, round->end);
+}
+
+static bool take_page(struct hmmu_round *round, unsigned long *addr)
+{
+	bool taken = false;
+
+	spin_lock(&crew_lock);
+	if (!round->stop && round->left && round->next < round->end &&
+	    busy_for(round->call->mm) <= free_nr() + 1) {
+		taken = true;
+		*addr = round->next;
+		round->next = next_short(round, *addr + round->stride);
+		round->left--;
+		round->handed++;
+	}
+	spin_unlock(&crew_lock);
+	return taken;
+}
+
+static int fault_one(const struct hmmu_call *whole, struct page_call *page,
+		     unsigned long addr)
+{
+	struct hmmu_call *call = &page->call;
+	int ret;
+
+	page->range = (struct hmm_range) {
+		.notifier = whole->range->notifier,
+		.notifier_seq = whole->range->notifier_seq,
+		.start = addr,
+		.end = addr + PAGE_SIZE,
+		.hmm_pfns = hmmu_entry(whole, addr),
+		.dev_private_owner = whole->range->dev_private_owner,
+	};
+	hmmu_call_init(call, &page->range, whole->hooks);
+	hmmu_requests_of_page(call, &page->request, hmmu_request(whole, addr));
+
+	ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
+	if (!ret)
+		ret = hmmu_walk(call);
+	if (call->locked)
+		hmmu_unlock(call);
+	return ret;
+}
+
+/* No page is begun any more, and what waits for one comes back. */
+static void stop(struct hmmu_round *round, bool kick)
+{
+	struct fault_thread *thread;
+
+	spin_lock(&crew_lock);
+	round->stop = true;
+	if (kick)
+		list_for_each_entry(thread, &round->threads, list)
+			send_sig(SIGKILL, thread->task, 1);
+	spin_unlock(&crew_lock);
+}
+
+static void leave(struct fault_thread *thread,
+		  const struct hmm_unlocked_counters *counters)
+{
+	struct hmmu_round *round = thread->round;
+
+	spin_lock(&crew_lock);
+	hmmu_counters_add(&round->counters, counters);
+	list_del(&thread->list);
+	WRITE_ONCE(thread->round, NULL);
+	busy_nr--;
+	WRITE_ONCE(round->running, round->running - 1);
+	if (!round->running)
+		wake_up(&round->over);
+	spin_unlock(&crew_lock);
+}
+
+static void work(struct fault_thread *thread)
+{
+	struct hmmu_round *round = thread->round;
+	struct hmm_unlocked_counters counters = {};
+	struct page_call page;
+	unsigned long addr;
+
+	while (take_page(round, &addr)) {
+		if (fault_one(round->call, &page, addr))
+			stop(round, false);
+		hmmu_counters_add(&counters, &page.call.counters);
+	}
+	leave(thread, &counters);
+}
+
+static void be_idle(struct fault_thread *thread)
+{
+	flush_signals(current);
+	spin_lock(&crew_lock);
+	list_add(&thread->list, &idle_threads);
+	idle_nr++;
+	spin_unlock(&crew_lock);
+}
+
+static int fault_thread(void *data)
+{
+	struct fault_thread *thread = data;
+
+	allow_kernel_signal(SIGKILL);
+	while (!kthread_should_stop()) {
+		wait_event_idle(thread->work, READ_ONCE(thread->round) ||
+				kthread_should_stop());
+		if (!thread->round)
+			continue;
+		work(thread);
+		be_idle(thread);
+	}
+	return 0;
+}
+
+static struct fault_thread *create_thread(void)
+{
+	struct fault_thread *thread = kzalloc(sizeof(*thread), GFP_KERNEL);
+
+	if (!thread)
+		return NULL;
+	init_waitqueue_head(&thread->work);
+	thread->task = kthread_create(fault_thread, thread, "hmmu-fault");
+	if (IS_ERR(thread->task)) {
+		kfree(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+static bool reserve_one(unsigned int idle)
+{
+	bool yes;
+
+	spin_lock(&crew_lock);
+	yes = idle_nr < idle && all_nr < READ_ONCE(fault_threads);
+	all_nr += yes;
+	spin_unlock(&crew_lock);
+	return yes;
+}
+
+/* Have @idle threads that wait for work, if that can be. */
+static void create_threads(unsigned int idle)
+{
+	struct fault_thread *thread;
+
+	while (reserve_one(idle)) {
+		thread = create_thread();
+		spin_lock(&crew_lock);
+		if (thread) {
+			list_add(&thread->all, &all_threads);
+			list_add(&thread->list, &idle_threads);
+			idle_nr++;
+		} else {
+			all_nr--;
+		}
+		spin_unlock(&crew_lock);
+		if (!thread)
+			return;
+		wake_up_process(thread->task);
+	}
+}
+
+/* Two at least: one would be no better than the call itself. */
+static unsigned int share(const struct mm_struct *mm, unsigned int width)
+{
+	unsigned int free = free_nr(), busy = busy_for(mm);
+
+	if (busy >= free)
+		return 0;
+	width = min3(width, (free - busy + 1) / 2, idle_nr);
+	return width > 1 ? width : 0;
+}
+
+/* Returns how many threads have begun to work. */
+static unsigned int begin_round(struct hmmu_round *round, unsigned int width)
+{
+	struct fault_thread *thread;
+	unsigned int i;
+
+	spin_lock(&crew_lock);
+	width = share(round->call->mm, width);
+	list_add(&round->list, &rounds);
+	for (i = 0; i < width; i++) {
+		thread = list_first_entry(&idle_threads, struct fault_thread,
+					  list);
+		list_move(&thread->list, &round->threads);
+		WRITE_ONCE(thread->round, round);
+		wake_up(&thread->work);
+	}
+	idle_nr -= width;
+	busy_nr += width;
+	WRITE_ONCE(round->running, width);
+	spin_unlock(&crew_lock);
+	return width;
+}
+
+static void wait_for_threads(struct hmmu_round *round)
+{
+	int ret;
+
+	ret = wait_event_killable(round->over, !READ_ONCE(round->running) ||
+				  hmmu_interrupted(round->call));
+	if (ret || READ_ONCE(round->running)) {
+		stop(round, true);
+		wait_event(round->over, !READ_ONCE(round->running));
+	}
+}
+
+static void end_round(struct hmmu_round *round, unsigned int width)
+{
+	struct hmmu_call *call = round->call;
+
+	spin_lock(&crew_lock);
+	list_del(&round->list);
+	spin_unlock(&crew_lock);
+
+	hmmu_counters_add(&call->counters, &round->counters);
+	hmmu_count(call, HMM_UNLOCKED_THREADS, width);
+	hmmu_count(call, HMM_UNLOCKED_THREAD_FAULTS,
+		   round->counters.n[HMM_UNLOCKED_FAULTS]);
+	hmmu_count_max(call, HMM_UNLOCKED_MOST_IN_FLIGHT, width);
+}
+
+static unsigned int count_short(const struct hmmu_round *round,
+				unsigned int most)
+{
+	unsigned long addr = round->next;
+	unsigned int n;
+
+	for (n = 0; n < most && addr < round->end; n++)
+		addr = next_short(round, addr + round->stride);
+	return n;
+}
+
+/* @next is where to go on. Returns false if there is to be no further round. */
+static bool one_round(struct hmmu_call *call, unsigned long *next,
+		      unsigned long end, unsigned int width)
+{
+	struct hmmu_round round = {
+		.call = call,
+		.threads = LIST_HEAD_INIT(round.threads),
+		.next = *next,
+		.end = end,
+		.stride = call->fill << PAGE_SHIFT,
+		.left = hmmu_pace_tries(call->pace, width) ? width : UINT_MAX,
+	};
+	unsigned int pages = count_short(&round, width);
+	u64 begun;
+
+	init_waitqueue_head(&round.over);
+	width = min(width, pages);
+	create_threads(width);
+	begun = ktime_get_ns();
+	width = begin_round(&round, width);
+	if (width)
+		wait_for_threads(&round);
+	end_round(&round, width);
+
+	*next = round.next;
+	if (!width || round.stop)
+		return false;
+	if (round.handed >= width)
+		hmmu_pace_note(call->pace, width, round.handed,
+			       ktime_get_ns() - begun);
+	return round.handed && round.next < end;
+}
+
+static unsigned int next_width(const struct hmmu_call *call)
+{
+	unsigned int limit = call->pace->limit ?: READ_ONCE(faults_in_flight);
+
+	if (!READ_ONCE(faults_adapt))
+		return limit;
+	return hmmu_pace_next(call->pace, max(limit, 1U));
+}
+
+/**
+ * hmmu_crew_run() - fault pages that are short, several at a time
+ * @call: a call of which a fault has dropped the lock
+ * @addr: where to begin
+ * @end: where to stop, in the same page table
+ *
+ * Nothing happens if there is no second page, if one fault at a time is allowed or has
+ * turned out best, or if there are no threads.
+ *
+ * The entries of pages that could be had are collected. Those of others may be older.
+ *
+ * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Return: as hmmu_lock().
+ */
+int hmmu_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
+{
+	unsigned int width;
+	u64 begun;
+
+	if (!call->pace || addr >= end)
+		return 0;
+	width = next_width(call);
+	if (width < 2 || !READ_ONCE(fault_threads))
+		return 0;
+	addr = hmmu_plan_next(call, addr, end);
+	if (addr >= end || hmmu_plan_next(call, addr + PAGE_SIZE, end) >= end)
+		return 0;
+
+	begun = ktime_get_ns();
+	hmmu_unlock(call);
+	while (width > 1 && one_round(call, &addr, end, width))
+		width = next_width(call);
+	hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
+	return hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
+}
+
+/*
+ * No call is under way any more, so no thread is at work; one may still be on its way to
+ * the idle ones, among which those have to be that were stopped before.
+ */
+void hmmu_crew_exit(void)
+{
+	struct fault_thread *thread, *next;
+
+	list_for_each_entry(thread, &all_threads, all)
+		kthread_stop(thread->task);
+	list_for_each_entry_safe(thread, next, &all_threads, all)
+		kfree(thread);
+}

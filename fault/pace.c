@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How many faults to have in flight: 1, 4, 16 or as many as are allowed.
+ *
+ * Principle: try, and keep what brings more pages per time. The next more have to save
+ * an eighth of the time that a page takes, the next fewer may cost a sixteenth more. A
+ * number is tried for as many pages; while more are better still more are tried at once.
+ * What was no better is left alone for 16 times as long as it was tried, then 32 times,
+ * ..., and nothing is tried before a millisecond was spent on waiting: where one at a
+ * time is best, trying is to cost next to nothing.
+ *
+ * Nothing here knows why it is so. A server that is a millisecond away takes as many
+ * as it is given; one that is the slower the more wait is asked by few.
+ */
+#include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/time64.h>
+
+#include "pace.h"
+
+#define WAITED_MIN	NSEC_PER_MSEC
+#define HOLD_SHIFT_MIN	4U
+#define HOLD_SHIFT_MAX	8U
+
+static unsigned int width_of(unsigned int level, unsigned int limit)
+{
+	if (level >= HMMU_PACE_LEVELS - 1)
+		return limit;
+	return min(1U << 2 * level, limit);
+}
+
+static unsigned int level_of(unsigned int width)
+{
+	unsigned int log = ilog2(width);
+
+	return min((log + 1) / 2, HMMU_PACE_LEVELS - 1);
+}
+
+static bool may_try(const struct hmmu_pace *pace)
+{
+	return pace->eager || pace->waited >= max(pace->hold, WAITED_MIN);
+}
+
+/**
+ * hmmu_pace_next() - how many in the next round?
+ * @pace: what was learned
+ * @limit: at most so many, at least 1
+ */
+unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
+{
+	unsigned int width = width_of(pace->level, limit);
+	unsigned int more = width_of(pace->level + 1, limit);
+
+	if (!may_try(pace))
+		return width;
+	if (more > width && !pace->down)
+		return more;
+	if (pace->level && !pace->eager)
+		return width_of(pace->level - 1, limit);
+	return width;
+}
+
+/**
+ * hmmu_pace_tries() - is this number being tried?
+ * @pace: what was learned
+ * @width: how many are to be in flight
+ */
+bool hmmu_pace_tries(const struct hmmu_pace *pace, unsigned int width)
+{
+	return level_of(width) != pace->level;
+}
+
+static void learn(u64 *cost, u64 now)
+{
+	*cost = *cost ? *cost - *cost / 4 + now / 4 : now;
+}
+
+static bool is_better(const struct hmmu_pace *pace, unsigned int level)
+{
+	u64 now = pace->cost[pace->level], then = pace->cost[level];
+
+	return level > pace->level ? then < now - now / 8 : then < now + now / 16;
+}
+
+static void take(struct hmmu_pace *pace, unsigned int level)
+{
+	pace->eager = level > pace->level;
+	pace->level = level;
+	pace->patience = HOLD_SHIFT_MIN;
+	pace->waited = 0;
+	pace->hold = 0;
+}
+
+static void leave_alone(struct hmmu_pace *pace, u64 ns)
+{
+	pace->patience = clamp(pace->patience, HOLD_SHIFT_MIN, HOLD_SHIFT_MAX);
+	pace->hold = ns << pace->patience++;
+	pace->waited = 0;
+	pace->eager = false;
+	pace->down = pace->level && !pace->down;
+}
+
+/**
+ * hmmu_pace_note() - learn from a round
+ * @pace: what was learned
+ * @width: how many were in flight
+ * @pages: how many pages were faulted
+ * @ns: how long it took
+ *
+ * The first fault that waits in a page table is always alone, and noted too.
+ */
+void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
+		    unsigned int pages, u64 ns)
+{
+	unsigned int level = level_of(width);
+
+	learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));
+	if (level == pace->level)
+		pace->waited += ns;
+	else if (is_better(pace, level))
+		take(pace, level);
+	else if (width > 1)
+		leave_alone(pace, ns);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In place of fault/pace.c, which learns from time that passes how many faults to have
+ * in flight: here the scenario says so, from the first fault that has to wait.
+ */
+#include "scenario.h"
+#include "../fault/pace.h"
+
+unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
+{
+	return min(scenario.in_flight, limit);
+}
+
+/* Then a round ends when each thread has had a page, and another begins. */
+bool hmmu_pace_tries(const struct hmmu_pace *pace, unsigned int width)
+{
+	return scenario.short_rounds;
+}
+
+void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
+		    unsigned int pages, u64 ns)
+{
+}
