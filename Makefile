@@ -54,8 +54,7 @@ build/programs/$(names_$(1)): $(call objects,$(1) lib)
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
-# The page server, apart from the rest: it takes libraries, and so is not static. Its tests
-# run on the machine that builds them, or wherever the libraries are.
+# The page server, apart from the rest: it takes libraries, and so is not static.
 lazymem_libraries = -luring -lnbd -ljson-c
 build/objects/lazymem/%: program_includes = -Ilazymem
 
@@ -67,7 +66,7 @@ build/liblazymem.a: $(call objects,lazymem) build/objects/lib/uffd.o
 	$(AR) rcs $@ $^
 
 build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/lib/,fail.o number.o) build/liblazymem.a
-build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/lib/,content.o fail.o) build/liblazymem.a
+build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/,tests/harness.o tests/knob.o lib/content.o lib/fail.o) build/liblazymem.a
 build/programs/lazymem build/programs/lazymem-test:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries)

@@ -8,11 +8,13 @@ default_kernel=6.1,6.12,debug-lockdep
 command_main() {
 	local case_words=(${option[case]+--case "${option[case]}"}) kernel
 
-	need_tools "${model_tools[@]}"
+	need_tools "${model_tools[@]}" "${lazymem_tools[@]}"
 	build_programs
+	build_lazymem
 	select_scenarios model/
 	cases=$(build/programs/hmmu-test --list "${case_words[@]}")
-	[ -n "$cases${scenarios[*]}$(chosen_oracles)" ] ||
+	lazymem_cases=$(build/programs/lazymem-test --list "${case_words[@]}")
+	[ -n "$cases$lazymem_cases${scenarios[*]}$(chosen_oracles)" ] ||
 		die "no test case matches; ./run test --list shows all"
 	if [ -n "${option[list]-}" ]; then
 		list_cases
@@ -37,7 +39,7 @@ kernels_to_boot() {
 	local kernel
 
 	for kernel in "${selected_kernels[@]}"; do
-		[ -z "$cases$(chosen_oracles "$kernel")" ] || echo "$kernel"
+		[ -z "$cases$lazymem_cases$(chosen_oracles "$kernel")" ] || echo "$kernel"
 	done
 }
 
@@ -59,7 +61,7 @@ list_cases() {
 	for oracle in $(chosen_oracles); do
 		echo "oracle/$oracle"
 	done
-	printf '%s' "${cases:+$cases$'\n'}"
+	printf '%s' "${cases:+$cases$'\n'}" "${lazymem_cases:+$lazymem_cases$'\n'}"
 }
 
 # Needs no kernel and no guest, so whatever else is missing, this is answered.
@@ -82,7 +84,8 @@ test_on() {
 	kernel_prepare "$1"
 	build_modules
 	prove_oracles "${oracles[@]}"
-	[ -z "$cases" ] || run_cases
+	[ -z "$cases" ] || run_cases test hmmu-test
+	[ -z "$lazymem_cases" ] || run_cases lazymem lazymem-test --guest
 	echo "$1 $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$scratch/table"
 }
 
@@ -105,36 +108,39 @@ prove_oracles() {
 	done
 }
 
+# run_cases NAME PROGRAM [OPTION...]; NAME names the logs.
 run_cases() {
-	local tap=$top/build/log/test-$kernel_name.tap guest status
+	local tap=$top/build/log/$1-$kernel_name.tap guest status bad
 
-	guest_run test hmmu-test "${case_words[@]}" | tee "$tap"
+	guest_run "$@" "${case_words[@]}" | tee "$tap"
 	status=${PIPESTATUS[0]}
+	bad=$(tap_failures "$tap" | wc -l)
 	passed=$((passed + $(tap_passed "$tap")))
 	skipped=$((skipped + $(tap_skipped "$tap")))
 	tap_failures "$tap" | while read -r name; do
 		echo "$name: $(again "$kernel_name" "$name")"
 	done >>"$scratch/failures"
-	failed=$((failed + $(tap_failures "$tap" | wc -l)))
-	if guest=$(guest_failure "$tap" "$status"); then
+	failed=$((failed + bad))
+	if guest=$(guest_failure "$2" "$tap" "$status" "$bad"); then
 		echo "$guest" >>"$scratch/failures"
 		failed=$((failed + 1))
 	fi
 	tap_times "$tap" | sed "s/\$/ ($kernel_name)/" >>"$scratch/times"
 }
 
-# Prints what went wrong beside the failed cases; fails when nothing did.
+# guest_failure PROGRAM TAP STATUS FAILED: prints what went wrong beside the failed
+# cases; fails when nothing did.
 guest_failure() {
 	local culprit
 
-	culprit=$(running_test "build/log/test-$kernel_name.console")
+	culprit=$(running_test "${2%.tap}.console")
 	culprit="${culprit:-no case}: $(again "$kernel_name" "$culprit")"
-	if [ "$2" -eq "$guest_failed" ]; then
+	if [ "$3" -eq "$guest_failed" ]; then
 		echo "the guest failed, in $culprit"
-	elif ! tap_complete "$1"; then
-		echo "hmmu-test ended early with status $2, in $culprit"
-	elif [ "$2" -ne 0 ] && [ "$failed" -eq 0 ]; then
-		echo "hmmu-test ended with status $2 though no case failed on $kernel_name"
+	elif ! tap_complete "$2"; then
+		echo "$1 ended early with status $3, in $culprit"
+	elif [ "$3" -ne 0 ] && [ "$4" -eq 0 ]; then
+		echo "$1 ended with status $3 though no case failed on $kernel_name"
 	else
 		return 1
 	fi

@@ -15,6 +15,11 @@ build_programs() {
 	logged_make programs programs
 }
 
+build_lazymem() {
+	say "building the page server"
+	logged_make lazymem lazymem
+}
+
 # $1 names the log.
 logged_make() {
 	local log=build/log/$1.log

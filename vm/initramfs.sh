@@ -13,17 +13,39 @@ make_initramfs() {
 	cp vm/guest/init vm/kernels/known-races "$root/"
 	cp "$2" "$root/command"
 	find build/programs -maxdepth 1 -type f -executable -exec cp {} "$root/bin/" \;
+	add_nbdkit
 	add_libraries
 	add_modules
 	(cd "$root" && find . | cpio --quiet -o -H newc) >"$1" ||
 		die "cannot write the guest's file system; is the disk full?"
 }
 
+# What the page server's tests take of it, where it is installed.
+add_nbdkit() {
+	local part
+
+	[[ -x $root/bin/lazymem-test ]] && has_tool nbdkit || return 0
+	cp "$(command -v nbdkit)" "$root/bin/"
+	for part in plugin:file plugin:eval filter:delay; do
+		part=$(nbdkit_part "${part%:*}" "${part#*:}")
+		mkdir -p "$root$(dirname "$part")"
+		cp "$part" "$root$part"
+	done
+}
+
+# The file of the plugin or filter ($1) called $2.
+nbdkit_part() {
+	nbdkit --dump-config | sed -n "s|^$1dir=\(.*\)|\1/nbdkit-$2-$1.so|p"
+}
+
 # Of the programs that are not static, if any were built.
 add_libraries() {
 	local library
 
-	ldd "$root"/bin/lazymem* 2>/dev/null | grep -o '/[^ :]*\.so[^ ]*' | sort -u |
+	{
+		ldd "$root"/bin/lazymem* "$root"/bin/nbdkit
+		find "$root/usr" -name '*.so' -exec ldd {} +
+	} 2>/dev/null | sed -n 's|^.*[[:space:]]\(/[^ :]*\.so[^ :]*\) (.*|\1|p' | sort -u |
 		while read -r library; do
 			mkdir -p "$root$(dirname "$library")"
 			cp -L "$library" "$root$library"

@@ -264,14 +264,14 @@ static void storm(const void *variant)
 
 void suite_events(void)
 {
-	add_case(removed, NULL, "events/removed");
-	add_case(removed_unheard, NULL, "events/removed-unheard");
-	add_case(unmapped, NULL, "events/unmapped");
-	add_case(moved, NULL, "events/moved");
-	add_case(forked, NULL, "events/forked");
-	add_case(forked_too_many, NULL, "events/forked-too-many");
-	add_case(minor, NULL, "events/minor");
-	add_case(write_protected, NULL, "events/write-protected");
-	add_case(storm, &fast, "events/storm");
-	add_case(storm, &slow, "events/storm-slow-source");
+	add_case(removed, NULL, "lazymem/events/removed");
+	add_case(removed_unheard, NULL, "lazymem/events/removed-unheard");
+	add_case(unmapped, NULL, "lazymem/events/unmapped");
+	add_case(moved, NULL, "lazymem/events/moved");
+	add_case(forked, NULL, "lazymem/events/forked");
+	add_case(forked_too_many, NULL, "lazymem/events/forked-too-many");
+	add_case(minor, NULL, "lazymem/events/minor");
+	add_case(write_protected, NULL, "lazymem/events/write-protected");
+	add_case(storm, &fast, "lazymem/events/storm");
+	add_case(storm, &slow, "lazymem/events/storm-slow-source");
 }

@@ -96,9 +96,9 @@ static void client_dies(const void *variant)
 
 void suite_exit(void)
 {
-	add_case(fill, NULL, "exit/fill");
-	add_case(poison, NULL, "exit/poison");
-	add_case(drop, NULL, "exit/drop");
-	add_case(second_signal, NULL, "exit/second-signal");
-	add_case(client_dies, NULL, "exit/client-dies");
+	add_case(fill, NULL, "lazymem/exit/fill");
+	add_case(poison, NULL, "lazymem/exit/poison");
+	add_case(drop, NULL, "lazymem/exit/drop");
+	add_case(second_signal, NULL, "lazymem/exit/second-signal");
+	add_case(client_dies, NULL, "lazymem/exit/client-dies");
 }

@@ -16,20 +16,26 @@
 #include "fail.h"
 #include "fixture.h"
 #include "uffd.h"
+#include "../../tests/knob.h"
 
 #define SEED	7
 #define ARGS	32
+#define HUGE_POOL	"8"
 
-static const char *program;
+bool in_guest;
+static char program[4096];
 static char folder[] = "/tmp/lazymem-test-XXXXXX";
-static pid_t folder_of;
 
-void fixture_start(const char *lazymem)
+void fixture_start(void)
 {
-	program = realpath(lazymem, NULL);
-	if (!program || !mkdtemp(folder))
-		die_errno("%s", lazymem);
-	folder_of = getpid();
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 16);
+
+	if (length < 0 || !mkdtemp(folder))
+		die_errno("%s", folder);
+	program[length] = '\0';
+	strcpy(strrchr(program, '/') + 1, "lazymem");
+	if (access(program, X_OK))
+		die_errno("%s", program);
 }
 
 void fixture_stop(void)
@@ -168,8 +174,11 @@ struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t m
 	uint64_t has;
 	int error;
 
-	if (flags & MAP_HUGETLB)
+	if (flags & MAP_HUGETLB) {
 		memory.page_size = HUGE;
+		if (in_guest)
+			knob_lend("/proc/sys/vm/nr_hugepages", HUGE_POOL);
+	}
 	memory.base = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
 			   flags & MAP_HUGETLB ? flags : flags | MAP_NORESERVE,
 			   -1, 0);

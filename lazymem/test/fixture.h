@@ -16,7 +16,11 @@ void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
 
-void fixture_start(const char *lazymem);
+/* Whether the machine's settings may be changed for the time of a case. */
+extern bool in_guest;
+
+/* The server is the program `lazymem` beside the one that runs. */
+void fixture_start(void);
 void fixture_stop(void);
 
 /* A path that is the test's own; @name must be one of this case. */

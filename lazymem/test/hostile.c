@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Clients that lie, vanish or hold things up; each beside one that is served well. */
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -165,6 +167,7 @@ static void *make_blocking(void *arg)
 	return NULL;
 }
 
+/* The more it has to read, the sooner is the descriptor made blocking in between. */
 static void misbehave(struct lazymem_server *server)
 {
 	struct memory memory = served(server);
@@ -172,17 +175,54 @@ static void misbehave(struct lazymem_server *server)
 
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
 	CHECK_EQ(pthread_create(&thread, NULL, make_blocking, &memory), 0);
-	pause();
+	for (;;) {
+		madvise(memory.base, PAGE, MADV_DONTNEED);
+		*(volatile char *)memory.base;
+	}
+}
+
+static bool is_in_read(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long call = -1;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%ld", &call) != 1)
+		call = -1;
+	fclose(file);
+	return call == SYS_read;
 }
 
 /* Whether a thread of the server is in read(). */
 static bool is_reading(const struct lazymem_server *server)
 {
-	char command[128];
+	char pattern[64];
+	bool found = false;
+	glob_t paths;
 
-	snprintf(command, sizeof(command), "grep -qs '^%d ' /proc/%d/task/*/syscall",
-		 SYS_read, server->pid);
-	return !system(command);
+	snprintf(pattern, sizeof(pattern), "/proc/%d/task/*/syscall", server->pid);
+	if (glob(pattern, 0, NULL, &paths))
+		return false;
+	for (size_t i = 0; i < paths.gl_pathc; i++)
+		found |= is_in_read(paths.gl_pathv[i]);
+	globfree(&paths);
+	return found;
+}
+
+/* Stops the client at a moment when the server waits for it. */
+static void hold_up(struct lazymem_server *server, pid_t client)
+{
+	int status;
+
+	do {
+		kill(client, SIGCONT);
+		while (!is_reading(server))
+			usleep(1000);
+		kill(client, SIGSTOP);
+		CHECK_EQ(waitpid(client, &status, WUNTRACED), client);
+		CHECK(WIFSTOPPED(status));
+	} while (!is_reading(server));
 }
 
 /*
@@ -194,13 +234,14 @@ static void blocking(const void *variant)
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--on-exit", "drop", NULL);
 	struct memory memory;
+	pid_t client = fork();
 
-	if (!fork())
+	if (!client)
 		misbehave(&server);
-	while (!is_reading(&server))
-		usleep(1000);
+	hold_up(&server, client);
 	memory = served(&server);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK(is_reading(&server));
 	server_end(&server, SIGTERM);
 }
 
@@ -219,12 +260,12 @@ static void silent(const void *variant)
 
 void suite_hostile(void)
 {
-	add_case(refused, NULL, "hostile/refused");
-	add_case(wrong_descriptors, NULL, "hostile/wrong-descriptors");
-	add_case(pieces, NULL, "hostile/pieces");
-	add_case(endless, NULL, "hostile/endless");
-	add_case(nothing_mapped, NULL, "hostile/nothing-mapped");
-	add_case(not_listed, NULL, "hostile/not-listed");
-	add_case(blocking, NULL, "hostile/blocking");
-	add_case(silent, NULL, "hostile/silent");
+	add_case(refused, NULL, "lazymem/hostile/refused");
+	add_case(wrong_descriptors, NULL, "lazymem/hostile/wrong-descriptors");
+	add_case(pieces, NULL, "lazymem/hostile/pieces");
+	add_case(endless, NULL, "lazymem/hostile/endless");
+	add_case(nothing_mapped, NULL, "lazymem/hostile/nothing-mapped");
+	add_case(not_listed, NULL, "lazymem/hostile/not-listed");
+	add_case(blocking, NULL, "lazymem/hostile/blocking");
+	add_case(silent, NULL, "lazymem/hostile/silent");
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -8,6 +9,17 @@
 #include "fixture.h"
 
 #define ARGS	24
+
+/* What it says would get into the report, in colours; it is in the test's folder. */
+static void exec_nbdkit(char **args)
+{
+	int log = open(path_of("nbd.log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(log, STDERR_FILENO);
+	execvp(args[0], args);
+	_exit(1);
+}
 
 struct nbdkit nbdkit_run(const char *first, ...)
 {
@@ -26,11 +38,8 @@ struct nbdkit nbdkit_run(const char *first, ...)
 	snprintf(nbdkit.uri, sizeof(nbdkit.uri), "nbd+unix:///?socket=%s",
 		 nbdkit.socket);
 	nbdkit.pid = fork();
-	if (!nbdkit.pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execvp(args[0], args);
-		_exit(1);
-	}
+	if (!nbdkit.pid)
+		exec_nbdkit(args);
 	/* It writes the file once it listens. */
 	while (access(pid_file, F_OK)) {
 		if (waitpid(nbdkit.pid, NULL, WNOHANG) == nbdkit.pid)

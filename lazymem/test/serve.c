@@ -195,14 +195,14 @@ static void bounded(const void *variant)
 
 void suite_serve(void)
 {
-	add_case(content, &private, "serve/private");
-	add_case(content, &shared, "serve/shared");
-	add_case(content, &hugetlb, "serve/hugetlb");
-	add_case(zero_pages, NULL, "serve/zero-pages");
-	add_case(four_clients, NULL, "serve/four-clients");
-	add_case(prefetch, NULL, "serve/prefetch");
-	add_case(tail, NULL, "serve/tail");
-	add_case(offsets, NULL, "serve/offsets");
-	add_case(replay, NULL, "serve/replay");
-	add_case(bounded, NULL, "serve/bounded");
+	add_case(content, &private, "lazymem/serve/private");
+	add_case(content, &shared, "lazymem/serve/shared");
+	add_case(content, &hugetlb, "lazymem/serve/hugetlb");
+	add_case(zero_pages, NULL, "lazymem/serve/zero-pages");
+	add_case(four_clients, NULL, "lazymem/serve/four-clients");
+	add_case(prefetch, NULL, "lazymem/serve/prefetch");
+	add_case(tail, NULL, "lazymem/serve/tail");
+	add_case(offsets, NULL, "lazymem/serve/offsets");
+	add_case(replay, NULL, "lazymem/serve/replay");
+	add_case(bounded, NULL, "lazymem/serve/bounded");
 }

@@ -151,10 +151,10 @@ static void shorter(const void *variant)
 
 void suite_source(void)
 {
-	add_case(four_clients, NULL, "source/nbd-four-clients");
-	add_case(gone_and_back, NULL, "source/gone-and-back");
-	add_case(away_at_first, NULL, "source/away-at-first");
-	add_case(give_up, NULL, "source/give-up");
-	add_case(bad_page, NULL, "source/bad-page");
-	add_case(shorter, NULL, "source/shorter");
+	add_case(four_clients, NULL, "lazymem/source/nbd-four-clients");
+	add_case(gone_and_back, NULL, "lazymem/source/gone-and-back");
+	add_case(away_at_first, NULL, "lazymem/source/away-at-first");
+	add_case(give_up, NULL, "lazymem/source/give-up");
+	add_case(bad_page, NULL, "lazymem/source/bad-page");
+	add_case(shorter, NULL, "lazymem/source/shorter");
 }
