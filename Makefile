@@ -66,7 +66,7 @@ build/liblazymem.a: $(call objects,lazymem) build/objects/lib/uffd.o
 	$(AR) rcs $@ $^
 
 build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/lib/,fail.o number.o) build/liblazymem.a
-build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/,tests/harness.o tests/knob.o lib/content.o lib/fail.o) build/liblazymem.a
+build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/,tests/harness.o tests/knob.o lib/content.o lib/fail.o lib/number.o) build/liblazymem.a
 build/programs/lazymem build/programs/lazymem-test:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries)

@@ -126,7 +126,7 @@ static void next_line(struct lazymem_server *server, const char *what)
 {
 	if (!fgets(server->line, sizeof(server->line), server->output))
 		FAIL("the server ended before it said: %s", what);
-	if (!strstr(server->line, "\"progress\""))
+	if (strstr(server->line, "\"message\"") && !strstr(server->line, "\"ready\""))
 		printf("# %s", server->line);
 }
 

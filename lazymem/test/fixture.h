@@ -15,6 +15,15 @@ void suite_events(void);
 void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
+void suite_soak(void);
+
+/* Of lazymem/soak. @seed 0: any, which is printed. */
+struct soak_options {
+	unsigned int seconds;
+	uint64_t seed;
+};
+
+extern struct soak_options soak_options;
 
 /* Whether the machine's settings may be changed for the time of a case. */
 extern bool in_guest;
@@ -58,6 +67,7 @@ struct nbdkit {
 };
 
 struct nbdkit nbdkit_run(const char *first, ...) __attribute__((sentinel));
+void nbdkit_kill(const struct nbdkit *nbdkit);
 
 /* Memory with a userfaultfd; @flags are those of mmap(). */
 struct memory {

@@ -9,21 +9,26 @@
 
 #include "../../tests/main.h"
 #include "fixture.h"
+#include "number.h"
 
 static const char usage[] =
-	"usage: lazymem-test [--case PATTERN] [--list] [--guest]\n"
+	"usage: lazymem-test [--case PATTERN] [--list] [--guest] [--seconds N] [--seed N]\n"
 	"\n"
 	"Test the page server on the running kernel: TAP on standard output.\n"
 	"\n"
 	"  --case PATTERN  only cases whose name matches, or begins with, PATTERN\n"
 	"  --list          print their names and run none\n"
 	"  --guest         this machine is there for the tests: set it up as they need it\n"
+	"  --seconds N     how long lazymem/soak takes (default 60)\n"
+	"  --seed N        where its randomness begins; without, any, which is printed\n"
 	"  --help          this text\n";
 
 static const struct option options[] = {
 	{ "case", required_argument, NULL, 'c' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "guest", no_argument, NULL, 'g' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "seed", required_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
@@ -45,6 +50,12 @@ int main(int argc, char **argv)
 		case 'g':
 			in_guest = true;
 			break;
+		case 's':
+			soak_options.seconds = number("--seconds", optarg, 1, 1000000);
+			break;
+		case 'r':
+			soak_options.seed = number("--seed", optarg, 1, UINT32_MAX);
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -63,6 +74,7 @@ int main(int argc, char **argv)
 	suite_source();
 	suite_exit();
 	suite_hostile();
+	suite_soak();
 	if (list) {
 		list_cases(pattern);
 		return 0;

@@ -48,3 +48,9 @@ struct nbdkit nbdkit_run(const char *first, ...)
 	}
 	return nbdkit;
 }
+
+void nbdkit_kill(const struct nbdkit *nbdkit)
+{
+	kill(nbdkit->pid, SIGKILL);
+	waitpid(nbdkit->pid, NULL, 0);
+}

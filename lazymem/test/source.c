@@ -9,11 +9,6 @@
 #include "fixture.h"
 
 #define PAGES	1024
-static void nbdkit_kill(struct nbdkit *nbdkit)
-{
-	kill(nbdkit->pid, SIGKILL);
-	waitpid(nbdkit->pid, NULL, 0);
-}
 
 static struct memory served(struct lazymem_server *server)
 {
@@ -66,7 +61,9 @@ static void gone_and_back(const void *variant)
 	void *wrong;
 
 	CHECK_EQ(pthread_create(&reader, NULL, read_all, &memory), 0);
-	server_says(&server, "\"progress\"");
+	do
+		server_until(&server, "waiting", 1);
+	while (!server_number(&server, "served"));
 	nbdkit_kill(&nbdkit);
 	server_says(&server, "source lost");
 	server_until(&server, "waiting", 1);

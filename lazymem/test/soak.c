@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Clients and the source are killed at random, over and over, and nothing is lost: each
+ * client that is left alive sees all of the image, page by page.
+ *
+ * It goes in rounds, each with a server, which reads ahead or not. Clients read in an order
+ * of their own while some of them, and the NBD server, are killed; then the source is
+ * there, and all clients have to come to their ends. A fault that was dropped on the way
+ * keeps one from it (unless it was read ahead), and the page is named. Children take their randomness from the seed too, but which read meets
+ * which kill is up to the machine: a seed makes runs alike, not equal.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fixture.h"
+
+#define PAGES		512
+#define GIVEN		64
+#define CLIENTS		4
+#define SPARED		2
+#define EVENTS_MOST	24
+#define PAUSE_MOST_MS	300
+
+/* After which a client that has all it needs, and comes no further, has lost a fault. */
+#define STUCK_SECONDS	60
+
+struct soak_options soak_options = { .seconds = 60 };
+
+/* @page, @done: written by the client, in shared memory. */
+struct progress {
+	_Atomic size_t page, done;
+};
+
+struct soak {
+	uint64_t random;
+	const char *image;
+	struct nbdkit source;
+	bool source_up;
+	struct lazymem_server server;
+	pid_t clients[CLIENTS];
+	struct progress *progress;
+	unsigned int rounds, complete, killed, sources_killed;
+};
+
+static unsigned int draw(uint64_t *random, unsigned int below)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return *random % below;
+}
+
+static void visit(const struct memory *memory, struct progress *progress, size_t page)
+{
+	progress->page = page;
+	CHECK_EQ(image_wrong(memory->base + page * PAGE, page, 1), 0);
+	progress->done++;
+}
+
+/* A page is given back, and is zeros from then on, whatever was under way for it. */
+static void give_back(const struct memory *memory, size_t page, int advice)
+{
+	char *at = memory->base + page * PAGE;
+
+	CHECK_EQ(madvise(at, PAGE, advice), 0);
+	CHECK_EQ(content_not_zero(at, 1), 0);
+}
+
+static void read_in_child(const struct memory *memory, struct progress *progress)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(image_wrong(memory->base, 0, PAGES - GIVEN) != 0);
+	}
+	progress->page = PAGES;
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static void client(const struct soak *soak, struct progress *progress, uint64_t random)
+{
+	bool private = draw(&random, 4);
+	struct memory memory = memory_make(PAGES, MAP_ANONYMOUS |
+					   (private ? MAP_PRIVATE : MAP_SHARED),
+					   EVENTS, UFFDIO_REGISTER_MODE_MISSING);
+	size_t first = draw(&random, PAGES), step = 2 * draw(&random, PAGES) + 1;
+	unsigned int kind = draw(&random, 4);
+
+	memory_serve(&memory, &soak->server);
+	for (size_t i = 0; i < PAGES; i++) {
+		size_t page = (first + i * step) % PAGES;
+
+		if (page < PAGES - GIVEN)
+			visit(&memory, progress, page);
+		else if (kind == 1)
+			give_back(&memory, page,
+				  private ? MADV_DONTNEED : MADV_REMOVE);
+		if (i == PAGES / 2 && kind == 2)
+			read_in_child(&memory, progress);
+	}
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES - GIVEN), 0);
+	_exit(0);
+}
+
+static void start_client(struct soak *soak, unsigned int i)
+{
+	uint64_t random = soak->random;
+
+	draw(&soak->random, 2);
+	soak->progress[i].done = 0;
+	fflush(stdout);
+	soak->clients[i] = fork();
+	if (!soak->clients[i]) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		client(soak, &soak->progress[i], random);
+	}
+}
+
+/* What the server says is read, lest it waits; those who ended must have done so well. */
+static void attend(struct soak *soak, int milliseconds)
+{
+	struct pollfd fd = { .fd = fileno(soak->server.output), .events = POLLIN };
+	char text[4096];
+	int status;
+
+	if (poll(&fd, 1, milliseconds) == 1 && read(fd.fd, text, sizeof(text)) <= 0)
+		FAIL("the server ended");
+	for (unsigned int i = 0; i < CLIENTS; i++) {
+		if (!soak->clients[i] ||
+		    waitpid(soak->clients[i], &status, WNOHANG) != soak->clients[i])
+			continue;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			_exit(77);
+		if (status)
+			FAIL("client %u ended with status 0x%x, at page %zu", i, status,
+			     soak->progress[i].page);
+		soak->clients[i] = 0;
+		soak->complete++;
+	}
+}
+
+static void pass_time(struct soak *soak)
+{
+	uint64_t until = clock_ns() + draw(&soak->random, PAUSE_MOST_MS) * 1000000ULL;
+	uint64_t now;
+
+	while ((now = clock_ns()) < until)
+		attend(soak, (until - now) / 1000000 + 1);
+}
+
+static void source_start(struct soak *soak)
+{
+	char delay[16];
+
+	snprintf(delay, sizeof(delay), "rdelay=%ums", 1 + draw(&soak->random, 8));
+	if (!soak->source_up)
+		soak->source = nbdkit_run("--filter=delay", "file", soak->image, delay,
+					  NULL);
+	soak->source_up = true;
+}
+
+static void source_kill(struct soak *soak)
+{
+	if (soak->source_up) {
+		nbdkit_kill(&soak->source);
+		soak->sources_killed++;
+	}
+	soak->source_up = false;
+}
+
+/* Those that are spared see all of the source's deaths. */
+static void client_kill(struct soak *soak, unsigned int i)
+{
+	if (soak->clients[i] && i < SPARED)
+		return;
+	if (soak->clients[i]) {
+		kill(soak->clients[i], SIGKILL);
+		waitpid(soak->clients[i], NULL, 0);
+		soak->killed++;
+	}
+	start_client(soak, i);
+}
+
+static void strike(struct soak *soak)
+{
+	unsigned int what = draw(&soak->random, CLIENTS + 3);
+
+	if (what < CLIENTS)
+		client_kill(soak, what);
+	else if (soak->source_up)
+		source_kill(soak);
+	else
+		source_start(soak);
+}
+
+static size_t pages_done(const struct soak *soak)
+{
+	size_t done = soak->complete;
+
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		done += soak->progress[i].done;
+	return done;
+}
+
+static bool all_ended(const struct soak *soak)
+{
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		if (soak->clients[i])
+			return false;
+	return true;
+}
+
+/* The source is there: whoever stands still waits for what will never come. */
+static void come_to_end(struct soak *soak)
+{
+	uint64_t moved = clock_ns();
+	size_t before = pages_done(soak);
+
+	while (attend(soak, 10), !all_ended(soak)) {
+		if (pages_done(soak) != before)
+			moved = clock_ns();
+		before = pages_done(soak);
+		for (unsigned int i = 0; i < CLIENTS; i++)
+			if (soak->clients[i] && clock_ns() - moved > STUCK_SECONDS * 1000000000ULL)
+				FAIL("round %u: client %u waits for page %zu for ever", soak->rounds,
+				     i, soak->progress[i].page);
+	}
+}
+
+/* It notices by itself that all clients are gone. */
+static void end_server(struct soak *soak)
+{
+	server_until(&soak->server, "clients", 0);
+	server_end(&soak->server, SIGTERM);
+	fclose(soak->server.output);
+	CHECK_EQ(server_number(&soak->server, "failed"), 0);
+}
+
+static void one_round(struct soak *soak)
+{
+	unsigned int events = 3 + draw(&soak->random, EVENTS_MOST - 2);
+
+	source_start(soak);
+	soak->server = server_run(soak->source.uri, "--window", "4",
+				  draw(&soak->random, 2) ? "--no-prefetch" : NULL, NULL);
+	for (unsigned int i = 0; i < CLIENTS; i++)
+		start_client(soak, i);
+	while (events--) {
+		pass_time(soak);
+		strike(soak);
+	}
+	source_start(soak);
+	come_to_end(soak);
+	end_server(soak);
+	soak->rounds++;
+}
+
+static void soak(const void *variant)
+{
+	uint64_t until = clock_ns() + soak_options.seconds * 1000000000ULL;
+	struct soak soak = { .random = soak_options.seed };
+
+	if (!soak.random && getrandom(&soak.random, 4, 0) != 4)
+		FAIL("no random numbers");
+	note("seed %llu, %u s", (unsigned long long)soak.random, soak_options.seconds);
+	soak.progress = mmap(NULL, CLIENTS * sizeof(*soak.progress),
+			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	soak.image = image_make(PAGES);
+	while (clock_ns() < until)
+		one_round(&soak);
+	note("%u rounds: %u clients saw all of the image, %u were killed, and %u sources",
+	     soak.rounds, soak.complete, soak.killed, soak.sources_killed);
+}
+
+void suite_soak(void)
+{
+	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, soak, NULL,
+		      "lazymem/soak");
+}
