@@ -32,6 +32,21 @@ void ahead_restart(struct lazymem *session)
 	ahead->index = 0;
 }
 
+void ahead_again(struct lazymem *session, struct place place)
+{
+	struct ahead *ahead = &session->ahead;
+	const struct pages *pages = place.pages;
+
+	if (ahead->pages == pages && ahead->index <= place.index)
+		return;
+	while (pages && pages != ahead->pages)
+		pages = pages->next;
+	if (pages != ahead->pages)
+		return;
+	ahead->pages = place.pages;
+	ahead->index = place.index;
+}
+
 bool ahead_over(const struct lazymem *session)
 {
 	const struct ahead *ahead = &session->ahead;
@@ -154,17 +169,22 @@ static bool start_next(struct lazymem *session)
 	return slot_start(session, place, run_of(session, place, listed), 0);
 }
 
-static unsigned int depth(struct lazymem *session)
+static unsigned int depth(const struct lazymem *session)
 {
 	return session->ending == LAZYMEM_FILL ? SLOTS / 2 : session->ahead.depth;
+}
+
+bool ahead_can(const struct lazymem *session)
+{
+	return !ahead_over(session) && session->ending <= LAZYMEM_FILL &&
+	       session->phase == SOURCE_UP && !faults_waiting(session) &&
+	       slots_busy(session) < depth(session);
 }
 
 void ahead_run(struct lazymem *session)
 {
 	session->ahead.look_on = false;
-	while (!ahead_over(session) && session->ending <= LAZYMEM_FILL &&
-	       session->phase == SOURCE_UP && !faults_waiting(session) &&
-	       slots_busy(session) < depth(session))
+	while (ahead_can(session))
 		if (!start_next(session))
 			break;
 }

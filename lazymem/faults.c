@@ -82,7 +82,7 @@ static struct slot *start_zero(struct lazymem *session, struct place place)
 	struct slot *slot = slot_start(session, place, 1, 1);
 
 	if (slot) {
-		memset(slot->buffer, 0, place.pages->size);
+		slot->read.hole = true;
 		slot->state = SLOT_LOADED;
 	}
 	return slot;

@@ -113,7 +113,8 @@ struct lazymem_options {
 
 /*
  * All but @faults, @waiting and @failed in bytes. @served were asked for, @prefetched were
- * not (neighbours, and what was read ahead), @zero is the part of both that is zeros.
+ * not (neighbours, and what was read ahead), @zero is the part of both that is zeros,
+ * @holes what was not read, since the source has holes there.
  */
 struct lazymem_stats {
 	_Atomic uint64_t total;
@@ -124,6 +125,7 @@ struct lazymem_stats {
 	_Atomic uint64_t faults;
 	_Atomic uint64_t waiting;
 	_Atomic uint64_t failed;
+	_Atomic uint64_t holes;
 };
 
 /*

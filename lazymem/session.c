@@ -250,7 +250,10 @@ static uint64_t next_time(const struct lazymem *session, uint64_t now)
 		next = earlier(next, session->queue_again_at);
 	if (session->nr_strays)
 		next = earlier(next, now + CHANGING_NS);
-	if (session->ahead.look_on)
+	/* Holes leave free slots at once, and nothing is heard of that. */
+	if (session->ahead.look_on || ahead_can(session) ||
+	    (session->queued && session->queue_again_at <= now &&
+	     slots_busy(session) < SLOTS))
 		next = now;
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		const struct slot *slot = &session->slots[i];

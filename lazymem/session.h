@@ -147,8 +147,12 @@ unsigned int slot_pages(const struct pages *pages, size_t bytes);
 /* ahead.c */
 int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY]);
 void ahead_run(struct lazymem *session);
+/* From this page on again, if that is behind; it was not read after all. */
+void ahead_again(struct lazymem *session, struct place place);
 /* From the beginning again, for what was left out. */
 void ahead_restart(struct lazymem *session);
+/* Whether a read may begin now. */
+bool ahead_can(const struct lazymem *session);
 bool ahead_over(const struct lazymem *session);
 
 /* finish.c: let go of the client's memory. */

@@ -103,11 +103,34 @@ static void read_failed(struct slot *slot, int error)
 	slot->retry_at = 0;
 }
 
+/* What the source has left out is to be read ahead again, or waits in the queue. */
+static void take_part(struct slot *slot)
+{
+	struct lazymem *session = slot->session;
+	size_t size = slot->first.pages->size;
+	unsigned int count = (slot->read.length + size - 1) / size;
+
+	if (slot->read.hole)
+		session->stats.holes += slot->read.length;
+	if (count == slot->count)
+		return;
+	for (unsigned int i = count; i < slot->count; i++)
+		if (slot->wanted >> i & 1)
+			faults_queue(session, (struct fault) {
+				.place = { slot->first.pages, slot->first.index + i },
+			});
+	slot->wanted &= (1UL << count) - 1;
+	slot->count = count;
+	ahead_again(session, (struct place) { slot->first.pages,
+					      slot->first.index + count });
+}
+
 static void read_done(struct source_read *read, int error)
 {
 	struct slot *slot = (struct slot *)read;
 
 	if (!error) {
+		take_part(slot);
 		slot->state = SLOT_LOADED;
 		slot->retry_at = 0;
 	} else if (error == -ENOTCONN || (error != -ENODATA && ++slot->tries < TRIES)) {
@@ -136,6 +159,8 @@ static void start_read(struct lazymem *session, struct slot *slot)
 		.offset = offset,
 		.buffer = slot->buffer,
 		.length = length,
+		.unit = pages->size,
+		.patient = slot->ahead && !slot->wanted,
 		.done = read_done,
 	};
 	session->source->ops->read(session->source, &slot->read);
@@ -169,6 +194,10 @@ static enum content content_of(struct slot *slot, unsigned int i)
 	if (page_bit(pages->zero, slot->first.index + i)) {
 		if (!wanted(slot, i))
 			return CONTENT_NOBODYS;
+		memset(page, 0, pages->size);
+	} else if (slot->read.hole) {
+		if (!pages->no_zeropage)
+			return CONTENT_ZERO;
 		memset(page, 0, pages->size);
 	}
 	return !pages->no_zeropage && all_zero(page, pages->size) ?

@@ -40,6 +40,16 @@ void source_free(struct source *source)
 	source->ops->free(source);
 }
 
+void source_found(struct source_read *read, uint64_t alike, bool hole)
+{
+	read->hole = hole && alike >= (read->length < read->unit ? read->length : read->unit);
+	if (alike >= read->length || !read->patient) {
+		read->hole &= alike >= read->length;
+		return;
+	}
+	read->length = alike < read->unit ? read->unit : alike - alike % read->unit;
+}
+
 static enum source_state wait_open(struct source *source)
 {
 	struct pollfd fd;

@@ -10,6 +10,7 @@
 #define LAZYMEM_SOURCE_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,11 +23,19 @@ enum source_state {
 	SOURCE_READY,
 };
 
-/* @done is called from within ->run() or ->read(). -ENOTCONN: the source is lost. */
+/*
+ * @done is called from within ->run() or ->read(). -ENOTCONN: the source is lost.
+ * @patient: nobody waits for it. The source may look for holes first, and shorten @length,
+ *	     to a multiple of @unit, where a hole begins or ends.
+ * @hole: set by the source: all of it is zeros, and @buffer was left as it is
+ */
 struct source_read {
 	uint64_t offset;
 	void *buffer;
 	size_t length;
+	size_t unit;
+	bool patient;
+	bool hole;
 	void (*done)(struct source_read *read, int error);
 };
 
@@ -60,6 +69,12 @@ struct source_ops {
 	void (*close)(struct source *source);
 	void (*free)(struct source *source);
 };
+
+/*
+ * The first @alike bytes of @read are a hole, or are none; what follows differs. A page
+ * that is both is no hole.
+ */
+void source_found(struct source_read *read, uint64_t alike, bool hole);
 
 extern const struct source_ops source_file, source_nbd;
 

@@ -2,6 +2,8 @@
 /*
  * A local file or block device, read through io_uring.
  *
+ * Holes are not read: where they are is asked with each read, for the answer is at hand.
+ *
  * The size is that of the time of opening. A file that has become shorter gives -ENODATA
  * where it ends now.
  */
@@ -113,10 +115,41 @@ static void submit(struct file *file, struct part *part)
 	io_uring_submit(&file->ring);
 }
 
+/* What a file that was cut has behind its end is no hole. */
+static uint64_t end_now(const struct file *file)
+{
+	struct stat stat;
+
+	return fstat(file->fd, &stat) ? 0 : stat.st_size;
+}
+
+/* Block devices have no answer. */
+static void look_for_hole(const struct file *file, struct source_read *read)
+{
+	uint64_t end = read->offset + read->length;
+	off_t data = lseek(file->fd, read->offset, SEEK_DATA), hole;
+
+	if (data < 0 && errno == ENXIO && end_now(file) >= end)
+		data = end;
+	if (data > (off_t)read->offset) {
+		source_found(read, data - read->offset, true);
+	} else if (data == (off_t)read->offset && read->patient) {
+		hole = lseek(file->fd, read->offset, SEEK_HOLE);
+		if (hole > data)
+			source_found(read, hole - data, false);
+	}
+}
+
 static void file_read(struct source *source, struct source_read *read)
 {
-	struct part *part = calloc(1, sizeof(*part));
+	struct part *part;
 
+	look_for_hole(file_of(source), read);
+	if (read->hole) {
+		read->done(read, 0);
+		return;
+	}
+	part = calloc(1, sizeof(*part));
 	if (!part) {
 		read->done(read, -ENOMEM);
 		return;

@@ -2,19 +2,47 @@
 /*
  * An NBD server, through libnbd: nbdkit, qemu-nbd, and what they reach. All reads of a
  * session are in flight at once over one connection.
+ *
+ * Where holes are is asked for a stretch of the image, by a read that can wait; others of
+ * that kind wait for the same answer. A read that somebody waits for is never held up by
+ * that: it is told what is known.
+ *
+ * libnbd's callbacks must not call it: they keep what they are told for go_on().
  */
 #include <errno.h>
 #include <libnbd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "source.h"
+
+#define ASK_BYTES	(64ULL << 20)
+#define EXTENTS		256
+
+struct extent {
+	uint64_t end;
+	bool zero;
+};
+
+/* What is known: one stretch, in @count pieces. */
+struct map {
+	uint64_t start;
+	unsigned int count;
+	struct extent at[EXTENTS];
+};
+
+enum asking { ASK_NOT, ASK_CAN, ASKED, ASK_ANSWERED };
 
 struct nbd {
 	struct source source;
 	struct nbd_handle *handle;
 	int64_t size;
+	struct map map;
+	enum asking asking;
+	struct source_read *waiting[SOURCE_READS];
+	unsigned int nr_waiting;
 };
 
 static struct nbd *nbd_of(struct source *source)
@@ -47,6 +75,9 @@ static void source_nbd_close(struct source *source)
 		nbd_close(nbd->handle);
 	nbd->handle = NULL;
 	nbd->size = -1;
+	nbd->map.count = 0;
+	nbd->asking = ASK_NOT;
+	nbd->nr_waiting = 0;
 }
 
 static void source_nbd_open(struct source *source)
@@ -55,7 +86,9 @@ static void source_nbd_open(struct source *source)
 
 	nbd->size = -1;
 	nbd->handle = nbd_create();
-	if (!nbd->handle || nbd_aio_connect_uri(nbd->handle, source->where)) {
+	if (!nbd->handle ||
+	    nbd_add_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
+	    nbd_aio_connect_uri(nbd->handle, source->where)) {
 		keep_why(nbd);
 		source_nbd_close(source);
 	}
@@ -82,8 +115,11 @@ static int64_t source_nbd_size(struct source *source)
 {
 	struct nbd *nbd = nbd_of(source);
 
-	if (nbd->size < 0)
-		nbd->size = nbd_get_size(nbd->handle);
+	if (nbd->size >= 0)
+		return nbd->size;
+	nbd->size = nbd_get_size(nbd->handle);
+	if (nbd_can_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1)
+		nbd->asking = ASK_CAN;
 	return nbd->size;
 }
 
@@ -99,10 +135,81 @@ static int completed(void *arg, int *error)
 	return 1;
 }
 
-static void nbd_read(struct source *source, struct source_read *read)
+static int take_extents(void *arg, const char *context, uint64_t offset,
+			uint32_t *entries, size_t count, int *error)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = arg;
+	struct map *map = &nbd->map;
 
+	(void)error;
+	if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION))
+		return 0;
+	map->start = offset;
+	for (map->count = 0; map->count < EXTENTS && count >= 2; count -= 2) {
+		offset += *entries++;
+		map->at[map->count++] = (struct extent) {
+			offset, *entries++ & LIBNBD_STATE_ZERO };
+	}
+	return 0;
+}
+
+static int answered(void *arg, int *error)
+{
+	struct nbd *nbd = arg;
+
+	nbd->asking = ASK_ANSWERED;
+	(void)error;
+	return 1;
+}
+
+static bool ask(struct nbd *nbd, uint64_t offset)
+{
+	uint64_t length = nbd->size - offset;
+
+	nbd->asking = ASKED;
+	if (nbd_aio_block_status(nbd->handle, length < ASK_BYTES ? length : ASK_BYTES,
+				 offset,
+				 (nbd_extent_callback) {
+					.callback = take_extents,
+					.user_data = nbd,
+				 },
+				 (nbd_completion_callback) {
+					.callback = answered,
+					.user_data = nbd,
+				 }, 0) < 0)
+		nbd->asking = ASK_NOT;
+	return nbd->asking != ASK_NOT;
+}
+
+/* Returns false if nothing is known about it. */
+static bool look_up(const struct nbd *nbd, struct source_read *read)
+{
+	const struct map *map = &nbd->map;
+	uint64_t end;
+	unsigned int i = 0;
+	bool zero;
+
+	if (!map->count || read->offset < map->start)
+		return false;
+	while (i < map->count && map->at[i].end <= read->offset)
+		i++;
+	if (i == map->count)
+		return false;
+	zero = map->at[i].zero;
+	for (end = map->at[i].end; ++i < map->count && map->at[i].zero == zero;)
+		end = map->at[i].end;
+	source_found(read, end - read->offset, zero);
+	return true;
+}
+
+static void start(struct nbd *nbd, struct source_read *read)
+{
+	struct source *source = &nbd->source;
+
+	if (read->hole) {
+		read->done(read, 0);
+		return;
+	}
 	if (nbd_aio_pread(nbd->handle, read->buffer, read->length, read->offset,
 			  (nbd_completion_callback) {
 				.callback = completed,
@@ -111,6 +218,33 @@ static void nbd_read(struct source *source, struct source_read *read)
 		return;
 	keep_why(nbd);
 	read->done(read, nbd_state(source) == SOURCE_READY ? -EIO : -ENOTCONN);
+}
+
+/* Those that waited for an answer are begun, whatever it was. A refusal is not asked twice. */
+static void go_on(struct nbd *nbd)
+{
+	unsigned int count = nbd->nr_waiting;
+
+	if (nbd->asking != ASK_ANSWERED)
+		return;
+	nbd->asking = nbd->map.count ? ASK_CAN : ASK_NOT;
+	nbd->nr_waiting = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		look_up(nbd, nbd->waiting[i]);
+		start(nbd, nbd->waiting[i]);
+	}
+}
+
+static void nbd_read(struct source *source, struct source_read *read)
+{
+	struct nbd *nbd = nbd_of(source);
+
+	if (look_up(nbd, read) || !read->patient || nbd->asking == ASK_NOT ||
+	    (nbd->asking == ASK_CAN && !ask(nbd, read->offset)))
+		start(nbd, read);
+	else
+		nbd->waiting[nbd->nr_waiting++] = read;
+	go_on(nbd);
 }
 
 static void nbd_poll_for(struct source *source, struct pollfd *fd)
@@ -147,6 +281,7 @@ static void nbd_run(struct source *source, short revents)
 		ret = nbd_aio_notify_write(nbd->handle);
 	if (ret < 0)
 		keep_why(nbd);
+	go_on(nbd);
 }
 
 static void nbd_free(struct source *source)

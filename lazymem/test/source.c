@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NBD servers, and sources that fail, end early, go away and come back. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -146,8 +147,56 @@ static void shorter(const void *variant)
 	CHECK(is_poisoned(memory.base + 700 * PAGE));
 }
 
+#define HOLE		300
+#define HOLE_PAGES	421
+
+/* A hole of the file, with its ends between those of what is read at once. */
+static void holes(const void *variant)
+{
+	const char *image = image_make(PAGES);
+	int fd = open(image, O_WRONLY | O_CLOEXEC);
+	struct lazymem_server server;
+	struct memory memory;
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HOLE * PAGE,
+		      HOLE_PAGES * PAGE))
+		skip("no holes in files of this file system");
+	server = server_run(image, NULL);
+	memory = served(&server);
+	server_until(&server, "prefetched", PAGES * PAGE);
+	CHECK_EQ(server_number(&server, "holes"), HOLE_PAGES * PAGE);
+	CHECK_EQ(image_wrong(memory.base, 0, HOLE), 0);
+	CHECK_EQ(content_not_zero(memory.base + HOLE * PAGE, HOLE_PAGES), 0);
+	CHECK_EQ(image_wrong(memory.base + (HOLE + HOLE_PAGES) * PAGE, HOLE + HOLE_PAGES,
+			     PAGES - HOLE - HOLE_PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* From page 300 on, 421 are a hole, and to read anything of it fails. */
+static void nbd_holes(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304",
+		"can_extents=exit 0",
+		"extents=echo 0 1228800; echo 1228800 1724416 hole,zero; echo 2953216 1241088",
+		"pread=if [ $4 -lt 2953216 ] && [ $(($4 + $3)) -gt 1228800 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero | tr '\\0' x",
+		NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, NULL);
+	struct memory memory = served(&server);
+
+	server_until(&server, "prefetched", PAGES * PAGE);
+	CHECK_EQ(server_number(&server, "holes"), HOLE_PAGES * PAGE);
+	CHECK_EQ(content_not_zero(memory.base, HOLE), HOLE);
+	CHECK_EQ(content_not_zero(memory.base + HOLE * PAGE, HOLE_PAGES), 0);
+	CHECK_EQ(content_not_zero(memory.base + (HOLE + HOLE_PAGES) * PAGE,
+				  PAGES - HOLE - HOLE_PAGES), PAGES - HOLE - HOLE_PAGES);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), 0);
+}
+
 void suite_source(void)
 {
+	add_case(holes, NULL, "lazymem/source/holes");
+	add_case(nbd_holes, NULL, "lazymem/source/nbd-holes");
 	add_case(four_clients, NULL, "lazymem/source/nbd-four-clients");
 	add_case(gone_and_back, NULL, "lazymem/source/gone-and-back");
 	add_case(away_at_first, NULL, "lazymem/source/away-at-first");

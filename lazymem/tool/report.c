@@ -25,6 +25,7 @@ void sums_add(struct sums *sums, const struct lazymem_stats *stats)
 	sums->faults += stats->faults;
 	sums->waiting += stats->waiting;
 	sums->failed += stats->failed;
+	sums->holes += stats->holes;
 }
 
 void report_start(bool as_json)
@@ -66,6 +67,7 @@ static void add_sums(struct json_object *object, const struct sums *sums)
 	add(object, "faults", sums->faults);
 	add(object, "waiting", sums->waiting);
 	add(object, "failed", sums->failed);
+	add(object, "holes", sums->holes);
 }
 
 static void clear_line(void)

@@ -41,7 +41,7 @@ pid_t socket_peer(int socket);
 
 /* What all clients together come to. */
 struct sums {
-	uint64_t total, missing, served, prefetched, zero, faults, waiting, failed;
+	uint64_t total, missing, served, prefetched, zero, faults, waiting, failed, holes;
 	unsigned int clients;
 	unsigned int served_clients;
 };
