@@ -181,10 +181,17 @@ bool ahead_can(const struct lazymem *session)
 	       slots_busy(session) < depth(session);
 }
 
-void ahead_run(struct lazymem *session)
+/* What was there at once is in place already, and a fault may have come meanwhile. */
+void ahead_run(struct lazymem *session, uint64_t now)
 {
 	session->ahead.look_on = false;
-	while (ahead_can(session))
+	while (ahead_can(session)) {
+		unsigned int busy = slots_busy(session);
+
 		if (!start_next(session))
 			break;
+		slots_run(session, now);
+		if (slots_busy(session) <= busy)
+			break;
+	}
 }

@@ -316,10 +316,9 @@ int lazymem_run(struct lazymem *session)
 		slots_run(session, now);
 		if (is_finished(session))
 			break;
-		ahead_run(session);
-		slots_run(session, now);
+		ahead_run(session, now);
 		session->stats.waiting = faults_waiting(session);
-		if (!session->gone)
+		if (!session->gone && !is_finished(session))
 			wait(session);
 		if (session->nr_strays)
 			messages_read(session);

@@ -146,7 +146,7 @@ unsigned int slot_pages(const struct pages *pages, size_t bytes);
 
 /* ahead.c */
 int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY]);
-void ahead_run(struct lazymem *session);
+void ahead_run(struct lazymem *session, uint64_t now);
 /* From this page on again, if that is behind; it was not read after all. */
 void ahead_again(struct lazymem *session, struct place place);
 /* From the beginning again, for what was left out. */

@@ -185,23 +185,28 @@ static bool wanted(const struct slot *slot, unsigned int i)
 
 enum content { CONTENT_DATA, CONTENT_ZERO, CONTENT_NOBODYS };
 
+static bool is_zero(const struct slot *slot, unsigned int i)
+{
+	const struct pages *pages = slot->first.pages;
+
+	if (slot->read.hole || page_bit(pages->zero, slot->first.index + i))
+		return true;
+	return all_zero(slot->buffer + i * pages->size, pages->size);
+}
+
 /* What was given back while it was read is zero, or nothing if nobody wants it. */
 static enum content content_of(struct slot *slot, unsigned int i)
 {
 	struct pages *pages = slot->first.pages;
-	char *page = slot->buffer + i * pages->size;
 
-	if (page_bit(pages->zero, slot->first.index + i)) {
-		if (!wanted(slot, i))
-			return CONTENT_NOBODYS;
-		memset(page, 0, pages->size);
-	} else if (slot->read.hole) {
-		if (!pages->no_zeropage)
-			return CONTENT_ZERO;
-		memset(page, 0, pages->size);
-	}
-	return !pages->no_zeropage && all_zero(page, pages->size) ?
-	       CONTENT_ZERO : CONTENT_DATA;
+	if (page_bit(pages->zero, slot->first.index + i) && !wanted(slot, i))
+		return CONTENT_NOBODYS;
+	if (!is_zero(slot, i))
+		return CONTENT_DATA;
+	if (!pages->no_zeropage)
+		return CONTENT_ZERO;
+	memset(slot->buffer + i * pages->size, 0, pages->size);
+	return CONTENT_DATA;
 }
 
 static void settle(struct slot *slot, unsigned int n, enum content content)
@@ -344,9 +349,18 @@ static void run_slot(struct slot *slot, uint64_t now)
 		poison_slot(slot, now);
 }
 
+/* One at most that nobody waits for is put in place: faults may have come meanwhile. */
 void slots_run(struct lazymem *session, uint64_t now)
 {
-	for (unsigned int i = 0; i < SLOTS && !session->gone; i++)
-		if (session->slots[i].state != SLOT_FREE)
-			run_slot(&session->slots[i], now);
+	bool placed = false;
+
+	for (unsigned int i = 0; i < SLOTS && !session->gone; i++) {
+		struct slot *slot = &session->slots[i];
+
+		if (slot->state == SLOT_FREE ||
+		    (placed && slot->state == SLOT_LOADED && !slot->wanted))
+			continue;
+		run_slot(slot, now);
+		placed |= slot->state == SLOT_FREE && slot->ahead;
+	}
 }

@@ -25,6 +25,9 @@ struct soak_options {
 
 extern struct soak_options soak_options;
 
+/* Prints how fast memory is read ahead. @runs: 100 at most. */
+void bench(unsigned int runs);
+
 /* Whether the machine's settings may be changed for the time of a case. */
 extern bool in_guest;
 
