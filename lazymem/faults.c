@@ -108,6 +108,9 @@ static bool answer_present(struct lazymem *session, struct fault *fault,
 	size_t size = fault->place.pages->size;
 	int error = 0;
 
+	/* Of what is mapped from the page cache, nobody knows. */
+	if (session->dirty.on)
+		page_set(fault->place.pages->dirty, fault->place.index);
 	if (fault->kind == FAULT_WRITE_PROTECTED) {
 		error = uffd_write_protect(session->uffd, (void *)address, size, false);
 		if (error == -ENOENT)

@@ -159,6 +159,21 @@ void lazymem_stop(struct lazymem *session, enum lazymem_end end);
 
 const struct lazymem_stats *lazymem_stats(const struct lazymem *session);
 
+/*
+ * Which pages are written to from now on, for mappings that are registered in write-protect
+ * mode as well. lazymem_dirty_take() sets bit i of @bits where page @first + i of mapping
+ * @range, as counted by lazymem_new(), was written to or given back since it was taken
+ * last; other bits stay. It returns how many there were. What is written later is in the
+ * next: so take first, then look at the content.
+ *
+ * By any thread but the session's own, which does the work: they wait until it is in
+ * lazymem_run(). -ESRCH: that is over. -EINVAL: no such pages, not begun, or not
+ * registered for it. Children of the client are not watched.
+ */
+int lazymem_dirty_start(struct lazymem *session);
+int64_t lazymem_dirty_take(struct lazymem *session, size_t range, uint64_t first,
+			   uint64_t count, unsigned long *bits);
+
 /* After lazymem_run(), or instead of it. */
 void lazymem_free(struct lazymem *session);
 

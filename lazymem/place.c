@@ -9,14 +9,31 @@
 typedef int place_call(int uffd, uint64_t to, const void *from, uint64_t length,
 		       int64_t *moved);
 
-static int call_copy(int uffd, uint64_t to, const void *from, uint64_t length,
-		     int64_t *moved)
+static int copy(int uffd, uint64_t to, const void *from, uint64_t length, uint64_t mode,
+		int64_t *moved)
 {
-	struct uffdio_copy copy = { .dst = to, .src = (uintptr_t)from, .len = length };
+	struct uffdio_copy copy = {
+		.dst = to,
+		.src = (uintptr_t)from,
+		.len = length,
+		.mode = mode,
+	};
 	int ret = ioctl(uffd, UFFDIO_COPY, &copy);
 
 	*moved = copy.copy;
 	return ret ? -errno : 0;
+}
+
+static int call_copy(int uffd, uint64_t to, const void *from, uint64_t length,
+		     int64_t *moved)
+{
+	return copy(uffd, to, from, length, 0, moved);
+}
+
+static int call_protected(int uffd, uint64_t to, const void *from, uint64_t length,
+			  int64_t *moved)
+{
+	return copy(uffd, to, from, length, UFFDIO_COPY_MODE_WP, moved);
 }
 
 static int call_zero(int uffd, uint64_t to, const void *from, uint64_t length,
@@ -93,6 +110,12 @@ uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, siz
 		    int *error)
 {
 	return place(call_copy, uffd, to, from, count, size, error);
+}
+
+uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
+			 size_t size, int *error)
+{
+	return place(call_protected, uffd, to, from, count, size, error);
 }
 
 uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error)

@@ -19,6 +19,9 @@
 
 uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
 		    int *error);
+/* The same, and protected against writing. */
+uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
+			 size_t size, int *error);
 uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error);
 uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *error);
 

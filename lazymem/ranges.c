@@ -31,6 +31,7 @@ static void pages_free(struct pages *pages)
 {
 	bits_free(pages->done, pages->count);
 	bits_free(pages->zero, pages->count);
+	bits_free(pages->dirty, pages->count);
 	free(pages);
 }
 
@@ -49,6 +50,13 @@ static struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
 		return pages;
 	pages_free(pages);
 	return NULL;
+}
+
+int pages_watch(struct pages *pages)
+{
+	if (!pages->dirty)
+		pages->dirty = bits_new(pages->count);
+	return pages->dirty ? 0 : -ENOMEM;
 }
 
 static int add(struct ranges *ranges, struct range range)
@@ -290,6 +298,8 @@ void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++) {
 			page_set(gone.pages->zero, j);
+			if (gone.pages->dirty)
+				page_set(gone.pages->dirty, j);
 			page_done(ranges, gone.pages, j);
 		}
 	}

@@ -23,6 +23,7 @@ struct pages {
 	bool no_zeropage;
 	unsigned long *done;
 	unsigned long *zero;
+	unsigned long *dirty;	/* NULL: nobody asks */
 };
 
 struct range {
@@ -72,6 +73,14 @@ static inline void page_set(unsigned long *bits, uint64_t index)
 {
 	bits[index / 64] |= 1UL << index % 64;
 }
+
+static inline void page_clear(unsigned long *bits, uint64_t index)
+{
+	bits[index / 64] &= ~(1UL << index % 64);
+}
+
+/* Have room for dirty bits. Returns 0 or -ENOMEM. */
+int pages_watch(struct pages *pages);
 
 void page_done(struct ranges *ranges, struct pages *pages, uint64_t index);
 

@@ -45,17 +45,23 @@ const struct lazymem_stats *lazymem_stats(const struct lazymem *session)
 	return &session->stats;
 }
 
-void lazymem_stop(struct lazymem *session, enum lazymem_end end)
+/* Fails only if it is up already. */
+void session_wake(struct lazymem *session)
 {
 	uint64_t one = 1;
+
+	if (write(session->stop_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void lazymem_stop(struct lazymem *session, enum lazymem_end end)
+{
 	int old = session->end;
 
 	while (old < (int)end &&
 	       !atomic_compare_exchange_weak(&session->end, &old, end))
 		;
-	/* Fails only if it is up already. */
-	if (write(session->stop_fd, &one, sizeof(one)) < 0)
-		return;
+	session_wake(session);
 }
 
 static void none(struct lazymem *session)
@@ -64,6 +70,8 @@ static void none(struct lazymem *session)
 	session->peer = -1;
 	session->stop_fd = -1;
 	session->buffers = MAP_FAILED;
+	pthread_mutex_init(&session->dirty.lock, NULL);
+	pthread_cond_init(&session->dirty.done, NULL);
 }
 
 void lazymem_free(struct lazymem *session)
@@ -78,6 +86,8 @@ void lazymem_free(struct lazymem *session)
 		close(session->stop_fd);
 	if (session->uffd >= 0)
 		close(session->uffd);
+	pthread_cond_destroy(&session->dirty.done);
+	pthread_mutex_destroy(&session->dirty.lock);
 	free(session);
 }
 
@@ -248,7 +258,7 @@ static uint64_t next_time(const struct lazymem *session, uint64_t now)
 		next = earlier(next, session->open_at);
 	if (session->queued && session->queue_again_at > now)
 		next = earlier(next, session->queue_again_at);
-	if (session->nr_strays)
+	if (session->nr_strays || session->dirty.pending)
 		next = earlier(next, now + CHANGING_NS);
 	/* Holes leave free slots at once, and nothing is heard of that. */
 	if (session->ahead.look_on || ahead_can(session) ||
@@ -310,6 +320,7 @@ int lazymem_run(struct lazymem *session)
 
 		take_end(session);
 		probe(session, now);
+		dirty_run(session);
 		connection_tend(session, now);
 		slots_run(session, now);
 		faults_run(session, now);
@@ -324,6 +335,7 @@ int lazymem_run(struct lazymem *session)
 			messages_read(session);
 	}
 	session_release(session);
+	dirty_end(session);
 	session->stats.waiting = 0;
 	return session->error;
 }

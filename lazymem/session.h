@@ -3,6 +3,7 @@
 #ifndef LAZYMEM_SESSION_H
 #define LAZYMEM_SESSION_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -74,6 +75,24 @@ struct ahead {
 	unsigned int depth;
 };
 
+/* What another thread asks of the session's. @pages NULL: to begin. */
+struct request {
+	struct pages *pages;
+	uint64_t first, count, at;
+	unsigned long *bits;
+	int64_t result;
+};
+
+/* @lock guards all but @pending, which is the session's thread's. */
+struct dirty {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct request *request;
+	_Atomic bool on;
+	bool over;
+	bool pending;
+};
+
 enum source_phase {
 	SOURCE_DOWN,
 	SOURCE_STARTING,
@@ -110,6 +129,7 @@ struct lazymem {
 	unsigned int nr_strays;
 
 	struct ahead ahead;
+	struct dirty dirty;
 	uint64_t probe_at;
 	unsigned int messages;
 	struct lazymem_stats stats;
@@ -154,6 +174,13 @@ void ahead_restart(struct lazymem *session);
 /* Whether a read may begin now. */
 bool ahead_can(const struct lazymem *session);
 bool ahead_over(const struct lazymem *session);
+
+/* dirty.c: do what is asked; nothing will be any more. */
+void dirty_run(struct lazymem *session);
+void dirty_end(struct lazymem *session);
+
+/* Have the session's thread go round its loop. By any thread. */
+void session_wake(struct lazymem *session);
 
 /* finish.c: let go of the client's memory. */
 void session_release(struct lazymem *session);

@@ -203,7 +203,8 @@ static enum content content_of(struct slot *slot, unsigned int i)
 		return CONTENT_NOBODYS;
 	if (!is_zero(slot, i))
 		return CONTENT_DATA;
-	if (!pages->no_zeropage)
+	/* The zero page cannot be protected. */
+	if (!pages->no_zeropage && !slot->session->dirty.on)
 		return CONTENT_ZERO;
 	memset(slot->buffer + i * pages->size, 0, pages->size);
 	return CONTENT_DATA;
@@ -240,6 +241,7 @@ static int place_run(struct slot *slot)
 	struct place at = { pages, slot->first.index + slot->placed };
 	uint64_t run, address = ranges_address(&session->ranges, at, &run);
 	enum content content = content_of(slot, slot->placed);
+	typeof(place_copy) *put = session->dirty.on ? place_protected : place_copy;
 	unsigned int n = 1;
 	int error = 0;
 
@@ -253,9 +255,9 @@ static int place_run(struct slot *slot)
 	if (content == CONTENT_ZERO)
 		n = place_zero(session->uffd, address, n, pages->size, &error);
 	else
-		n = place_copy(session->uffd, address,
-			       slot->buffer + slot->placed * pages->size, n,
-			       pages->size, &error);
+		n = put(session->uffd, address,
+			slot->buffer + slot->placed * pages->size, n, pages->size,
+			&error);
 	settle(slot, n, content);
 	if (content == CONTENT_ZERO && error == -EINVAL) {
 		pages->no_zeropage = true;

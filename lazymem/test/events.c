@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What clients do with their memory while it is served, and the other kinds of faults. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -172,6 +173,70 @@ static void write_protected(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+static void *run_session(void *session)
+{
+	lazymem_run(session);
+	return NULL;
+}
+
+static void write_pages(const struct memory *memory, size_t step)
+{
+	for (size_t i = 0; i < PAGES; i += step)
+		memory->base[i * PAGE + 9]++;
+}
+
+/* Exactly every @step-th page is dirty. */
+static void dirty_is(struct lazymem *session, size_t step)
+{
+	unsigned long bits[PAGES / 64] = {};
+
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), (PAGES + step - 1) / step);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(bits[i / 64] >> i % 64 & 1, i % step == 0);
+}
+
+/* Half of the memory is there when it begins, half is brought while it is watched. */
+static void dirty(const void *variant)
+{
+	struct lazymem_options options = {
+		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
+	};
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+					   UFFD_FEATURE_EVENT_REMOVE,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
+	unsigned long bits[PAGES / 64] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
+					      why);
+	pthread_t thread;
+
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
+	CHECK_EQ(lazymem_dirty_start(session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES * 3 / 4), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
+	write_pages(&memory, 3);
+	write_pages(&memory, 3);
+	dirty_is(session, 3);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
+	write_pages(&memory, 6);
+	dirty_is(session, 6);
+	CHECK_EQ(madvise(memory.base + 5 * PAGE, PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 4, 60, bits), 1);
+	CHECK_EQ(bits[0], 1 << 1);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 1, PAGES, bits), -EINVAL);
+	CHECK_EQ(lazymem_dirty_take(session, 1, 0, 1, bits), -EINVAL);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -ESRCH);
+	lazymem_free(session);
+}
+
 /*
  * Readers, while another thread gives pages back, moves a piece to and fro, and forks. A
  * page is the image's, or zeros once it may have been given back; a piece that moves is
@@ -272,6 +337,7 @@ void suite_events(void)
 	add_case(forked_too_many, NULL, "lazymem/events/forked-too-many");
 	add_case(minor, NULL, "lazymem/events/minor");
 	add_case(write_protected, NULL, "lazymem/events/write-protected");
+	add_case(dirty, NULL, "lazymem/events/dirty");
 	add_case(storm, &fast, "lazymem/events/storm");
 	add_case(storm, &slow, "lazymem/events/storm-slow-source");
 }
