@@ -15,6 +15,7 @@ void suite_events(void);
 void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
+void suite_ahead(void);
 void suite_soak(void);
 
 /* Of lazymem/soak. @seed 0: any, which is printed. */

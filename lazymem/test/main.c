@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 	suite_source();
 	suite_exit();
 	suite_hostile();
+	suite_ahead();
 	suite_soak();
 	if (list) {
 		list_cases(pattern);

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading ahead: that it widens while no fault comes, and yields to those that do. The
+ * source notes each read, and holds it back until it is let go: what is asked for, and
+ * what is not, can be told without regard to time.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define PAGES		1024
+#define WINDOW		32768
+#define LARGE		262144
+#define READS_MOST	32
+
+/* @log: a line for each read; @gate.OFFSET lets it go. */
+struct held {
+	const char *log, *gate;
+	struct nbdkit nbdkit;
+	struct lazymem_server server;
+	struct memory memory;
+	struct {
+		uint64_t offset, bytes;
+	} reads[READS_MOST];
+};
+
+static void hold(struct held *held)
+{
+	char script[1024];
+
+	held->log = path_of("log");
+	held->gate = path_of("gate");
+	snprintf(script, sizeof(script),
+		 "pread=echo $4 $3 >>%s; while [ ! -e %s.$4 ]; do sleep 0.01; done; head -c $3 /dev/zero",
+		 held->log, held->gate);
+	held->nbdkit = nbdkit_run("eval", "get_size=echo 4194304",
+				  "thread_model=echo parallel", script, NULL);
+	held->server = server_run(held->nbdkit.uri, "--on-exit", "drop", NULL);
+	held->memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+				   UFFDIO_REGISTER_MODE_MISSING);
+	memory_serve(&held->memory, &held->server);
+}
+
+static void let_go(const struct held *held, uint64_t offset)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.%llu", held->gate, (unsigned long long)offset);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+}
+
+static unsigned int count_reads(struct held *held)
+{
+	FILE *file = fopen(held->log, "re");
+	unsigned int n = 0;
+
+	while (file && n < READS_MOST &&
+	       fscanf(file, "%lu %lu\n", &held->reads[n].offset, &held->reads[n].bytes) == 2)
+		n++;
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* There come to be @n, and no more while the server goes round its loop. */
+static void reads_are(struct held *held, unsigned int n)
+{
+	while (count_reads(held) < n)
+		usleep(1000);
+	server_says(&held->server, "\"progress\"");
+	server_says(&held->server, "\"progress\"");
+	CHECK_EQ(count_reads(held), n);
+}
+
+static void widens(const void *variant)
+{
+	struct held held = {};
+
+	hold(&held);
+	reads_are(&held, 1);
+	CHECK_EQ(held.reads[0].bytes, WINDOW);
+	let_go(&held, held.reads[0].offset);
+	reads_are(&held, 3);
+	let_go(&held, held.reads[1].offset);
+	let_go(&held, held.reads[2].offset);
+	reads_are(&held, 11);
+	for (unsigned int i = 1; i < 11; i++)
+		CHECK_EQ(held.reads[i].bytes, LARGE);
+	kill(held.server.pid, SIGKILL);
+}
+
+static void *touch(void *at)
+{
+	return (void *)(uintptr_t)*(volatile char *)at;
+}
+
+static void yields(const void *variant)
+{
+	struct held held = {};
+	pthread_t thread;
+
+	hold(&held);
+	reads_are(&held, 1);
+	let_go(&held, held.reads[0].offset);
+	reads_are(&held, 3);
+	pthread_create(&thread, NULL, touch, held.memory.base + 512 * PAGE);
+	reads_are(&held, 4);
+	CHECK_EQ(held.reads[3].offset, 512 * PAGE);
+	let_go(&held, held.reads[1].offset);
+	let_go(&held, held.reads[2].offset);
+	server_until(&held.server, "prefetched", WINDOW + 2 * LARGE);
+	CHECK_EQ(server_number(&held.server, "waiting"), 1);
+	reads_are(&held, 4);
+	let_go(&held, 512 * PAGE);
+	pthread_join(thread, NULL);
+	/* And it begins with one again. */
+	reads_are(&held, 5);
+	CHECK_EQ(held.reads[4].offset, WINDOW + 2 * LARGE);
+	CHECK_EQ(held.reads[4].bytes, WINDOW);
+	kill(held.server.pid, SIGKILL);
+}
+
+void suite_ahead(void)
+{
+	add_case(widens, NULL, "lazymem/ahead/widens");
+	add_case(yields, NULL, "lazymem/ahead/yields");
+}
