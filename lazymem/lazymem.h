@@ -7,7 +7,15 @@
  * belongs to one thread, the one in lazymem_run(), with its own connection to the image
  * and its own buffers. Sessions share nothing that they wait for: a client that lies,
  * hangs or dies can hold up its own thread and no other. The library starts no threads;
- * whoever serves many clients runs a thread for each.
+ * whoever serves many clients runs a thread for each. A client that wants several gives
+ * several userfaultfds, each with some of its mappings.
+ *
+ * One thread a session, for the kernel's part is most of the work, and two threads that
+ * copy into one address space get little more out of it: 1.0 to 1.4 times the pages in a
+ * guest of two processors (6.12, 256 KiB a call, seven runs each), 1.0 to 1.2 times
+ * outside. To leave reads from the page cache to io_uring's threads was slower than to
+ * do them here: 0.54 against 0.62 of a bare loop's pages in the guest, 0.72 against 0.82
+ * outside.
  *
  *	uffd --read--> queue of faults --> slots (buffers) --read--> source (file, NBD)
  *	  ^                                   |
@@ -17,7 +25,8 @@
  * the missing neighbours; put what has arrived in place; where no fault waits, read
  * ahead; poll. Nothing in it waits but poll(), so one slow read holds up no other.
  *
- * State. Each mapping has an object of struct pages, two bits a page: `done` (it is
+ * State. Each mapping has an object of struct pages, two bits a page (and a third while
+ * dirty pages are watched): `done` (it is
  * there, nothing needs to be read ahead) and `zero` (it was given back to the kernel:
  * its content is zeros from then on, never again the image's). Slots and queue refer to
  * (pages, index), never to addresses: mremap() moves a range, and what is in flight
@@ -28,7 +37,7 @@
  * Where what is: faults.c the queue, slots.c from the queue to the client, place.c the
  * ioctls and their errors, ranges.c addresses and bits, messages.c faults and events,
  * connection.c the source's comings and goings, source_*.c the kinds of source, ahead.c
- * reading ahead, order.c its recorded order, session.c the loop, finish.c the end, setup.c
+ * reading ahead, order.c its recorded order, dirty.c who was written to, session.c the loop, finish.c the end, setup.c
  * opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), a
@@ -36,9 +45,10 @@
  * remembering: a fault that finds the queue full is woken, comes again, and stands in
  * the kernel's queue meanwhile.
  *
- * Threads and locks. There is no lock but that of a recorded order, which is held for one
- * write and is a leaf. lazymem_stop() and lazymem_stats() may be called by any thread;
- * all else by one.
+ * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
+ * one write, and that of a request for dirty pages, held by the session while it does what
+ * is asked. lazymem_stop(), lazymem_stats() and lazymem_dirty_*() may be called by any
+ * thread; all else by one.
  *
  * Hazards, and what is done:
  * - While the client is in fork(), mremap(), munmap() or madvise(), the kernel answers
