@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What clients do with their memory while it is served, and the other kinds of faults. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -152,6 +154,109 @@ static void minor(const void *variant)
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "served"), 0);
 	CHECK_EQ(server_number(&server, "faults"), PAGES);
+}
+
+/* A file's memory, in both modes; @fd is the file. */
+static struct memory of_file(int fd)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_MINOR_SHMEM,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	munmap(memory.base, PAGES * PAGE);
+	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   0);
+	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING |
+			       UFFDIO_REGISTER_MODE_MINOR), 0);
+	return memory;
+}
+
+/* What the page cache does not have is the image's. */
+static void minor_missing(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	int fd = memfd_create("lazymem", 0);
+	struct memory memory = of_file(fd);
+	char page[PAGE];
+
+	for (size_t i = 0; i < PAGES; i += 2) {
+		content_fill(page, 99, i, 1);
+		CHECK_EQ(pwrite(fd, page, PAGE, i * PAGE), PAGE);
+	}
+	memory_serve(&memory, &server);
+	for (size_t i = 0; i < PAGES; i += 2) {
+		CHECK_EQ(content_wrong(memory.base + i * PAGE, 99, i, 1), 0);
+		CHECK_EQ(image_wrong(memory.base + (i + 1) * PAGE, i + 1, 1), 0);
+	}
+	server_end(&server, SIGTERM);
+}
+
+static void *read_first(void *memory)
+{
+	return (void *)image_wrong(((struct memory *)memory)->base, 0, 1);
+}
+
+/* A page leaves the page cache between its minor fault and the answer. */
+static void minor_gone(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	int fd = memfd_create("lazymem", 0);
+	struct memory memory = of_file(fd);
+	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
+	pthread_t thread;
+	void *wrong;
+
+	CHECK_EQ(pwrite(fd, "x", 1, 0), 1);
+	CHECK_EQ(pthread_create(&thread, NULL, read_first, &memory), 0);
+	CHECK_EQ(poll(&readable, 1, -1), 1);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), 0);
+	memory_serve(&memory, &server);
+	pthread_join(thread, &wrong);
+	CHECK_EQ((uintptr_t)wrong, 0);
+	server_end(&server, SIGTERM);
+}
+
+/* What has been added to a mapping, and what it has left behind, is nobody's content. */
+static void moved_and_grown(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	char *to = mmap(NULL, 2 * PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK(mremap(memory.base, PAGES * PAGE, 2 * PAGES * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	CHECK_EQ(image_wrong(to, 0, PAGES), 0);
+	CHECK(is_poisoned(to + PAGES * PAGE));
+	CHECK(is_poisoned(to + (2 * PAGES - 1) * PAGE));
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 2);
+}
+
+static void moved_and_kept(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = served(&server);
+	char *to;
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	to = mremap(memory.base, PAGES * PAGE, PAGES * PAGE,
+		    MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	CHECK(to != MAP_FAILED);
+	CHECK_EQ(image_wrong(to, 0, PAGES), 0);
+	CHECK(is_poisoned(memory.base + 70 * PAGE));
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
 static void write_protected(const void *variant)
@@ -337,6 +442,10 @@ void suite_events(void)
 	add_case(forked_too_many, NULL, "lazymem/events/forked-too-many");
 	add_case(minor, NULL, "lazymem/events/minor");
 	add_case(write_protected, NULL, "lazymem/events/write-protected");
+	add_case(minor_missing, NULL, "lazymem/events/minor-missing");
+	add_case(minor_gone, NULL, "lazymem/events/minor-gone");
+	add_case(moved_and_grown, NULL, "lazymem/events/moved-and-grown");
+	add_case(moved_and_kept, NULL, "lazymem/events/moved-and-kept");
 	add_case(dirty, NULL, "lazymem/events/dirty");
 	add_case(storm, &fast, "lazymem/events/storm");
 	add_case(storm, &slow, "lazymem/events/storm-slow-source");
