@@ -37,8 +37,8 @@
  * Where what is: faults.c the queue, slots.c from the queue to the client, place.c the
  * ioctls and their errors, ranges.c addresses and bits, messages.c faults and events,
  * connection.c the source's comings and goings, source_*.c the kinds of source, ahead.c
- * reading ahead, order.c its recorded order, dirty.c what was written to, session.c the loop, finish.c the end, setup.c
- * opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
+ * reading ahead, order.c its recorded order, dirty.c what was written to, session.c the
+ * loop, finish.c the end, setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), a
  * queue of 1024 faults, and two bits a page: 64 KiB for a GiB. The bound is kept by not

@@ -6,8 +6,9 @@
  * It goes in rounds, each with a server, which reads ahead or not. Clients read in an order
  * of their own while some of them, and the NBD server, are killed; then the source is
  * there, and all clients have to come to their ends. A fault that was dropped on the way
- * keeps one from it (unless it was read ahead), and the page is named. Children take their randomness from the seed too, but which read meets
- * which kill is up to the machine: a seed makes runs alike, not equal.
+ * keeps one from it (unless it was read ahead), and the page is named. Clients take their
+ * randomness from the seed too, but which read meets which kill is up to the machine: a
+ * seed makes runs alike, not equal.
  */
 #include <poll.h>
 #include <signal.h>
