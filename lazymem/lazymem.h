@@ -105,6 +105,8 @@ enum lazymem_end {
  * @record: where the order of faults is kept, or NULL; sessions can share it
  * @give_up: seconds after which a read is failed though the source may come back;
  *	     0: never
+ * @latency_us: what a read of the image takes at least, in microseconds; others are in
+ *		flight meanwhile. For demonstrations and measurements
  * @message: told of what went wrong, a line of text without newline; any session's thread
  * @forked: the client has forked; run @child by a thread of its own and return 0, or
  *	    return an error: then all that the child is missing is poisoned. May be NULL.
@@ -117,6 +119,7 @@ struct lazymem_options {
 	const char *replay;
 	struct lazymem_order *record;
 	unsigned int give_up;
+	unsigned int latency_us;
 	void (*message)(void *arg, const char *text);
 	int (*forked)(void *arg, struct lazymem *child);
 };

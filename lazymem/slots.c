@@ -132,7 +132,6 @@ static void read_done(struct source_read *read, int error)
 	if (!error) {
 		take_part(slot);
 		slot->state = SLOT_LOADED;
-		slot->retry_at = 0;
 	} else if (error == -ENOTCONN || (error != -ENODATA && ++slot->tries < TRIES)) {
 		slot->state = SLOT_ASKED;
 		slot->retry_at = clock_ns() + (RETRY_NS << slot->tries);
@@ -147,6 +146,7 @@ static void start_read(struct lazymem *session, struct slot *slot)
 	const struct pages *pages = slot->first.pages;
 	uint64_t offset = pages->offset + slot->first.index * pages->size;
 	uint64_t length = slot->count * pages->size;
+	uint64_t latency = session->options->latency_us;
 
 	if (length > session->image_size - offset) {
 		uint64_t there = session->image_size - offset;
@@ -155,6 +155,7 @@ static void start_read(struct lazymem *session, struct slot *slot)
 		length = there;
 	}
 	slot->state = SLOT_READING;
+	slot->retry_at = latency ? clock_ns() + latency * 1000 : 0;
 	slot->read = (struct source_read) {
 		.offset = offset,
 		.buffer = slot->buffer,
