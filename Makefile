@@ -14,7 +14,7 @@ sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices oracles
 .PHONY: help
 help:
 	@echo 'make modules    build the modules for the kernel of KDIR'
-	@echo 'make programs   build the user programs'
+	@echo 'make programs   build the user programs (liburing-dev, libnbd-dev)'
 	@echo 'make lazymem    build the page server (liburing-dev, libnbd-dev, libjson-c-dev)'
 	@echo 'make install    install hmm_unlocked.ko and what drivers need to use it'
 	@echo 'make uninstall  remove what install put there'
@@ -33,14 +33,20 @@ modules: headers
 	find $(tree) -xtype l -delete
 	$(MAKE) -C $(KDIR) M=$(tree) modules
 
-# User programs: PROGRAM is made of FOLDER's sources and of lib/.
+# User programs: PROGRAM is made of FOLDER's sources and of what it takes of lib/. Those
+# with a page server of lazymem/ need its libraries; the others are static.
 CFLAGS ?= -O2 -g
-program_flags = -static -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib $(program_includes)
+program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib $(program_includes)
 folders = $(wildcard tests demo bench restore)
 names_tests = hmmu-test
 names_demo = hmmu-demo
 names_bench = hmmu-bench
 names_restore = hmmu-restore
+lazymem_libraries = -luring -lnbd
+link_tests = -static
+link_demo = build/liblazymem.a $(lazymem_libraries)
+link_bench = -static
+link_restore = $(link_demo)
 
 .PHONY: programs
 programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
@@ -48,15 +54,19 @@ programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
 objects = $(patsubst %.c,build/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 define program_rule
-build/programs/$(names_$(1)): $(call objects,$(1) lib)
+build/programs/$(names_$(1)): $(call objects,$(1)) build/lib.a $(filter %.a,$(link_$(1)))
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(program_flags) $(LDFLAGS) -o $$@ $$^
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $$@ $$^ $(filter -%,$(link_$(1)))
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
-# The page server, apart from the rest: it takes libraries, and so is not static.
-lazymem_libraries = -luring -lnbd -ljson-c
-build/objects/lazymem/%: program_includes = -Ilazymem
+build/lib.a: $(call objects,lib)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# The page server. Its tests run on the machine that builds them, or wherever the libraries
+# are.
+build/objects/lazymem/% build/objects/demo/% build/objects/restore/% build/objects/lib/restored.o: program_includes = -Ilazymem
 
 .PHONY: lazymem
 lazymem: build/programs/lazymem build/programs/lazymem-test
@@ -69,7 +79,7 @@ build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/l
 build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/,tests/harness.o tests/knob.o lib/content.o lib/fail.o lib/number.o) build/liblazymem.a
 build/programs/lazymem build/programs/lazymem-test:
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries)
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries) -ljson-c
 
 build/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -8,7 +8,7 @@ command_main() {
 	local tap=$top/build/log/lazymem-host.tap passed failed
 	local case_words=(${option[case]+--case "${option[case]}"})
 
-	need_tools "${build_tools[@]}" "${lazymem_tools[@]}"
+	need_tools "${program_tools[@]}" "${lazymem_tools[@]}"
 	build_lazymem
 	if [ -n "${option[list]-}" ]; then
 		build/programs/lazymem-test --list "${case_words[@]}"

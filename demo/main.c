@@ -15,16 +15,16 @@
 #include "cpus.h"
 #include "fail.h"
 #include "image.h"
-#include "lazy.h"
 #include "memory.h"
 #include "number.h"
 #include "probe.h"
 #include "progress.h"
+#include "restored.h"
 #include "show.h"
 
 #define DEFAULT_MIB	64
 #define MIB_MAX		65536ULL
-#define SERVER_BATCH	4	/* pages: it reads and answers 16 KiB at a time */
+#define SERVER_WINDOW	(16UL << 10)	/* what it brings for a fault */
 #define WINDOW		512	/* pages that the device asks for at a time */
 #define COMPARED_MAX	(64UL << 20 >> 12)
 
@@ -87,13 +87,12 @@ static struct image parse(int argc, char **argv)
 	return image_make(mib << 20);
 }
 
-static struct server lazily(struct image *image, size_t pages)
+/* Nothing is read ahead: what is counted is to be told by the faults alone. */
+static struct restored lazily(size_t pages)
 {
-	return (struct server) {
+	return (struct restored) {
 		.pages = pages,
-		.batch = SERVER_BATCH,
-		.fill = image_read,
-		.arg = image,
+		.options = { .window = SERVER_WINDOW },
 	};
 }
 
@@ -105,7 +104,7 @@ static void same(const char *whose, const char *sum, const char *file)
 		die("that is not the checksum of the file");
 }
 
-static void stock_call(int probe, const struct server *memory)
+static void stock_call(int probe, const struct restored *memory)
 {
 	struct hmmu_probe_run run = probe_range(HMMU_PROBE_STOCK, memory->base,
 						memory->pages, READ_REQUEST);
@@ -118,7 +117,7 @@ static void stock_call(int probe, const struct server *memory)
 	       strerror(EFAULT));
 }
 
-static void our_call(int probe, const struct server *memory,
+static void our_call(int probe, const struct restored *memory,
 		     const struct image *image, char text[CHECKSUM_SIZE])
 {
 	static char contents[WINDOW * PAGE];
@@ -148,7 +147,7 @@ static void our_call(int probe, const struct server *memory,
 static void compared(int probe, const char *name, enum hmmu_probe_call call,
 		     struct image *image, size_t pages, const char *file)
 {
-	struct server memory = lazily(image, pages);
+	struct restored memory = lazily(pages);
 	struct hmmu_probe_run run;
 	struct checksum sum;
 	char text[CHECKSUM_SIZE];
@@ -158,14 +157,14 @@ static void compared(int probe, const char *name, enum hmmu_probe_call call,
 	if (!contents)
 		die_errno("no memory for %zu pages", pages);
 	cpus = cpus_pin();
-	lazy_map(&memory);
+	restored_map(&memory, image);
 	run = probe_range(call, memory.base, pages, READ_REQUEST);
 	run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
 	run.contents = (uintptr_t)contents;
 	if (probe_run(probe, &run))
 		die("%s: %s", name, strerror(-run.error));
 	show_table_row(name, pages, &run);
-	lazy_unmap(&memory);
+	restored_unmap(&memory);
 	cpus_restore(&cpus);
 
 	checksum_begin(&sum);
@@ -196,20 +195,21 @@ static void compare(int probe, struct image *image)
 int main(int argc, char **argv)
 {
 	struct image image = parse(argc, argv);
-	struct server memory = lazily(&image, image.pages);
+	struct restored memory = lazily(image.pages);
 	char file[CHECKSUM_SIZE], device[CHECKSUM_SIZE];
 	int probe = probe_open();
 
 	memory_need((image.pages >> 8) + 192);
-	lazy_map(&memory);
+	restored_check(&image);
+	restored_map(&memory, &image);
 	printf("A process maps %llu MiB that are to be restored from a file: the memory is empty,\n"
-	       "a page server (userfaultfd) brings a page when it is touched. A device that\n"
+	       "a page server (lazymem) brings a page when it is touched. A device that\n"
 	       "shares the process's memory wants all of it.\n\n",
 	       (unsigned long long)image.bytes >> 20);
 
 	stock_call(probe, &memory);
 	our_call(probe, &memory, &image, device);
-	lazy_unmap(&memory);
+	restored_unmap(&memory);
 	image_checksum(&image, image.pages, file);
 	same("the file:", file, file);
 	same("what the device sees:", device, file);

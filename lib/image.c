@@ -64,9 +64,8 @@ struct image image_make(uint64_t bytes)
 	return image_of(fd, bytes);
 }
 
-void image_read(void *to, uint64_t first, size_t pages, void *arg)
+void image_read(void *to, uint64_t first, size_t pages, const struct image *image)
 {
-	const struct image *image = arg;
 	uint64_t from = first * PAGE;
 	size_t want = pages * PAGE, done = 0;
 	ssize_t n;

@@ -35,7 +35,7 @@ void image_checksum(struct image *image, size_t pages, char text[CHECKSUM_SIZE])
 /* What was read of it is to come from the disk again. */
 void image_forget(const struct image *image);
 
-/* A fill function of a page server; @arg is the struct image. */
-void image_read(void *to, uint64_t first, size_t pages, void *arg);
+/* Read @pages pages from @first. Ends the program on failure. */
+void image_read(void *to, uint64_t first, size_t pages, const struct image *image);
 
 #endif

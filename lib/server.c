@@ -35,13 +35,6 @@ static void put(struct server *server, size_t page, void *from, size_t pages)
 		die("UFFDIO_COPY gave %d", ret);
 }
 
-void server_bring(struct server *server, size_t first, size_t pages,
-		  void *buffer)
-{
-	server->fill(buffer, first, pages, server->arg);
-	put(server, first, buffer, pages);
-}
-
 static void answer(struct server *server, uint64_t addr, void *buffer)
 {
 	size_t page = (addr - (uintptr_t)server->base) / PAGE;
@@ -57,7 +50,8 @@ static void answer(struct server *server, uint64_t addr, void *buffer)
 	if (server->delay_us)
 		nanosleep(&delay, NULL);
 	atomic_fetch_add(&server->faults, 1);
-	server_bring(server, first, n, buffer);
+	server->fill(buffer, first, n, server->arg);
+	put(server, first, buffer, n);
 }
 
 static void *serve(void *arg)

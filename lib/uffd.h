@@ -89,13 +89,6 @@ struct server {
 void server_start(struct server *server);
 void server_stop(struct server *server);
 
-/*
- * Bring @pages pages from @first that nobody need have asked for, by way of @buffer,
- * which is the caller's.
- */
-void server_bring(struct server *server, size_t first, size_t pages,
-		  void *buffer);
-
 /* A @fill that writes content_fill() of the series *(uint64_t *)@arg. */
 void server_fill_series(void *to, uint64_t first, size_t pages, void *arg);
 

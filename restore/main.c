@@ -3,6 +3,7 @@
  * Restore a guest from a file: how soon it can begin when all is copied before, and how
  * soon when a page server brings what it accesses and streams the rest meanwhile.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,18 +12,20 @@
 #include "clock.h"
 #include "content.h"
 #include "guest.h"
-#include "lazy.h"
 #include "memory.h"
 #include "options.h"
+#include "progress.h"
 #include "region.h"
-#include "stream.h"
+#include "restored.h"
 #include "vcpu.h"
 
-/* Of the guest that is restored lazily; @begun by clock_ns(). */
+#define SERVER_WINDOW	(32UL << 10)	/* what it brings for a fault */
+#define SHOWN_MS	10		/* between two looks at the progress */
+
+/* Of the guest that is restored lazily; @begun and @over by clock_ns(). */
 struct lazily {
-	uint64_t begun;
-	struct server server;
-	struct stream stream;
+	uint64_t begun, over;
+	struct restored memory;
 	int guest;
 	unsigned int nr_vcpus;
 	struct vcpu vcpus[VCPUS_MAX];
@@ -50,33 +53,46 @@ static uint64_t copied(struct restore *restore)
 
 static void prepare(struct lazily *lazily, struct restore *restore)
 {
-	lazily->server = (struct server) {
+	lazily->memory = (struct restored) {
 		.pages = restore->image.pages,
-		.delay_us = restore->delay_us,
-		.threads = restore->vcpus,
-		.fill = image_read,
-		.arg = &restore->image,
+		.options = {
+			.window = SERVER_WINDOW,
+			.read_ahead = true,
+			.latency_us = restore->delay_us,
+		},
 	};
 	lazily->nr_vcpus = restore->vcpus;
 	for (unsigned int i = 0; i < restore->vcpus; i++)
 		vcpu_prepare(&lazily->vcpus[i], &restore->image, i);
 }
 
-static void start(struct lazily *lazily, unsigned int window)
+static void start(struct lazily *lazily, const struct restore *restore)
 {
-	struct server *server = &lazily->server;
+	struct restored *memory = &lazily->memory;
 
 	lazily->begun = clock_ns();
-	lazy_map(server);
-	lazily->guest = guest_start(server->base, server->pages, window);
+	restored_map(memory, &restore->image);
+	lazily->guest = guest_start(memory->base, memory->pages, restore->window);
 	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
 		vcpu_start(&lazily->vcpus[i], lazily->guest);
-	stream_start(&lazily->stream, server);
+}
+
+/* Nothing tells of progress, so it is looked at now and then. */
+static void watch(struct lazily *lazily)
+{
+	const struct lazymem_stats *stats = lazymem_stats(lazily->memory.session);
+	size_t pages = lazily->memory.pages, missing;
+
+	while ((missing = stats->missing / PAGE)) {
+		progress_show(pages - missing, pages);
+		poll(NULL, 0, SHOWN_MS);
+	}
+	lazily->over = clock_ns();
+	progress_show(pages, pages);
 }
 
 static void join(struct lazily *lazily)
 {
-	stream_join(&lazily->stream);
 	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
 		vcpu_join(&lazily->vcpus[i]);
 }
@@ -84,7 +100,7 @@ static void join(struct lazily *lazily)
 static void end(struct lazily *lazily)
 {
 	close(lazily->guest);
-	lazy_unmap(&lazily->server);
+	restored_unmap(&lazily->memory);
 }
 
 static uint64_t first_ns(const struct lazily *lazily)
@@ -104,18 +120,21 @@ static void report_times(const struct lazily *lazily, uint64_t copied_ns)
 	printf("  first access after       %9.1f ms; the copy took %.1f times as long\n",
 	       first / 1e6, (double)copied_ns / first);
 	printf("  all restored after       %9.1f ms\n",
-	       (lazily->stream.over_at - lazily->begun) / 1e6);
+	       (lazily->over - lazily->begun) / 1e6);
 }
 
 static void report_accesses(const struct lazily *lazily)
 {
+	const struct lazymem_stats *stats = lazymem_stats(lazily->memory.session);
 	struct hmm_region_query query = region_query(lazily->guest);
 	struct latency waited = {};
 
 	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
 		latency_add_all(&waited, &lazily->vcpus[i].waited);
 	printf("  faults answered          %9llu, for %zu pages\n",
-	       lazily->server.faults + 0ULL, lazily->server.pages);
+	       stats->faults + 0ULL, lazily->memory.pages);
+	printf("  brought unasked          %9llu pages, beside those and ahead\n",
+	       stats->prefetched / PAGE + 0ULL);
 	printf("  accesses                 %9llu\n", query.accesses);
 	printf("  intercepts               %9llu\n", query.intercepts);
 	printf("  window hits              %9llu\n", query.window_hits);
@@ -132,6 +151,7 @@ int main(int argc, char **argv)
 	struct restore restore = options_parse(argc, argv);
 	uint64_t copied_ns;
 
+	restored_check(&restore.image);
 	printf("A guest with %.1f MiB of memory is restored from a file. Its virtual CPUs, %u, read\n"
 	       "all of it in random order, and each byte is compared with the file.\n\n",
 	       restore.image.bytes / 1048576.0, restore.vcpus);
@@ -142,12 +162,13 @@ int main(int argc, char **argv)
 	copied_ns = copied(&restore);
 	printf("  first access after       %9.1f ms\n\n", copied_ns / 1e6);
 
-	printf("2. It starts at once; a page server brings what it accesses, and meanwhile streams\n"
-	       "   the rest:\n");
+	printf("2. It starts at once; a page server brings what it accesses, and reads the rest\n"
+	       "   ahead meanwhile:\n");
 	fflush(stdout);
 	image_forget(&restore.image);
 	prepare(&lazily, &restore);
-	start(&lazily, restore.window);
+	start(&lazily, &restore);
+	watch(&lazily);
 	join(&lazily);
 	report_times(&lazily, copied_ns);
 	report_accesses(&lazily);

@@ -28,8 +28,8 @@ static const char usage[] =
 	"                  are fewer waits and longer ones (default 1)\n"
 	"  --vcpus N       virtual CPUs, 16 at most; each reads all pages, in a random\n"
 	"                  order of its own (default 4)\n"
-	"  --delay US      how long the page server takes for an answer to a fault, in\n"
-	"                  microseconds, a second at most (default 100)\n"
+	"  --delay US      how long each read of the file takes the page server at least,\n"
+	"                  in microseconds, a second at most (default 100)\n"
 	"  --plain         lines in place of a bar that moves\n"
 	"  --help          this text\n";
 

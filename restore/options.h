@@ -5,7 +5,6 @@
 
 #include "image.h"
 
-/* A page server has no more threads, and each virtual CPU has one of them. */
 #define VCPUS_MAX	16
 
 /**
@@ -13,7 +12,7 @@
  * @image: what is restored
  * @window: pages that the device populates where one is accessed
  * @vcpus: virtual CPUs
- * @delay_us: how long the page server takes for an answer
+ * @delay_us: how long a read of the file takes, at least
  */
 struct restore {
 	struct image image;

@@ -11,6 +11,7 @@ build_modules() {
 }
 
 build_programs() {
+	need_tools "${program_tools[@]}"
 	say "building the user programs"
 	logged_make programs programs
 }

@@ -38,12 +38,12 @@ nbdkit_part() {
 	nbdkit --dump-config | sed -n "s|^$1dir=\(.*\)|\1/nbdkit-$2-$1.so|p"
 }
 
-# Of the programs that are not static, if any were built.
+# Of the programs that are not static.
 add_libraries() {
 	local library
 
 	{
-		ldd "$root"/bin/lazymem* "$root"/bin/nbdkit
+		ldd "$root"/bin/*
 		find "$root/usr" -name '*.so' -exec ldd {} +
 	} 2>/dev/null | sed -n 's|^.*[[:space:]]\(/[^ :]*\.so[^ :]*\) (.*|\1|p' | sort -u |
 		while read -r library; do

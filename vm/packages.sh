@@ -13,8 +13,10 @@ guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio
 # Beside build_tools: all that prepare a kernel have needed those already.
 kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck)
-# nbdkit is for its tests.
-lazymem_tools=(:liburing-dev :libnbd-dev :libjson-c-dev nbdkit:nbdkit)
+# The demonstrations have the page server in them.
+program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
+# Beside program_tools; nbdkit is for its tests.
+lazymem_tools=(:libjson-c-dev nbdkit:nbdkit)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-14-dev)
 
