@@ -69,6 +69,7 @@ int main(int argc, char **argv)
 	suite_hypervisor();
 	suite_vcpus();
 	suite_ends();
+	suite_demo();
 	suite_fuzz();
 	suite_module();
 	suite_stress();

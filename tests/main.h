@@ -29,6 +29,7 @@ void suite_dirty(void);
 void suite_hypervisor(void);
 void suite_vcpus(void);
 void suite_ends(void);
+void suite_demo(void);
 void suite_fuzz(void);
 void suite_module(void);
 void suite_stress(void);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The demonstrations, as they are run: hmmu-demo and hmmu-restore with lazymem in them.
+ * They compare contents themselves and end with an error where they differ; what they
+ * count is looked at here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "content.h"
+#include "harness.h"
+#include "main.h"
+
+#define MIB_PAGES	256
+#define BATCH		4	/* pages that the demonstration's page server brings */
+#define MIB		"4"	/* of memory that is restored */
+#define PAGES		(4 * MIB_PAGES)
+
+/* What a program has written, and how it has ended. */
+struct output {
+	char text[16384];
+	int status;
+};
+
+static void need_io_uring(void)
+{
+	if (syscall(SYS_io_uring_setup, 0, NULL) < 0 && errno == ENOSYS)
+		skip("this kernel has no io_uring");
+}
+
+static void become(char *const words[], int to)
+{
+	dup2(to, STDOUT_FILENO);
+	dup2(to, STDERR_FILENO);
+	execvp(words[0], words);
+	_exit(127);
+}
+
+static void collect(struct output *output, int from)
+{
+	size_t length = 0;
+	ssize_t n;
+
+	while ((n = read(from, output->text + length,
+			 sizeof(output->text) - 1 - length)) > 0)
+		length += n;
+	CHECK_EQ(n, 0);
+	CHECK_REL(length, <, sizeof(output->text) - 1);
+	output->text[length] = '\0';
+}
+
+static struct output *run(char *const words[])
+{
+	static struct output output;
+	int ends[2], status;
+	pid_t pid;
+
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid)
+		become(words, ends[1]);
+	close(ends[1]);
+	collect(&output, ends[0]);
+	close(ends[0]);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return &output;
+}
+
+#define RUN(...) run((char *const []){ __VA_ARGS__, "--plain", NULL })
+
+static struct output *run_well(struct output *output)
+{
+	if (output->status)
+		FAIL("it ended with status %d: %s", output->status, output->text);
+	return output;
+}
+
+/* What follows @label, from @from on. */
+static const char *after(const char *from, const char *label)
+{
+	const char *at = strstr(from, label);
+
+	if (!at)
+		FAIL("no \"%s\" in: %s", label, from);
+	return at + strlen(label);
+}
+
+static unsigned long long count_after(const struct output *output, const char *label)
+{
+	return strtoull(after(output->text, label), NULL, 10);
+}
+
+struct row {
+	unsigned long long pages, faults, drops, restarts, entries;
+};
+
+static struct row row_of(const struct output *output, const char *name)
+{
+	struct row row;
+
+	CHECK_EQ(sscanf(after(output->text, name), "%llu %llu %llu %llu %llu", &row.pages,
+			&row.faults, &row.drops, &row.restarts, &row.entries), 5);
+	return row;
+}
+
+/* One fault a batch, and what became of each. */
+static void compares(const void *unused)
+{
+	struct output *output;
+	struct row restart, ours;
+
+	need_io_uring();
+	output = run_well(RUN("hmmu-demo", "--size", MIB));
+	restart = row_of(output, "\n  restart on each drop ");
+	CHECK_EQ(restart.pages, PAGES);
+	CHECK_EQ(restart.faults, PAGES / BATCH);
+	CHECK_EQ(restart.drops, restart.faults);
+	CHECK_EQ(restart.restarts, restart.faults);
+
+	ours = row_of(output, "\n  ours ");
+	CHECK_EQ(ours.pages, PAGES);
+	CHECK_EQ(ours.faults, PAGES / BATCH);
+	CHECK_EQ(ours.restarts, 0);
+	CHECK_REL(ours.entries, <=, 3 * PAGES);
+	CHECK_REL(restart.entries, >, 10 * ours.entries);
+}
+
+/* Each virtual CPU has read each page, and each page came for a fault or unasked. */
+static void restores(const void *unused)
+{
+	struct output *output;
+
+	need_io_uring();
+	output = run_well(RUN("hmmu-restore", "--size", MIB, "--vcpus", "3"));
+	CHECK_EQ(count_after(output, "accesses  "), 3 * PAGES);
+	CHECK_REL(count_after(output, "intercepts  "), >=, PAGES);
+	CHECK_REL(count_after(output, "brought unasked  "), <=, PAGES);
+	CHECK_REL(count_after(output, "faults answered  ") +
+		  count_after(output, "brought unasked  "), >=, PAGES);
+}
+
+/* The end of a file that is no whole number of pages, and what is not wanted of it. */
+static void restores_part(const void *variant)
+{
+	char path[] = "/tmp/hmmu-test-XXXXXX", page[PAGE], *program = (char *)variant;
+	int fd;
+
+	need_io_uring();
+	fd = mkstemp(path);
+	CHECK_REL(fd, >=, 0);
+	for (unsigned int i = 0; i < 16; i++) {
+		content_fill(page, 1, i, 1);
+		CHECK_EQ(write(fd, page, PAGE), PAGE);
+	}
+	close(fd);
+	run_well(RUN(program, "--file", path, "--bytes", "50001"));
+	unlink(path);
+}
+
+/* Both ways have a first access; the second is the one behind the page server. */
+static void takes_its_delay(const void *unused)
+{
+	static const char label[] = "first access after ";
+	struct output *output;
+	const char *lazily;
+
+	need_io_uring();
+	output = run_well(RUN("hmmu-restore", "--size", "1", "--delay", "200000"));
+	lazily = after(after(output->text, label), label);
+	CHECK_REL(strtod(lazily, NULL), >=, 200);
+}
+
+static void refuses(const void *variant)
+{
+	struct output *output = RUN((char *)variant, "--file", "/nothing/here");
+
+	CHECK_EQ(output->status, 2);
+	after(output->text, "cannot open /nothing/here: No such file or directory");
+}
+
+void suite_demo(void)
+{
+	add_case(compares, NULL, "demo/compares");
+	add_case(restores_part, "hmmu-demo", "demo/part-of-a-file");
+	add_case(refuses, "hmmu-demo", "demo/no-file");
+	add_case(restores, NULL, "demo/restore");
+	add_case(restores_part, "hmmu-restore", "demo/restore/part-of-a-file");
+	add_case(refuses, "hmmu-restore", "demo/restore/no-file");
+	add_case(takes_its_delay, NULL, "demo/restore/delay");
+}
