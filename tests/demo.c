@@ -109,7 +109,7 @@ static struct row row_of(const struct output *output, const char *name)
 	return row;
 }
 
-/* One fault a batch, and what became of each. */
+/* Faults, one a batch where there is one in flight, and what became of each. */
 static void compares(const void *unused)
 {
 	struct output *output;
@@ -125,7 +125,9 @@ static void compares(const void *unused)
 
 	ours = row_of(output, "\n  ours ");
 	CHECK_EQ(ours.pages, PAGES);
-	CHECK_EQ(ours.faults, PAGES / BATCH);
+	/* Several in flight may be for pages of one batch. */
+	CHECK_REL(ours.faults, >=, PAGES / BATCH);
+	CHECK_REL(ours.faults, <=, PAGES);
 	CHECK_EQ(ours.restarts, 0);
 	CHECK_REL(ours.entries, <=, 3 * PAGES);
 	CHECK_REL(restart.entries, >, 10 * ours.entries);
