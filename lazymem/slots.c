@@ -346,6 +346,9 @@ static void run_slot(struct slot *slot, uint64_t now)
 		return;
 	if (slot->state == SLOT_ASKED && session->phase == SOURCE_UP)
 		start_read(session, slot);
+	/* It may have been read at once, and is not to arrive so soon. */
+	if (slot->retry_at > now)
+		return;
 	if (slot->state == SLOT_LOADED)
 		place_slot(slot, now);
 	else if (slot->state == SLOT_FAILED)
