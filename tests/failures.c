@@ -10,7 +10,9 @@
 #include "dmirror.h"
 #include "guest.h"
 #include "harness.h"
+#include "knob.h"
 #include "main.h"
+#include "module.h"
 #include "sweep.h"
 
 #define PAGES	8
@@ -89,6 +91,15 @@ static void *prepare_served(const void *variant)
 	return p;
 }
 
+/* The first to have several faults in flight: its threads are yet to be created. */
+static void *prepare_together(const void *variant)
+{
+	modules_unload();
+	modules_load();
+	knob_lend(ENGINE_KNOB("faults_adapt"), "N");
+	return prepare_served(variant);
+}
+
 static int call_populate(void *state)
 {
 	struct mirror *m = &((struct populate *)state)->mirror;
@@ -144,6 +155,10 @@ static const struct swept populate = {
 static const struct swept populate_stock = {
 	prepare_populate, call_populate, populate_failed, populate_passed,
 	.no_memory = -EFAULT
+};
+
+static const struct swept populate_together = {
+	prepare_together, call_populate, populate_failed, populate_passed
 };
 
 static const struct swept populate_asked = {
@@ -529,6 +544,8 @@ void suite_failures(void)
 	add_sweep(&guest_logged, &guest_log, "region/%s", guest_log.name);
 	for (size_t i = 0; i < NR_HOWS; i++)
 		add_populates(&hows[i]);
+	add_other("together", HMMU_PROBE_UNLOCKED, WRITE_REQUEST,
+		  &populate_together);
 	add_other("snapshot", HMMU_PROBE_SNAPSHOT, 0, &populate);
 	add_other("restart", HMMU_PROBE_RESTART, WRITE_REQUEST, &populate);
 	add_other("stock", HMMU_PROBE_STOCK, WRITE_REQUEST, &populate_stock);

@@ -48,7 +48,15 @@ static void knob_read(const char *path, char *text, size_t size)
 	close(fd);
 }
 
-void knob_lend(const char *path, const char *text)
+static bool is_lent(const char *path)
+{
+	for (unsigned int i = 0; i < lent->n; i++)
+		if (!strcmp(lent->knobs[i].path, path))
+			return true;
+	return false;
+}
+
+static void remember(const char *path)
 {
 	unsigned int i = lent->n;
 
@@ -57,16 +65,22 @@ void knob_lend(const char *path, const char *text)
 	strcpy(lent->knobs[i].path, path);
 	knob_read(path, lent->knobs[i].text, sizeof(lent->knobs[i].text));
 	lent->n++;
+}
+
+void knob_lend(const char *path, const char *text)
+{
+	if (!is_lent(path))
+		remember(path);
 	knob_write(path, text);
 }
 
-/* The last one first: a knob may have been lent twice. */
 void knobs_give_back(void)
 {
-	while (lent->n--)
+	while (lent->n) {
+		lent->n--;
 		knob_write(lent->knobs[lent->n].path,
 			   lent->knobs[lent->n].text);
-	lent->n = 0;
+	}
 }
 
 void knob_write_number(const char *path, size_t number)
