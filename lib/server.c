@@ -1,4 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page server's threads. Each reads what messages there are, has them stand in a
+ * queue for server.delay_us, and answers all whose time has come: the latency is that of
+ * a server with many requests in flight. As it is the same for all, the queue is in the
+ * order of the deadlines as it stands.
+ *
+ * Pages that are due and lie side by side are brought by one copy, which wakes once.
+ *
+ * All memory is there before the threads start: whoever unmaps something must not get
+ * them there.
+ */
 #include <errno.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -6,77 +17,212 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "content.h"
 #include "fail.h"
 #include "uffd.h"
 
+#define MESSAGES	64
+#define ANSWERS		1024
+#define PAGES_AT_ONCE	64UL
+
+struct answer {
+	uint64_t due;
+	size_t first;
+};
+
+/* @answers from @head on, @n of them, in a ring. */
+struct worker {
+	struct server *server;
+	struct uffd_msg messages[MESSAGES];
+	struct answer answers[ANSWERS];
+	unsigned int head, n;
+	size_t due[MESSAGES];
+	char *buffer;
+};
+
 /*
- * The page may be there already (another thread answered, or the neighbour's
- * batch brought it): then the one who waits only needs to be woken. The range
- * may be gone, with it whoever waited.
+ * What is found there already (another thread answered, or the neighbour's batch brought
+ * it) needs only to be woken. A range that is gone has taken along whoever waited.
  */
-static void put(struct server *server, size_t page, void *from, size_t pages)
+static void put_one(struct server *server, char *to, const char *from)
 {
-	char *to = server->base + page * PAGE;
-	int ret = uffd_copy(server->uffd, to, from, pages * PAGE);
+	int ret = uffd_copy(server->uffd, to, from, server->page_size);
 
 	if (!ret)
-		atomic_fetch_add(&server->served, pages);
-	else if (ret == -EEXIST && pages * PAGE > server->page_size)
-		for (size_t i = 0; i < pages; i += server->page_size / PAGE)
-			put(server, page + i, (char *)from + i * PAGE,
-			    server->page_size / PAGE);
+		atomic_fetch_add(&server->served, server->page_size / PAGE);
 	else if (ret == -EEXIST)
-		uffd_wake(server->uffd, to, pages * PAGE);
+		uffd_wake(server->uffd, to, server->page_size);
 	else if (ret != -ENOENT && ret != -ESRCH)
 		die("UFFDIO_COPY gave %d", ret);
 }
 
-static void answer(struct server *server, uint64_t addr, void *buffer)
+/* At once; where something is in the way, or there are several mappings, one by one. */
+static void put(struct server *server, size_t page, const char *from, size_t pages)
 {
-	size_t page = (addr - (uintptr_t)server->base) / PAGE;
-	size_t first = page & ~(server->batch - 1);
-	size_t n = server->batch;
-	struct timespec delay = {
-		.tv_sec = server->delay_us / 1000000,
-		.tv_nsec = server->delay_us % 1000000 * 1000,
-	};
+	char *to = server->base + page * PAGE;
+	size_t length = pages * PAGE;
+	size_t copied = uffd_copy_some(server->uffd, to, from, length);
 
-	if (first + n > server->pages)
-		n = server->pages - first;
-	if (server->delay_us)
-		nanosleep(&delay, NULL);
-	atomic_fetch_add(&server->faults, 1);
-	server->fill(buffer, first, n, server->arg);
-	put(server, first, buffer, n);
+	atomic_fetch_add(&server->served, copied / PAGE);
+	for (; copied < length; copied += server->page_size)
+		put_one(server, to + copied, from + copied);
+}
+
+void server_bring(struct server *server, size_t first, size_t pages,
+		  void *buffer)
+{
+	server->fill(buffer, first, pages, server->arg);
+	put(server, first, buffer, pages);
+}
+
+static size_t pages_from(const struct server *server, size_t first)
+{
+	size_t left = server->pages - first;
+
+	return left < server->batch ? left : server->batch;
+}
+
+static size_t buffer_pages(const struct server *server)
+{
+	return server->batch > PAGES_AT_ONCE ? server->batch : PAGES_AT_ONCE;
+}
+
+static int in_order(const void *a, const void *b)
+{
+	size_t first = *(const size_t *)a, second = *(const size_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+/* Moves what is due at @now, as much as there is room for, to @due. */
+static unsigned int take_due(struct worker *worker, uint64_t now)
+{
+	unsigned int taken = 0;
+
+	while (worker->n && taken < MESSAGES) {
+		const struct answer *next = &worker->answers[worker->head];
+
+		if (next->due > now)
+			break;
+		worker->due[taken++] = next->first;
+		worker->head = (worker->head + 1) % ANSWERS;
+		worker->n--;
+	}
+	qsort(worker->due, taken, sizeof(*worker->due), in_order);
+	return taken;
+}
+
+static void answer_taken(struct worker *worker, unsigned int taken)
+{
+	struct server *server = worker->server;
+	size_t begin = 0, pages = 0;
+
+	atomic_fetch_add(&server->faults, taken);
+	for (unsigned int i = 0; i < taken; i++) {
+		size_t first = worker->due[i], n = pages_from(server, first);
+
+		if (pages && first < begin + pages)
+			continue;
+		if (first != begin + pages ||
+		    pages + n > buffer_pages(server)) {
+			if (pages)
+				put(server, begin, worker->buffer, pages);
+			begin = first;
+			pages = 0;
+		}
+		server->fill(worker->buffer + pages * PAGE, first, n, server->arg);
+		pages += n;
+	}
+	if (pages)
+		put(server, begin, worker->buffer, pages);
+}
+
+static void answer_due(struct worker *worker, uint64_t now)
+{
+	unsigned int taken;
+
+	while ((taken = take_due(worker, now)))
+		answer_taken(worker, taken);
+}
+
+/* As many as there is room for; threads leave some to each other. */
+static void read_messages(struct worker *worker)
+{
+	struct server *server = worker->server;
+	size_t most = MESSAGES / server->threads;
+	ssize_t got;
+	uint64_t due;
+
+	if (most > ANSWERS - worker->n)
+		most = ANSWERS - worker->n;
+	got = read(server->uffd, worker->messages, most * sizeof(*worker->messages));
+	due = clock_ns() + server->delay_us * 1000ULL;
+	for (ssize_t i = 0; i < got / (ssize_t)sizeof(*worker->messages); i++) {
+		const struct uffd_msg *message = &worker->messages[i];
+		size_t page;
+
+		if (message->event != UFFD_EVENT_PAGEFAULT)
+			continue;
+		page = (message->arg.pagefault.address -
+			(uintptr_t)server->base) / PAGE;
+		worker->answers[(worker->head + worker->n++) % ANSWERS] =
+			(struct answer) { due, page & ~(server->batch - 1) };
+	}
+}
+
+/* Until there is something to read, if there is room, or the next answer is due. */
+static bool wait(struct worker *worker)
+{
+	struct pollfd fds[2] = {
+		{ .fd = worker->server->stop_fd, .events = POLLIN },
+		{ .fd = worker->server->uffd, .events = POLLIN },
+	};
+	struct timespec left = {};
+	uint64_t now = clock_ns(), due = worker->answers[worker->head].due;
+
+	if (worker->n && due > now) {
+		left.tv_sec = (due - now) / 1000000000;
+		left.tv_nsec = (due - now) % 1000000000;
+	}
+	if (ppoll(fds, worker->n < ANSWERS ? 2 : 1, worker->n ? &left : NULL,
+		  NULL) < 0 && errno != EINTR)
+		die_errno("poll");
+	return !fds[0].revents;
 }
 
 static void *serve(void *arg)
 {
-	struct server *server = arg;
-	struct pollfd fds[2] = {
-		{ .fd = server->uffd, .events = POLLIN },
-		{ .fd = server->stop_fd, .events = POLLIN },
-	};
-	struct uffd_msg msg;
-	char *buffer = server->buffers +
-		       server->running++ * server->batch * PAGE;
+	struct worker *worker = arg;
 
-	while (poll(fds, 2, -1) > 0 && !fds[1].revents) {
-		if (read(server->uffd, &msg, sizeof(msg)) != sizeof(msg))
-			continue;
-		if (msg.event == UFFD_EVENT_PAGEFAULT)
-			answer(server, msg.arg.pagefault.address, buffer);
+	/* In ns: else what is due is told 50 us late. */
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (wait(worker)) {
+		read_messages(worker);
+		answer_due(worker, clock_ns());
 	}
+	answer_due(worker, UINT64_MAX);
 	return NULL;
 }
 
-static size_t buffers_size(const struct server *server)
+static size_t worker_size(const struct server *server)
 {
-	return server->threads * server->batch * PAGE;
+	size_t pages = (sizeof(struct worker) + PAGE - 1) / PAGE;
+
+	return (pages + buffer_pages(server)) * PAGE;
+}
+
+static struct worker *worker_of(const struct server *server, unsigned int i)
+{
+	char *at = server->workers + i * worker_size(server);
+	struct worker *worker = (struct worker *)at;
+
+	worker->buffer = at + worker_size(server) - buffer_pages(server) * PAGE;
+	return worker;
 }
 
 void server_start(struct server *server)
@@ -90,18 +236,21 @@ void server_start(struct server *server)
 	if (server->threads > sizeof(server->tids) / sizeof(server->tids[0]))
 		die("a page server has %zu threads at most",
 		    sizeof(server->tids) / sizeof(server->tids[0]));
-	/* Not by the threads: whoever unmaps something must not get them there. */
-	server->running = 0;
-	server->buffers = mmap(NULL, buffers_size(server), PROT_READ | PROT_WRITE,
+	server->workers = mmap(NULL, server->threads * worker_size(server),
+			       PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (server->buffers == MAP_FAILED)
+	if (server->workers == MAP_FAILED)
 		die_errno("no memory for a page server's buffers");
 	server->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (server->stop_fd < 0)
 		die_errno("eventfd");
-	for (unsigned int i = 0; i < server->threads; i++)
-		if (pthread_create(&server->tids[i], NULL, serve, server))
+	for (unsigned int i = 0; i < server->threads; i++) {
+		struct worker *worker = worker_of(server, i);
+
+		worker->server = server;
+		if (pthread_create(&server->tids[i], NULL, serve, worker))
 			die("cannot start a page server's thread");
+	}
 }
 
 void server_stop(struct server *server)
@@ -109,7 +258,7 @@ void server_stop(struct server *server)
 	eventfd_write(server->stop_fd, 1);
 	for (unsigned int i = 0; i < server->threads; i++)
 		pthread_join(server->tids[i], NULL);
-	munmap(server->buffers, buffers_size(server));
+	munmap(server->workers, server->threads * worker_size(server));
 	close(server->stop_fd);
 }
 

@@ -54,25 +54,41 @@ bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
 	}
 }
 
-int uffd_copy(int uffd, void *to, const void *from, size_t length)
+/* Returns 0 or -errno; @copied is how much was, of @length. */
+static int copy(int uffd, void *to, const void *from, size_t length, size_t *copied)
 {
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)to,
-		.src = (uintptr_t)from,
-		.len = length,
-	};
+	*copied = 0;
+	for (;;) {
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)to + *copied,
+			.src = (uintptr_t)from + *copied,
+			.len = length - *copied,
+		};
 
-	while (ioctl(uffd, UFFDIO_COPY, &copy)) {
+		if (!ioctl(uffd, UFFDIO_COPY, &copy)) {
+			*copied = length;
+			return 0;
+		}
 		if (errno != EAGAIN)
 			return -errno;
-		if (copy.copy > 0) {
-			copy.dst += copy.copy;
-			copy.src += copy.copy;
-			copy.len -= copy.copy;
-		}
-		copy.copy = 0;
+		if (copy.copy > 0)
+			*copied += copy.copy;
 	}
-	return 0;
+}
+
+int uffd_copy(int uffd, void *to, const void *from, size_t length)
+{
+	size_t copied;
+
+	return copy(uffd, to, from, length, &copied);
+}
+
+size_t uffd_copy_some(int uffd, void *to, const void *from, size_t length)
+{
+	size_t copied;
+
+	copy(uffd, to, from, length, &copied);
+	return copied;
 }
 
 int uffd_zeropage(int uffd, void *start, size_t length)

@@ -52,6 +52,9 @@ int uffd_poison(int uffd, void *start, size_t length);
 int uffd_write_protect(int uffd, void *start, size_t length, bool on);
 int uffd_wake(int uffd, void *start, size_t length);
 
+/* As uffd_copy(), up to the first page that fails; returns how much was copied. */
+size_t uffd_copy_some(int uffd, void *to, const void *from, size_t length);
+
 /**
  * struct server - threads that answer missing faults on one userfaultfd
  * @uffd: what they read from; opened by the user of the server
@@ -60,9 +63,10 @@ int uffd_wake(int uffd, void *start, size_t length);
  * @pages: length in 4 KiB pages
  * @batch: 4 KiB pages to answer a fault with, a power of two, at least one
  *	   @page_size
- * @delay_us: how long an answer takes
+ * @delay_us: how long after it was asked a page is brought, however many are asked for
+ *	      meanwhile
  * @threads: how many answer
- * @fill: writes the contents of 4 KiB pages @first ... into @to
+ * @fill: writes the contents of 4 KiB pages @first ... into @to, @batch at most
  * @arg: for @fill
  * @faults: how many faults were answered
  * @served: how many 4 KiB pages were brought
@@ -81,13 +85,19 @@ struct server {
 	_Atomic uint64_t served;
 	/* private */
 	int stop_fd;
-	char *buffers;
-	_Atomic unsigned int running;
+	char *workers;
 	unsigned long tids[16];
 };
 
 void server_start(struct server *server);
 void server_stop(struct server *server);
+
+/*
+ * Bring @pages pages from @first that nobody need have asked for, by way of @buffer,
+ * which is the caller's.
+ */
+void server_bring(struct server *server, size_t first, size_t pages,
+		  void *buffer);
 
 /* A @fill that writes content_fill() of the series *(uint64_t *)@arg. */
 void server_fill_series(void *to, uint64_t first, size_t pages, void *arg);

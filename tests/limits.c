@@ -132,7 +132,8 @@ static void slow_server(const void *unused)
 	server_stop(&server);
 
 	CHECK_EQ(content_wrong(contents, series, 0, SLOW_PAGES), 0);
-	CHECK_REL(run.ns, >=, SLOW_PAGES * 200000000ULL);
+	/* Several may be waited for at a time. */
+	CHECK_REL(run.ns, >=, 200000000ULL);
 	CHECK_REL(counted(&run, HMM_UNLOCKED_LONGEST_WAIT_NS), >=, 200000000ULL);
 }
 
