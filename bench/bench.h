@@ -28,10 +28,15 @@ struct bench {
 void bench_missing(const struct bench *bench);
 void bench_present(const struct bench *bench);
 void bench_sparse(const struct bench *bench);
-void bench_huge(const struct bench *bench);
+void bench_latency(const struct bench *bench);
+void bench_matrix(const struct bench *bench);
+void bench_memory(const struct bench *bench);
+void bench_source(const struct bench *bench);
 void bench_scratch(const struct bench *bench);
 void bench_writer(const struct bench *bench);
 void bench_storm(const struct bench *bench);
+void bench_stormy(const struct bench *bench);
+void bench_crowd(const struct bench *bench);
 void bench_region(const struct bench *bench);
 
 /* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */

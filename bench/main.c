@@ -3,66 +3,118 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench.h"
 #include "fail.h"
 #include "number.h"
+#include "table.h"
 
-static const struct {
+/*
+ * @seconds: about how long it takes, at RUNS runs, on two emulated processors
+ * @where: with a clock that counts instructions there is one processor only
+ * @by_name: only if it is asked for by name, for it takes long
+ */
+static const struct part {
 	const char *name;
 	const char *what;
 	void (*run)(const struct bench *bench);
-} benches[] = {
-	{ "missing", "pages that a page server has to bring", bench_missing },
-	{ "present", "pages that are there already", bench_present },
-	{ "sparse", "every second page to be allocated", bench_sparse },
-	{ "huge", "faults that bring a huge page", bench_huge },
-	{ "scratch", "memory that a call allocates", bench_scratch },
-	{ "writer", "how long mmap() waits behind a call", bench_writer },
-	{ "storm", "populating while others unmap elsewhere", bench_storm },
-	{ "region", "guest memory: windows, accesses, size", bench_region },
+	unsigned int seconds;
+	enum { ONE_CPU, TWO_CPUS, BOTH } where;
+	bool by_name;
+} parts[] = {
+	{ "missing", "pages that a page server has to bring, 64 to 16384",
+		bench_missing, 60 },
+	{ "latency", "the same, each 0.1, 1, 10 ms after it was asked for",
+		bench_latency, 30 },
+	{ "present", "pages that are there already", bench_present, 15 },
+	{ "sparse", "every second page is missing", bench_sparse, 20 },
+	{ "memory", "4 KiB, transparent huge and hugetlb pages, missing",
+		bench_memory, 20 },
+	{ "source", "lazymem with a file, and with an NBD server",
+		bench_source, 40 },
+	{ "scratch", "memory that a call allocates", bench_scratch, 1 },
+	{ "writer", "how long mmap() waits behind a call", bench_writer, 5, TWO_CPUS },
+	{ "crowd", "how long mmap() waits beside 64 fault threads",
+		bench_crowd, 30, BOTH },
+	{ "storm", "present pages, while others unmap far, near, inside",
+		bench_storm, 20, TWO_CPUS },
+	{ "stormy", "missing pages, while others unmap elsewhere",
+		bench_stormy, 15, TWO_CPUS },
+	{ "region", "guest memory: windows, accesses, size", bench_region, 5 },
+	{ "matrix", "all of missing and latency, crossed, as far as it is bounded",
+		bench_matrix, 400, ONE_CPU, true },
 };
 
+#define RUNS		5
+#define INSTRUCTIONS	"instructions"
+#define TIME		"time"
 #define RUNS_MAX	100
-#define NR_BENCHES	(sizeof(benches) / sizeof(benches[0]))
+#define NR_PARTS	(sizeof(parts) / sizeof(parts[0]))
 
 static const char usage[] =
-	"usage: hmmu-bench [--runs N] [--exact] [--strict] [--list] [NAME...]\n"
+	"usage: hmmu-bench [--runs N] [--clock CLOCK] [--rows] [--strict] [PART...]\n"
+	"       hmmu-bench --list | --plan [--runs N] [--clock CLOCK] [PART...]\n"
+	"       hmmu-bench --exact [--runs N]\n"
 	"\n"
-	"Measure the fault engine beside the kernel's own call. Without NAMEs all is\n"
-	"measured; a NAME may be a pattern.\n"
+	"Measure the fault engine beside the kernel's own call, and beside beginning again.\n"
+	"A PART may be a pattern. Without, all is measured that does not take long.\n"
 	"\n"
 	"  --runs N  measure N times (default 5); medians and (least..most) are shown\n"
+	"  --clock   of the PARTs only those that belong there: instructions, in a guest with\n"
+	"            one processor whose clock counts them; time, those that are\n"
+	"            about two processors. Without, all, in time\n"
 	"  --exact   present pages alone, one figure a line, for a guest whose clock\n"
 	"            counts instructions\n"
 	"  --strict  exit with 1 for times that are not reached too, not just counts\n"
-	"  --list    print the names and what they are about\n"
+	"  --rows    for programs: each row of a table is also a line \"csv ROW\", and\n"
+	"            lines \"progress TEXT\" tell what is going on\n"
+	"  --list    print the parts, how long they take and what they are about\n"
+	"  --plan    print what would be measured and how long that takes\n"
 	"  --help    this text\n";
 
 static const struct option options[] = {
 	{ "runs", required_argument, NULL, 'r' },
+	{ "clock", required_argument, NULL, 'c' },
 	{ "exact", no_argument, NULL, 'e' },
 	{ "strict", no_argument, NULL, 's' },
+	{ "rows", no_argument, NULL, 'o' },
 	{ "list", no_argument, NULL, 'l' },
+	{ "plan", no_argument, NULL, 'p' },
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
 
-static void list(void)
+static unsigned int seconds_of(const struct part *part, unsigned int runs)
 {
-	for (size_t i = 0; i < NR_BENCHES; i++)
-		printf("%-10s %s\n", benches[i].name, benches[i].what);
+	return (part->seconds * runs + RUNS - 1) / RUNS;
 }
 
-/* No pattern at all chooses everything. */
-static bool chosen(const char *name, char *const *patterns)
+static void list(void)
+{
+	for (const struct part *part = parts; part < parts + NR_PARTS; part++)
+		printf("%-8s %4u s  %s%s\n", part->name, part->seconds, part->what,
+		       part->by_name ? "; only by name" : "");
+}
+
+static bool named(const struct part *part, char *const *patterns)
 {
 	if (!*patterns)
-		return true;
+		return !part->by_name;
 	for (; *patterns; patterns++)
-		if (!fnmatch(*patterns, name, 0))
+		if (!fnmatch(*patterns, part->name, 0))
 			return true;
 	return false;
+}
+
+/* @clock: the argument of --clock, or NULL. */
+static bool chosen(const struct part *part, char *const *patterns,
+		   const char *clock)
+{
+	if (clock && part->where ==
+	    (strcmp(clock, INSTRUCTIONS) ? ONE_CPU : TWO_CPUS))
+		return false;
+	return named(part, patterns);
 }
 
 static void check_patterns(char *const *patterns)
@@ -71,18 +123,56 @@ static void check_patterns(char *const *patterns)
 		char *const one[] = { *patterns, NULL };
 		bool any = false;
 
-		for (size_t i = 0; i < NR_BENCHES; i++)
-			any |= chosen(benches[i].name, one);
+		for (size_t i = 0; i < NR_PARTS; i++)
+			any |= named(&parts[i], one);
 		if (!any)
-			die("no benchmark is called \"%s\": see --list",
-			    *patterns);
+			die("no part is called \"%s\": see --list", *patterns);
 	}
+}
+
+/* Nothing, if there is nothing to be measured. */
+static void plan(char *const *patterns, const char *clock, unsigned int runs)
+{
+	unsigned int seconds = 0;
+
+	for (const struct part *part = parts; part < parts + NR_PARTS; part++) {
+		if (!chosen(part, patterns, clock))
+			continue;
+		printf("%s%s", seconds ? ", " : "", part->name);
+		seconds += seconds_of(part, runs);
+	}
+	if (seconds)
+		printf(": about %u minutes\n", seconds / 60 + 1);
+}
+
+static void measure(const struct bench *bench, char *const *patterns,
+		    const char *clock)
+{
+	printf("Medians of %u runs (least..most), in %s. stock: hmm_range_fault(). restart:\n"
+	       "begin again on each dropped lock, as mainline's call does. ours-1, ours-%d:\n"
+	       "hmm_range_fault_unlocked_timeout() with as many faults in flight. /restart,\n"
+	       "/stock: how many times as good as these it is.\n", bench->runs,
+	       clock && !strcmp(clock, INSTRUCTIONS) ?
+	       "thousands of instructions where it says us" : "time", SEVERAL);
+	table_rows_head(clock ?: TIME);
+	for (const struct part *part = parts; part < parts + NR_PARTS; part++)
+		if (chosen(part, patterns, clock))
+			part->run(bench);
+	ways_put_back();
+}
+
+static const char *clock_of(const char *text)
+{
+	if (strcmp(text, INSTRUCTIONS) && strcmp(text, TIME))
+		die("--clock is " INSTRUCTIONS " or " TIME ", not \"%s\"", text);
+	return text;
 }
 
 int main(int argc, char **argv)
 {
-	struct bench bench = { .runs = 5 };
-	bool strict = false, exact = false;
+	struct bench bench = { .runs = RUNS };
+	bool strict = false, exact = false, planned = false;
+	const char *clock = NULL;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -90,15 +180,24 @@ int main(int argc, char **argv)
 		case 'r':
 			bench.runs = number("--runs", optarg, 1, RUNS_MAX);
 			break;
+		case 'c':
+			clock = clock_of(optarg);
+			break;
 		case 'e':
 			exact = true;
 			break;
 		case 's':
 			strict = true;
 			break;
+		case 'o':
+			report_rows();
+			break;
 		case 'l':
 			list();
 			return 0;
+		case 'p':
+			planned = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -108,17 +207,16 @@ int main(int argc, char **argv)
 		}
 	}
 	check_patterns(argv + optind);
+	if (planned) {
+		plan(argv + optind, clock, bench.runs);
+		return 0;
+	}
 
 	bench.probe = probe_open();
 	if (exact) {
 		bench_exact(&bench);
 		return 0;
 	}
-	printf("Medians of %u runs (least..most). ours: hmm_range_fault_unlocked_timeout(),\n"
-	       "stock: hmm_range_fault(), restart: begin again on each dropped lock, as\n"
-	       "mainline's call does.\n", bench.runs);
-	for (size_t i = 0; i < NR_BENCHES; i++)
-		if (chosen(benches[i].name, argv + optind))
-			benches[i].run(&bench);
+	measure(&bench, argv + optind, clock);
 	return !report_end(strict);
 }

@@ -1,125 +1,99 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Missing pages, one page an answer, by a server that does not dawdle: what a
- * call costs for each of them, with one that goes on where it stood and one that
- * begins again.
+ * Missing pages, one page an answer, by a server that does not dawdle: what a call costs
+ * for each of them, with one that goes on where it stood and one that begins again.
  *
- * A short range is populated several times a run, so that each figure is made of
- * about as many pages. Requester and server share one CPU, see lib/cpus.h.
+ * A short range is populated several times a run, so that each value is made of about as
+ * many pages. Requester and server share one CPU, see lib/cpus.h; fault threads run where
+ * the kernel has them run.
  */
-#include "bench.h"
+#include <stdio.h>
+
+#include "compare.h"
 #include "content.h"
 #include "cpus.h"
-#include "fail.h"
-#include "lazy.h"
 
-#define PAGES_A_FIGURE	4096
-#define PAGES_BEFORE	256
+#define PAGES_A_VALUE	1024
 #define RESTART_MAX	4096
 
 static const size_t sizes[] = { 64, 512, 4096, 16384 };
 
 #define NR_SIZES	(sizeof(sizes) / sizeof(sizes[0]))
 
-struct figures {
-	struct samples us_a_page;
-	struct samples faults;
-	struct samples drops;
-	struct samples restarts;
-	struct samples entries;
+/* Of each size: microseconds a page. */
+struct medians {
+	double of[WAYS][NR_SIZES];
 };
 
-static uint64_t populate(const struct bench *bench, enum hmmu_probe_call call,
-			 size_t pages, struct figures *figures)
+static const struct figures *measure(const struct bench *bench, size_t pages)
 {
-	uint64_t series = 1;
-	struct server server = {
-		.pages = PAGES_BEFORE + pages,
-		.fill = server_fill_series,
-		.arg = &series,
+	char title[64];
+	const struct work work = {
+		.part = "missing",
+		.title = title,
+		.place = { .source = SERVER, .pages = pages },
+		.request = READ_REQUEST,
+		.ways = DROPPING_WAYS & ~(pages > RESTART_MAX ? WITH(RESTART) : 0),
+		.times = times_for(pages, PAGES_A_VALUE),
 	};
-	struct hmmu_probe_run run;
 
-	lazy_map(&server);
-	bench_touch(server.base, PAGES_BEFORE, 1);
-	run = bench_call(bench, call, server.base + PAGES_BEFORE * PAGE, pages,
-			 READ_REQUEST);
-	lazy_unmap(&server);
-
-	samples_add(&figures->faults, counted(&run, HMM_UNLOCKED_FAULTS));
-	samples_add(&figures->drops, counted(&run, HMM_UNLOCKED_LOCK_DROPS));
-	samples_add(&figures->restarts, counted(&run, HMM_UNLOCKED_RESTARTS));
-	samples_add(&figures->entries, counted(&run, HMM_UNLOCKED_ENTRIES_READ));
-	return run.ns;
+	snprintf(title, sizeof(title), "%zu pages, a page server", pages);
+	return compare(bench, &work);
 }
 
-static void measure(const struct bench *bench, enum hmmu_probe_call call,
-		    size_t pages, struct figures *figures)
+static void report(const struct figures *figures, size_t pages)
 {
-	unsigned int times = PAGES_A_FIGURE > pages ? PAGES_A_FIGURE / pages : 1;
-	uint64_t ns = 0;
+	const struct figures *one = &figures[OURS_1];
 
-	for (unsigned int i = 0; i < times; i++)
-		ns += populate(bench, call, pages, figures);
-	samples_add(&figures->us_a_page, ns / 1e3 / times / pages);
-}
-
-static void report(size_t pages, const struct figures *ours,
-		   const struct figures *restart)
-{
-	report_title("missing: %zu pages behind userfaultfd", pages);
-	report_count("faults", &ours->faults, EQUAL, pages);
-	report_count("lock drops", &ours->drops, AT_MOST, pages);
-	report_count("restarts", &ours->restarts, EQUAL, 0);
-	report_count("entries read", &ours->entries, AT_MOST, 3 * pages);
-	report_figure("time per page", &ours->us_a_page, "us");
-	if (pages > RESTART_MAX)
+	report_count("one fault: faults", &one->counts[FAULTS], EQUAL, pages);
+	report_count("one fault: lock drops", &one->counts[DROPS], AT_MOST, pages);
+	report_count("one fault: restarts", &one->counts[RESTARTS], EQUAL, 0);
+	report_count("one fault: entries read", &one->counts[ENTRIES], AT_MOST,
+		     3 * pages);
+	if (!figures[OURS_N].value.n)
 		return;
-	report_figure("restart: entries read", &restart->entries, "");
-	report_figure("restart: time per page", &restart->us_a_page, "us");
+	report_count("several: restarts", &figures[OURS_N].counts[RESTARTS],
+		     EQUAL, 0);
+	report_ratio("several as fast as one", faster(&figures[OURS_N], one),
+		     AT_LEAST, 0.95);
 }
 
 /* From the shortest range to the longest that both have. */
-static void report_growth(const struct figures *ours,
-			  const struct figures *restart)
+static void report_growth(const struct medians *medians)
 {
-	struct samples medians = {};
+	struct samples one = {};
 	size_t i;
 
 	for (i = 0; i < NR_SIZES && sizes[i] <= RESTART_MAX; i++)
-		samples_add(&medians, samples_median(&ours[i].us_a_page));
+		samples_add(&one, medians->of[OURS_1][i]);
 	i--;
 
 	report_title("missing: %zu to %zu pages", sizes[0], sizes[i]);
-	report_ratio("time per page, most / least", samples_max(&medians) /
-		     samples_min(&medians), AT_MOST, 1.3);
-	report_ratio("restart / ours at the most pages",
-		     samples_median(&restart[i].us_a_page) /
-		     samples_median(&ours[i].us_a_page), AT_LEAST, 1.4);
-}
-
-static void measure_all(const struct bench *bench, struct figures *ours,
-			struct figures *restart)
-{
-	for (unsigned int run = 0; run < bench->runs; run++) {
-		for (size_t i = 0; i < NR_SIZES; i++) {
-			measure(bench, HMMU_PROBE_UNLOCKED, sizes[i], &ours[i]);
-			if (sizes[i] <= RESTART_MAX)
-				measure(bench, HMMU_PROBE_RESTART, sizes[i],
-					&restart[i]);
-		}
-	}
+	report_ratio("one fault: time a page, most / least",
+		     samples_max(&one) / samples_min(&one), AT_MOST, 1.3);
+	report_ratio("restart / one fault at the most pages",
+		     medians->of[RESTART][i] / medians->of[OURS_1][i],
+		     AT_LEAST, 1.4);
+	if (way_exists(OURS_N))
+		report_ratio("restart / several at the most pages",
+			     medians->of[RESTART][i] / medians->of[OURS_N][i],
+			     AT_LEAST, 1.4);
 }
 
 void bench_missing(const struct bench *bench)
 {
-	static struct figures ours[NR_SIZES], restart[NR_SIZES];
+	struct medians medians = {};
 	cpu_set_t cpus = cpus_pin();
 
-	measure_all(bench, ours, restart);
-	cpus_restore(&cpus);
+	for (size_t i = 0; i < NR_SIZES; i++) {
+		const struct figures *figures = measure(bench, sizes[i]);
 
-	for (size_t i = 0; i < NR_SIZES; i++)
-		report(sizes[i], &ours[i], &restart[i]);
-	report_growth(ours, restart);
+		for (enum way way = 0; way < WAYS; way++)
+			if (figures[way].value.n)
+				medians.of[way][i] =
+					samples_median(&figures[way].value);
+		report(figures, sizes[i]);
+	}
+	cpus_restore(&cpus);
+	report_growth(&medians);
 }

@@ -2,82 +2,56 @@
 /*
  * Pages that are there already: what the engine adds to the kernel's walk.
  */
-#include <sys/mman.h>
+#include <stdio.h>
 
-#include "bench.h"
-#include "content.h"
+#include "compare.h"
 #include "memory.h"
 
 #define MANY		65536
 #define FEW		4096
 
-struct figures {
-	struct samples us;
-	struct samples faults;
-	struct samples entries;
+static const struct {
+	enum memory memory;
+	const char *text;
+	/* The faster they are read, the more make a value. */
+	size_t pages_a_value;
+} kinds[] = {
+	{ SMALL, "of 4 KiB", MANY },
+	{ THP, "in transparent huge pages", 16 * MANY },
+	{ HUGETLB, "in hugetlb pages", 16 * MANY },
 };
 
-struct pair {
-	struct figures ours, stock;
-};
-
-static void report(const char *kind, size_t pages, const struct pair *pair)
+static void measure(const struct bench *bench, size_t kind, size_t pages)
 {
-	report_title("present: %zu %s", pages, kind);
-	report_count("entries read", &pair->ours.entries, EQUAL, pages);
-	report_count("faults", &pair->ours.faults, EQUAL, 0);
-	report_figure("time, ours", &pair->ours.us, "us");
-	report_figure("time, stock", &pair->stock.us, "us");
-	report_ratio("ours / stock", samples_median(&pair->ours.us) /
-		     samples_median(&pair->stock.us), AT_MOST, 1.1);
-}
+	char title[64];
+	const struct work work = {
+		.part = "present",
+		.title = title,
+		.place = { .memory = kinds[kind].memory, .pages = pages },
+		.touch = 1,
+		.keep = true,
+		.request = READ_REQUEST,
+		.ways = STEADY_WAYS,
+		.times = times_for(pages, kinds[kind].pages_a_value),
+	};
+	const struct figures *figures, *ours;
 
-static uint64_t measure(const struct bench *bench, enum hmmu_probe_call call,
-			const void *at, size_t pages, struct figures *figures)
-{
-	struct hmmu_probe_run run = bench_call(bench, call, at, pages,
-					       READ_REQUEST);
-
-	samples_add(&figures->faults, counted(&run, HMM_UNLOCKED_FAULTS));
-	samples_add(&figures->entries, counted(&run, HMM_UNLOCKED_ENTRIES_READ));
-	return run.ns;
-}
-
-/* A short range is read several times: the same number of pages a figure. */
-static void both(const struct bench *bench, const void *at, size_t pages,
-		 struct pair *pair)
-{
-	unsigned int times = MANY / pages;
-	uint64_t ours = 0, stock = 0;
-
-	for (unsigned int i = 0; i < times; i++) {
-		ours += measure(bench, HMMU_PROBE_UNLOCKED, at, pages,
-				&pair->ours);
-		stock += measure(bench, HMMU_PROBE_STOCK, at, pages,
-				 &pair->stock);
-	}
-	samples_add(&pair->ours.us, ours / 1e3 / times);
-	samples_add(&pair->stock.us, stock / 1e3 / times);
-}
-
-static void of_kind(const struct bench *bench, const char *kind, int advice)
-{
-	void *at = memory_map(MANY, advice);
-	struct pair few = {}, many = {};
-
-	bench_touch(at, MANY, 1);
-	for (unsigned int run = 0; run < bench->runs; run++) {
-		both(bench, at, FEW, &few);
-		both(bench, at, MANY, &many);
-	}
-	memory_unmap(at, MANY);
-	report(kind, FEW, &few);
-	report(kind, MANY, &many);
+	snprintf(title, sizeof(title), "%zu pages %s", pages, kinds[kind].text);
+	figures = compare(bench, &work);
+	if (!figures)
+		return;
+	ours = figures_of_ours(figures);
+	report_count("ours: entries read", &ours->counts[ENTRIES], EQUAL, pages);
+	report_count("ours: faults", &ours->counts[FAULTS], EQUAL, 0);
+	report_ratio("ours / stock", 1 / faster(ours, &figures[STOCK]), AT_MOST,
+		     1.1);
 }
 
 void bench_present(const struct bench *bench)
 {
 	memory_need(MANY / 256 + 64);
-	of_kind(bench, "pages of 4 KiB", MADV_NOHUGEPAGE);
-	of_kind(bench, "pages in transparent huge pages", MADV_HUGEPAGE);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		measure(bench, i, FEW);
+		measure(bench, i, MANY);
+	}
 }

@@ -4,6 +4,7 @@
 
 #include "report.h"
 
+static bool rows;
 static unsigned int reached, counts_not_reached, times_not_reached;
 
 static const char * const signs[] = {
@@ -29,19 +30,19 @@ static void line(const char *name, const char *figure)
 }
 
 /* Counts in full; of what was measured as much as means something. */
-static const char *number(double value, char *text, size_t size)
+const char *report_number(double value, char *text, size_t size)
 {
 	snprintf(text, size, value < 1000 ? "%.3g" : "%.0f", value);
 	return text;
 }
 
 /* "5", or "5..7" */
-static const char *range(const struct samples *samples, char *text, size_t size)
+const char *report_range(const struct samples *samples, char *text, size_t size)
 {
 	char min[24], max[24];
 
-	number(samples_min(samples), min, sizeof(min));
-	number(samples_max(samples), max, sizeof(max));
+	report_number(samples_min(samples), min, sizeof(min));
+	report_number(samples_max(samples), max, sizeof(max));
 	if (samples_min(samples) == samples_max(samples))
 		snprintf(text, size, "%s", min);
 	else
@@ -54,9 +55,9 @@ void report_figure(const char *name, const struct samples *samples,
 {
 	char text[128], median[24], spread[64];
 
-	number(samples_median(samples), median, sizeof(median));
+	report_number(samples_median(samples), median, sizeof(median));
 	snprintf(text, sizeof(text), "%s %s (%s)", median, unit,
-		 range(samples, spread, sizeof(spread)));
+		 report_range(samples, spread, sizeof(spread)));
 	line(name, text);
 }
 
@@ -84,8 +85,8 @@ void report_count(const char *name, const struct samples *samples,
 	char figure[64], number_text[24], limits[32];
 
 	snprintf(limits, sizeof(limits), "%s %s", signs[bound],
-		 number(limit, number_text, sizeof(number_text)));
-	target(name, range(samples, figure, sizeof(figure)), limits, good);
+		 report_number(limit, number_text, sizeof(number_text)));
+	target(name, report_range(samples, figure, sizeof(figure)), limits, good);
 	*(good ? &reached : &counts_not_reached) += 1;
 }
 
@@ -107,6 +108,25 @@ void report_missing(const char *name, const char *why)
 
 	snprintf(text, sizeof(text), "not measured: %s", why);
 	line(name, text);
+}
+
+void report_rows(void)
+{
+	rows = true;
+}
+
+bool report_has_rows(void)
+{
+	return rows;
+}
+
+void report_progress(const char *part, const char *what, unsigned int run,
+		     unsigned int runs)
+{
+	if (!rows)
+		return;
+	printf("progress %s: %s, run %u of %u\n", part, what, run + 1, runs);
+	fflush(stdout);
 }
 
 bool report_end(bool strict)

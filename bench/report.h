@@ -36,6 +36,18 @@ void report_ratio(const char *name, double ratio, enum bound bound,
 /* Something could not be measured here, and why. */
 void report_missing(const char *name, const char *why);
 
+/* A value, and least and most, as the lines have them. */
+const char *report_number(double value, char *text, size_t size);
+const char *report_range(const struct samples *samples, char *text, size_t size);
+
+/* There is a program that reads "csv ROW" and "progress TEXT". */
+void report_rows(void);
+bool report_has_rows(void);
+
+/* For who waits: @part is at run @run of @runs of @what. */
+void report_progress(const char *part, const char *what, unsigned int run,
+		     unsigned int runs);
+
 /* The last line. Returns whether all is well. */
 bool report_end(bool strict);
 

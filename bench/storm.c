@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populating present pages while another thread unmaps and maps elsewhere without a
- * pause: the mirror kit beside a loop round mmu_interval_read_retry(), which has one
- * interval for all memory, as the device has. And beside a read of /proc/self/pagemap,
- * which no invalidation concerns, but which takes the mmap lock for each page table as
- * the kit does: what it loses in the storm it loses to the lock.
+ * Populating present pages while another thread makes invalidations: the mirror kit
+ * beside a loop round mmu_interval_read_retry(), which has one interval for all memory,
+ * as the device has. And beside a read of /proc/self/pagemap, which no invalidation
+ * concerns, but which takes the mmap lock for each page table as the kit does: what it
+ * loses in the storm it loses to the lock.
+ *
+ * The storm is far (elsewhere in the process's memory, in several sizes), near (in the
+ * page table of the range's last pages, right behind it), or in the range itself, with a
+ * pause, for without one nothing can be had.
  *
  * What is counted in a fixed time: populates that were completed, and how often they
  * began again. Storm and populate are on a CPU each.
@@ -13,99 +17,76 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "clock.h"
+#include "compare.h"
 #include "content.h"
+#include "cpus.h"
 #include "dmirror.h"
 #include "fail.h"
 #include "memory.h"
+#include "storms.h"
+#include "table.h"
 
-#define PAGES		4096
+#define PAGES		3840	/* with a part of a page table to spare */
+#define AROUND		4096
 #define TABLE_PAGES	65536
-#define MEASURE_NS	300000000ULL
+#define MEASURE_NS	100000000ULL
+#define INSIDE_PAUSE_US	2000
 
-/* The fewer pages a round unmaps, the larger the part of it that locks others out. */
-static const size_t storm_pages[] = { 1, 512, 4096 };
+enum where { FAR, NEAR, INSIDE };
 
-struct storm {
-	pthread_t thread;
+static const struct {
+	const char *part;
+	const char *text;
+	enum where where;
+	/* The more a round unmaps, the smaller the part of it that locks others out. */
 	size_t pages;
-	_Atomic bool stop;
-	_Atomic unsigned long rounds;
+} storms[] = {
+	{ "storm-far-1", "1 page elsewhere is unmapped and mapped", FAR, 1 },
+	{ "storm-far-512", "512 pages elsewhere are", FAR, 512 },
+	{ "storm-far-4096", "4096 pages elsewhere are", FAR, 4096 },
+	{ "storm-near", "the page behind them is", NEAR, 1 },
+	{ "storm-inside", "one of them is protected and not, each 2 ms", INSIDE, 1 },
 };
 
 struct subject {
-	const char *name;
+	const char *way;
 	int fd;
 	const void *at;
 	/* Returns whether it was completed; adds to restarts if not. */
 	bool (*populate)(const struct subject *subject, uint64_t *restarts);
 };
 
-struct figures {
-	struct samples quiet, stormy, kept, rounds, restarts;
+/* Pages a millisecond; the second by the first. */
+enum { QUIET, STORMY, KEPT, QUANTITIES };
+
+static const struct {
+	const char *text, *name;
+} quantities[QUANTITIES] = {
+	[QUIET] = { "quiet, pages a ms", "pages_a_ms_quiet" },
+	[STORMY] = { "in the storm", "pages_a_ms_storm" },
+	[KEPT] = { "is kept", "kept_in_storm" },
+};
+
+struct storm_figures {
+	struct figures of[QUANTITIES];
 };
 
 enum { KIT, LOOP, PAGEMAP, SUBJECTS };
 
-static void pin(pthread_t thread, int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	if (pthread_setaffinity_np(thread, sizeof(cpus), &cpus))
-		die("this needs two CPUs: --cpus 2");
-}
-
-static void *storm_thread(void *arg)
-{
-	struct storm *storm = arg;
-	void *at = memory_map(storm->pages, MADV_NOHUGEPAGE);
-
-	for (; !storm->stop; storm->rounds++) {
-		if (munmap(at, storm->pages * PAGE) ||
-		    mmap(at, storm->pages * PAGE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE |
-			 MAP_FIXED_NOREPLACE, -1, 0) != at)
-			die_errno("the storm has died");
-	}
-	memory_unmap(at, storm->pages);
-	return NULL;
-}
-
-static void storm_begin(struct storm *storm)
-{
-	storm->stop = false;
-	storm->rounds = 0;
-	if (pthread_create(&storm->thread, NULL, storm_thread, storm))
-		die("cannot start a thread");
-	pin(storm->thread, 1);
-	while (!storm->rounds)
-		sched_yield();
-}
-
-static void storm_end(struct storm *storm)
-{
-	storm->stop = true;
-	pthread_join(storm->thread, NULL);
-}
-
 static bool populate_kit(const struct subject *subject, uint64_t *restarts)
 {
-	if (dmirror_populate(subject->fd, subject->at, PAGES, 0))
-		die("HMM_DMIRROR_POPULATE has failed");
-	return true;
+	int ret = dmirror_populate(subject->fd, subject->at, PAGES, 0);
+
+	if (ret && ret != -EBUSY)
+		die("HMM_DMIRROR_POPULATE has failed: %s", strerror(-ret));
+	return !ret;
 }
 
 static bool populate_plain(const struct subject *subject, uint64_t *restarts)
@@ -148,7 +129,7 @@ static double measure(const struct subject *subject, uint64_t *restarts)
 }
 
 static void measure_both(const struct subject *subject, struct storm *storm,
-			 struct figures *figures)
+			 struct storm_figures *figures)
 {
 	uint64_t restarts = 0;
 	double quiet = measure(subject, &restarts), stormy;
@@ -156,45 +137,83 @@ static void measure_both(const struct subject *subject, struct storm *storm,
 	restarts = 0;
 	storm_begin(storm);
 	stormy = measure(subject, &restarts);
-	samples_add(&figures->rounds, storm->rounds);
 	storm_end(storm);
 
-	samples_add(&figures->quiet, quiet);
-	samples_add(&figures->stormy, stormy);
-	samples_add(&figures->kept, stormy / quiet);
-	samples_add(&figures->restarts, restarts);
+	samples_add(&figures->of[QUIET].value, quiet);
+	samples_add(&figures->of[STORMY].value, stormy);
+	samples_add(&figures->of[STORMY].counts[RESTARTS], restarts);
+	samples_add(&figures->of[KEPT].value, stormy / quiet);
 }
 
-static void report_subject(const struct subject *subject,
-			   const struct figures *figures)
+static void report_quantity(const struct bench *bench, size_t i, int quantity,
+			    const struct subject *subjects,
+			    const struct storm_figures *figures)
 {
-	report_title("%s", subject->name);
-	report_figure("pages a ms, quiet", &figures->quiet, "");
-	report_figure("pages a ms, in the storm", &figures->stormy, "");
-	report_figure("the second by the first", &figures->kept, "");
-	report_figure("munmap() meanwhile", &figures->rounds, "");
-	report_figure("restarts", &figures->restarts, "");
+	const struct place place = { .pages = PAGES };
+
+	table_head(quantities[quantity].text);
+	for (size_t s = 0; s < SUBJECTS; s++) {
+		const struct figures *this = &figures[s].of[quantity];
+		const struct row row = {
+			.part = storms[i].part,
+			.place = &place,
+			.way = subjects[s].way,
+			.quantity = quantities[quantity].name,
+			.figures = this,
+			/* More is better here. */
+			.stock = faster(&figures[LOOP].of[quantity], this),
+		};
+
+		table_row(&row, bench);
+	}
 }
 
-static void measure_storm(const struct subject *subjects, size_t pages,
-			  unsigned int runs)
+static void report(const struct bench *bench, size_t i,
+		   const struct subject *subjects,
+		   const struct storm_figures *figures)
 {
-	struct figures *figures = calloc(SUBJECTS, sizeof(*figures));
-	struct storm storm = { .pages = pages };
+	const struct figures *kit = figures[KIT].of;
+
+	report_title("storm: %d present pages; meanwhile %s", PAGES,
+		     storms[i].text);
+	for (int quantity = 0; quantity < QUANTITIES; quantity++)
+		report_quantity(bench, i, quantity, subjects, figures);
+	if (storms[i].where == INSIDE)
+		return;
+	report_count("retries of the kit", &kit[STORMY].counts[RESTARTS], EQUAL,
+		     0);
+	report_ratio("throughput that the kit keeps",
+		     samples_median(&kit[KEPT].value), AT_LEAST, 0.8);
+}
+
+static struct storm storm_of(size_t i, char *at)
+{
+	struct storm storm = { .pages = storms[i].pages };
+
+	if (storms[i].where == NEAR)
+		storm.at = at + PAGES * PAGE;
+	if (storms[i].where == INSIDE) {
+		storm.at = at + PAGES / 2 * PAGE;
+		storm.inside = true;
+		storm.pause_us = INSIDE_PAUSE_US;
+	}
+	return storm;
+}
+
+static void measure_storm(const struct bench *bench, size_t i, char *at,
+			  const struct subject *subjects)
+{
+	struct storm_figures *figures = calloc(SUBJECTS, sizeof(*figures));
+	struct storm storm = storm_of(i, at);
 
 	if (!figures)
 		die("no memory");
-	for (unsigned int run = 0; run < runs; run++)
-		for (size_t i = 0; i < SUBJECTS; i++)
-			measure_both(&subjects[i], &storm, &figures[i]);
-
-	report_title("storm: %d present pages, %zu are unmapped and mapped elsewhere",
-		     PAGES, pages);
-	for (size_t i = 0; i < SUBJECTS; i++)
-		report_subject(&subjects[i], &figures[i]);
-	report_count("retries of the kit", &figures[KIT].restarts, EQUAL, 0);
-	report_ratio("throughput that the kit keeps",
-		     samples_median(&figures[KIT].kept), AT_LEAST, 0.8);
+	for (unsigned int run = 0; run < bench->runs; run++) {
+		report_progress(storms[i].part, storms[i].text, run, bench->runs);
+		for (size_t s = 0; s < SUBJECTS; s++)
+			measure_both(&subjects[s], &storm, &figures[s]);
+	}
+	report(bench, i, subjects, figures);
 	free(figures);
 }
 
@@ -236,28 +255,25 @@ static void measure_table(const struct subject *kit)
 
 void bench_storm(const struct bench *bench)
 {
-	void *at = memory_map(PAGES, MADV_NOHUGEPAGE);
+	char *at = memory_map(AROUND, MADV_NOHUGEPAGE);
 	const struct subject subjects[SUBJECTS] = {
-		[KIT] = { "the mirror kit", dmirror_open(0), at, populate_kit },
-		[LOOP] = { "a loop round mmu_interval_read_retry()",
-			   bench->probe, at, populate_plain },
-		[PAGEMAP] = { "a read of pagemap, for comparison",
+		[KIT] = { "kit", dmirror_open(0), at, populate_kit },
+		[LOOP] = { "loop", bench->probe, at, populate_plain },
+		[PAGEMAP] = { "pagemap",
 			      open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
 			      at, read_pagemap },
 	};
-	cpu_set_t cpus;
+	cpu_set_t cpus = storm_leave_cpu();
 
-	sched_getaffinity(0, sizeof(cpus), &cpus);
-	pin(pthread_self(), 0);
-	bench_touch(at, PAGES, 1);
-	for (size_t i = 0; i < sizeof(storm_pages) / sizeof(*storm_pages); i++)
-		measure_storm(subjects, storm_pages[i], bench->runs);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	bench_touch(at, AROUND, 1);
+	for (size_t i = 0; i < sizeof(storms) / sizeof(*storms); i++)
+		measure_storm(bench, i, at, subjects);
+	cpus_restore(&cpus);
 
 	report_title("storm: memory of the device");
 	measure_table(&subjects[KIT]);
 	for (size_t i = 0; i < SUBJECTS; i++)
 		if (i != LOOP)
 			close(subjects[i].fd);
-	memory_unmap(at, PAGES);
+	memory_unmap(at, AROUND);
 }

@@ -42,6 +42,9 @@ define_option seconds SECONDS "how long (default 60)"
 define_option minutes COUNT "how long on each kernel (default 10)"
 define_option seed COUNT "where randomness begins; the same again does the same"
 define_option guided "" "let libFuzzer choose, by what each schedule has reached"
+define_option csv PATH "write the rows of all tables to PATH"
+define_option time "" "all in time, with two processors: not only what needs two"
+define_option plots "" "draw docs/performance/*.svg anew from the CSV files there, and end"
 define_option snapshot FILE "restore this file in place of one made on the fly"
 define_option image FILE "restore this file in place of one made on the fly"
 
@@ -139,6 +142,11 @@ check_value() {
 	local value=$2
 
 	case ${option_kind[$1]} in
+	PATH)
+		touch -- "$value" 2>/dev/null ||
+			usage_error "--$1: '$value' cannot be written"
+		value=$(readlink -f "$value")
+		;;
 	MIB | N | SECONDS)
 		[[ $value =~ ^[1-9][0-9]{0,6}$ ]] ||
 			usage_error "--$1 needs a whole number above 0, not '$value'"

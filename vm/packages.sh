@@ -17,6 +17,7 @@ check_tools=(sparse:sparse shellcheck:shellcheck)
 program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
 # Beside program_tools; nbdkit is for its tests.
 lazymem_tools=(:libjson-c-dev nbdkit:nbdkit)
+plot_tools=(gnuplot:gnuplot-nox)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-14-dev)
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How long mmap() waits while 64 fault threads take the mmap lock for read, again and
+ * again, each for a fault: whether they starve a writer between them.
+ *
+ * Beside that: one fault at a time, beginning again, and nobody at all, which is what the
+ * machine itself takes to wake the writer and have it map a page.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compare.h"
+#include "fail.h"
+#include "table.h"
+#include "writers.h"
+
+#define CROWD		64
+#define ALONE_US	300000
+
+static const struct place places[] = {
+	{ .source = SERVER, .pages = 2048 },
+	{ .source = SERVER, .pages = 1024, .latency_us = 1000 },
+};
+
+/* In us; and the part of its time that a writer has waited. */
+enum { LONGEST, MEDIAN, CALL, QUANTITIES };
+
+static const struct {
+	const char *text, *name;
+} quantities[QUANTITIES] = {
+	[LONGEST] = { "longest wait, us", "longest_wait_us" },
+	[MEDIAN] = { "median wait, us", "median_wait_us" },
+	[CALL] = { "us a page", "us_a_page" },
+};
+
+enum { NOBODY, AGAIN, ONE, SIXTY_FOUR, SUBJECTS };
+
+static const struct subject {
+	const char *name;
+	enum way way;
+	unsigned int in_flight;
+} subjects[SUBJECTS] = {
+	[NOBODY] = { "nobody" },
+	[AGAIN] = { "restart", RESTART },
+	[ONE] = { "ours-1", OURS_1, 1 },
+	[SIXTY_FOUR] = { "ours-64", OURS_N, CROWD },
+};
+
+struct crowd_figures {
+	struct figures of[QUANTITIES];
+};
+
+static void add(const struct writer *writer, uint64_t begun, uint64_t ended,
+		struct figures *figures)
+{
+	static struct samples waits;
+
+	writer_waits(writer, begun, ended, &waits);
+	samples_add(&figures[LONGEST].value, samples_max(&waits));
+	samples_add(&figures[MEDIAN].value, samples_median(&waits));
+}
+
+static void populate(const struct bench *bench, const struct subject *subject,
+		     struct place place, struct writer *writer,
+		     struct figures *figures)
+{
+	enum hmmu_probe_call call = way_take(subject->way);
+	struct hmmu_probe_run run;
+	uint64_t begun, ended;
+
+	if (subject->in_flight == CROWD)
+		ways_set("faults_in_flight", CROWD);
+	ways_set("faults_adapt", 0);
+	place_make(&place);
+	writer_start(writer);
+	begun = clock_ns();
+	run = bench_call(bench, call, place.at, place.pages, READ_REQUEST);
+	ended = clock_ns();
+	writer_stop(writer);
+	place_drop(&place);
+	add(writer, begun, ended, figures);
+	samples_add(&figures[CALL].value, run.ns / 1e3 / place.pages);
+	figures_count(&figures[LONGEST], &run);
+}
+
+static void measure(const struct bench *bench, size_t i, const struct place *place,
+		    struct figures *figures)
+{
+	static struct writer writer;
+	uint64_t begun;
+
+	if (i != NOBODY) {
+		populate(bench, &subjects[i], *place, &writer, figures);
+		return;
+	}
+	writer_start(&writer);
+	begun = clock_ns();
+	usleep(ALONE_US);
+	writer_stop(&writer);
+	add(&writer, begun, clock_ns(), figures);
+}
+
+static void report_quantity(const struct bench *bench, const struct place *place,
+			    int quantity, const struct crowd_figures *figures)
+{
+	table_head(quantities[quantity].text);
+	for (size_t i = 0; i < SUBJECTS; i++) {
+		const struct figures *this = &figures[i].of[quantity];
+		const struct row row = {
+			.part = "crowd",
+			.place = place,
+			.way = subjects[i].name,
+			.quantity = quantities[quantity].name,
+			.figures = this,
+			.restart = faster(this, &figures[AGAIN].of[quantity]),
+		};
+
+		if (this->value.n)
+			table_row(&row, bench);
+	}
+}
+
+static void report(const struct bench *bench, const struct place *place,
+		   const struct crowd_figures *figures)
+{
+	const struct figures *crowd = figures[SIXTY_FOUR].of;
+
+	report_title("crowd: mmap() while %zu pages come from a server, latency of %g ms",
+		     place->pages, place->latency_us / 1e3);
+	for (int quantity = 0; quantity < QUANTITIES; quantity++)
+		report_quantity(bench, place, quantity, figures);
+	if (!crowd[CALL].value.n) {
+		report_missing("ours-64", "this module has no such parameter");
+		return;
+	}
+	report_ratio("ours-64: longest wait, part of the call",
+		     samples_median(&crowd[LONGEST].value) / place->pages /
+		     samples_median(&crowd[CALL].value), AT_MOST, 0.1);
+}
+
+static void with_place(const struct bench *bench, const struct place *place)
+{
+	static struct crowd_figures figures[SUBJECTS];
+
+	memset(figures, 0, sizeof(figures));
+	for (unsigned int run = 0; run < bench->runs; run++) {
+		report_progress("crowd", "mmap() beside faults", run, bench->runs);
+		for (size_t i = 0; i < SUBJECTS; i++)
+			if (way_exists(subjects[i].way))
+				measure(bench, i, place, figures[i].of);
+	}
+	report(bench, place, figures);
+}
+
+void bench_crowd(const struct bench *bench)
+{
+	/* One call is given no more than half of those that are free. */
+	ways_set("fault_threads", 2 * CROWD);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		with_place(bench, &places[i]);
+	ways_put_back();
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Missing pages behind a page server that takes its time, as one on another machine does,
+ * and has many requests in flight: each page comes so long after it was asked for.
+ *
+ * With one fault at a time a call takes as many latencies as there are pages, whatever
+ * else it does. Where the clock counts instructions waiting takes no time of ours; in time
+ * the matrix takes most of an hour.
+ */
+#include <stdio.h>
+
+#include "compare.h"
+#include "cpus.h"
+
+#define PAGES_A_VALUE	1024
+
+/* @restart, @one: whether these are measured; @gain: on restarting, to be reached. */
+struct point {
+	unsigned int latency_us;
+	size_t pages;
+	bool restart, one;
+	double gain;
+};
+
+/* Of the default. */
+static const struct point some[] = {
+	{ 100, 512, true, true },
+	{ 100, 2048, true, true },
+	{ 1000, 512, true, true },
+	{ 1000, 4096, true, true, 10 },
+	{ 10000, 64, true, true },
+};
+
+/* Of beginning again 16384 times only what it takes without waiting and at 1 ms. */
+static const struct point all[] = {
+	{ 0, 64, true, true }, { 0, 512, true, true }, { 0, 4096, true, true },
+	{ 0, 16384, true, true },
+	{ 100, 64, true, true }, { 100, 512, true, true },
+	{ 100, 4096, true, true }, { 100, 16384, false, true },
+	{ 1000, 64, true, true }, { 1000, 512, true, true },
+	{ 1000, 4096, true, true, 10 }, { 1000, 16384, true, true, 10 },
+	{ 10000, 64, true, true }, { 10000, 512, true, true },
+	{ 10000, 4096, true, true }, { 10000, 16384, false, true },
+};
+
+static void measure(const struct bench *bench, const char *part,
+		    const struct point *point)
+{
+	const struct figures *figures;
+	char title[64];
+	const struct work work = {
+		.part = part,
+		.title = title,
+		.place = {
+			.source = SERVER,
+			.latency_us = point->latency_us,
+			.pages = point->pages,
+		},
+		.request = READ_REQUEST,
+		.ways = (point->restart ? WITH(RESTART) : 0) |
+			(point->one ? WITH(OURS_1) : 0) | WITH(OURS_N),
+		.times = times_for(point->pages, PAGES_A_VALUE),
+	};
+
+	snprintf(title, sizeof(title), "%zu pages, latency of %g ms", point->pages,
+		 point->latency_us / 1e3);
+	figures = compare(bench, &work);
+	if (point->gain && figures[OURS_N].value.n)
+		report_ratio("restart / several",
+			     faster(&figures[OURS_N], &figures[RESTART]),
+			     AT_LEAST, point->gain);
+}
+
+static void measure_all(const struct bench *bench, const char *part,
+			const struct point *points, size_t n)
+{
+	cpu_set_t cpus = cpus_pin();
+
+	for (size_t i = 0; i < n; i++)
+		measure(bench, part, &points[i]);
+	cpus_restore(&cpus);
+}
+
+void bench_latency(const struct bench *bench)
+{
+	measure_all(bench, "latency", some, sizeof(some) / sizeof(*some));
+}
+
+void bench_matrix(const struct bench *bench)
+{
+	measure_all(bench, "matrix", all, sizeof(all) / sizeof(*all));
+}

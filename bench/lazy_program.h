@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lazymem as the page server of memory here: a process of its own, started for this
+ * memory, with a file or an NBD server behind it. The NBD server stays for the next.
+ */
+#ifndef BENCH_LAZY_PROGRAM_H
+#define BENCH_LAZY_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/**
+ * struct lazy_program - one that runs
+ * @pages: how much it serves
+ * @by_nbd: the image is that of an NBD server, not a file
+ * @delay_ms: how long the NBD server takes for a read
+ * @window_kib: how much to bring for a fault; nothing else is brought unasked
+ */
+struct lazy_program {
+	size_t pages;
+	bool by_nbd;
+	unsigned int delay_ms;
+	unsigned int window_kib;
+	/* private */
+	pid_t pid;
+	int socket;
+	int output;
+};
+
+/* Why there cannot be one here, or NULL. */
+const char *lazy_program_lacks(bool by_nbd);
+
+void lazy_program_start(struct lazy_program *program, int uffd, const void *base);
+void lazy_program_stop(struct lazy_program *program);
+
+/* End the NBD server too. */
+void lazy_program_end(void);
+
+#endif

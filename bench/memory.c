@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kinds of memory that is missing: allocated by the kernel, where the stock call works
+ * and no lock is dropped; and brought by a page server, which for memory advised to be
+ * transparent huge pages answers with 512 small ones, for userfaultfd has no others, and
+ * for hugetlb with a huge one.
+ */
+#include <stdio.h>
+
+#include "compare.h"
+#include "content.h"
+#include "cpus.h"
+
+#define ALLOCATED	4096
+#define BROUGHT		4096
+#define LATENCY_US	1000
+
+static const struct {
+	enum memory memory;
+	const char *text;
+} kinds[] = {
+	{ SMALL, "4 KiB" },
+	{ THP, "transparent huge" },
+	{ HUGETLB, "hugetlb" },
+};
+
+#define KINDS	(sizeof(kinds) / sizeof(*kinds))
+
+static void allocated(const struct bench *bench, size_t kind)
+{
+	char title[96];
+	const struct work work = {
+		.part = "memory",
+		.title = title,
+		.place = { .memory = kinds[kind].memory, .pages = ALLOCATED },
+		.request = WRITE_REQUEST,
+		.ways = STEADY_WAYS,
+		.times = 4,
+	};
+	const struct figures *figures;
+
+	snprintf(title, sizeof(title), "%d pages (%s) that the kernel allocates",
+		 ALLOCATED, kinds[kind].text);
+	figures = compare(bench, &work);
+	if (figures && kinds[kind].memory != SMALL)
+		report_count("ours: faults", &figures_of_ours(figures)->counts[FAULTS],
+			     AT_MOST, ALLOCATED / (HUGE / PAGE));
+}
+
+static void brought(const struct bench *bench, size_t kind)
+{
+	char title[96];
+	const struct work work = {
+		.part = "memory",
+		.title = title,
+		.place = {
+			.memory = kinds[kind].memory,
+			.source = SERVER,
+			.latency_us = LATENCY_US,
+			.pages = BROUGHT,
+		},
+		.request = READ_REQUEST,
+		.ways = DROPPING_WAYS,
+		.times = 1,
+	};
+
+	snprintf(title, sizeof(title),
+		 "%d pages (%s) that a server brings after 1 ms, 512 an answer",
+		 BROUGHT, kinds[kind].text);
+	compare(bench, &work);
+}
+
+/* Small pages are those of the parts missing and latency. */
+void bench_memory(const struct bench *bench)
+{
+	cpu_set_t cpus = cpus_pin();
+
+	for (size_t i = 0; i < KINDS; i++)
+		allocated(bench, i);
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].memory != SMALL)
+			brought(bench, i);
+	cpus_restore(&cpus);
+}

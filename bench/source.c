@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * lazymem as the page server: a process of its own, with a file that is cached, or with
+ * nbdkit and its delay filter behind it. By single pages, and by windows of neighbours,
+ * of which a fault brings one.
+ *
+ * The file is in memory: what a disk adds is the disk's.
+ */
+#include <stdio.h>
+
+#include "compare.h"
+#include "cpus.h"
+
+static const struct point {
+	enum source source;
+	unsigned int latency_us;
+	unsigned int window_kib;
+	size_t pages;
+} points[] = {
+	{ LAZYMEM_FILE, 0, 4, 1024 },
+	{ LAZYMEM_FILE, 0, 32, 2048 },
+	{ LAZYMEM_NBD, 0, 4, 512 },
+	{ LAZYMEM_NBD, 1000, 4, 512 },
+	{ LAZYMEM_NBD, 1000, 32, 2048 },
+	{ LAZYMEM_NBD, 10000, 4, 64 },
+};
+
+static void measure(const struct bench *bench, const struct point *point)
+{
+	char title[96];
+	const struct work work = {
+		.part = "source",
+		.title = title,
+		.place = {
+			.source = point->source,
+			.latency_us = point->latency_us,
+			.window_kib = point->window_kib,
+			.pages = point->pages,
+		},
+		.request = READ_REQUEST,
+		.ways = DROPPING_WAYS,
+		.times = 1,
+	};
+
+	if (point->source == LAZYMEM_FILE)
+		snprintf(title, sizeof(title),
+			 "%zu pages, lazymem, a cached file, %u KiB a fault",
+			 point->pages, point->window_kib);
+	else
+		snprintf(title, sizeof(title),
+			 "%zu pages, lazymem, nbdkit with %g ms, %u KiB a fault",
+			 point->pages, point->latency_us / 1e3, point->window_kib);
+	compare(bench, &work);
+}
+
+void bench_source(const struct bench *bench)
+{
+	cpu_set_t cpus = cpus_pin();
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++)
+		measure(bench, &points[i]);
+	place_end();
+	cpus_restore(&cpus);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "ways.h"
+
+#define PARAMETERS	"/sys/module/hmm_unlocked/parameters/"
+#define IN_FLIGHT	"faults_in_flight"
+#define REMEMBERED	4
+
+/* What they were before we came. */
+static struct {
+	const char *name;
+	unsigned int value, now;
+} before[REMEMBERED];
+
+static const struct {
+	const char *name;
+	enum hmmu_probe_call call;
+	unsigned int in_flight;
+} ways[WAYS] = {
+	[STOCK] = { "stock", HMMU_PROBE_STOCK },
+	[RESTART] = { "restart", HMMU_PROBE_RESTART },
+	[OURS_1] = { "ours-1", HMMU_PROBE_UNLOCKED, 1 },
+	[OURS_N] = { "ours-32", HMMU_PROBE_UNLOCKED, SEVERAL },
+};
+
+static FILE *parameter(const char *name, const char *mode)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	return fopen(path, mode);
+}
+
+static void write_parameter(const char *name, unsigned int value)
+{
+	FILE *f = parameter(name, "we");
+
+	if (!f || fprintf(f, "%u\n", value) < 0 || fclose(f))
+		die_errno("cannot set the module's %s to %u", name, value);
+}
+
+/* The index of @name in @before, or -1. */
+static int remember(const char *name)
+{
+	char text[32];
+	FILE *f;
+	int i;
+
+	for (i = 0; i < REMEMBERED && before[i].name; i++)
+		if (!strcmp(before[i].name, name))
+			return i;
+	f = parameter(name, "re");
+	if (!f)
+		return -1;
+	if (i == REMEMBERED || !fgets(text, sizeof(text), f))
+		die("cannot tell what the module's %s is", name);
+	before[i].value = *text == 'Y' ? 1 : strtoul(text, NULL, 10);
+	fclose(f);
+	before[i].name = name;
+	before[i].now = before[i].value;
+	return i;
+}
+
+bool ways_set(const char *name, unsigned int value)
+{
+	int i = remember(name);
+
+	if (i < 0)
+		return false;
+	if (before[i].now != value)
+		write_parameter(name, value);
+	before[i].now = value;
+	return true;
+}
+
+void ways_put_back(void)
+{
+	for (int i = 0; i < REMEMBERED && before[i].name; i++)
+		ways_set(before[i].name, before[i].value);
+}
+
+const char *way_name(enum way way)
+{
+	return ways[way].name;
+}
+
+bool way_exists(enum way way)
+{
+	return way != OURS_N || !access(PARAMETERS IN_FLIGHT, W_OK);
+}
+
+/* Without the parameter the engine has one fault in flight. */
+enum hmmu_probe_call way_take(enum way way)
+{
+	if (ways[way].in_flight &&
+	    !ways_set(IN_FLIGHT, ways[way].in_flight) && way == OURS_N)
+		die("this module has one fault in flight at a time");
+	return ways[way].call;
+}

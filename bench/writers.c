@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "content.h"
+#include "fail.h"
+#include "memory.h"
+#include "writers.h"
+
+#define WARM	8	/* writes */
+
+static void *write_now_and_then(void *arg)
+{
+	struct writer *writer = arg;
+	void *at = memory_map(1, MADV_NOHUGEPAGE);
+
+	while (!writer->stop && writer->n < WRITES_MAX) {
+		struct write *write = &writer->writes[writer->n];
+
+		write->begun = clock_ns();
+		mmap(at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		     -1, 0);
+		write->ended = clock_ns();
+		writer->n++;
+		usleep(WRITER_PAUSE_US);
+	}
+	memory_unmap(at, 1);
+	return NULL;
+}
+
+void writer_start(struct writer *writer)
+{
+	writer->stop = false;
+	writer->n = 0;
+	if (pthread_create(&writer->thread, NULL, write_now_and_then, writer))
+		die("cannot start a thread");
+	while (writer->n < WARM)
+		sched_yield();
+}
+
+void writer_stop(struct writer *writer)
+{
+	writer->stop = true;
+	pthread_join(writer->thread, NULL);
+}
+
+void writer_waits(const struct writer *writer, uint64_t begun, uint64_t ended,
+		  struct samples *waits)
+{
+	waits->n = 0;
+	for (unsigned int i = 0; i < writer->n; i++) {
+		const struct write *w = &writer->writes[i];
+
+		if (w->ended > begun && w->begun < ended)
+			samples_add(waits, (w->ended - w->begun) / 1e3);
+	}
+	if (!waits->n)
+		die("the writer did not come to run");
+}
