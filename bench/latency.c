@@ -31,14 +31,14 @@ static const struct point some[] = {
 	{ 10000, 64, true, true },
 };
 
-/* Of beginning again 16384 times only what it takes without waiting and at 1 ms. */
+/* Not beginning again 16384 times: each reads 134 million entries, half a minute. */
 static const struct point all[] = {
 	{ 0, 64, true, true }, { 0, 512, true, true }, { 0, 4096, true, true },
-	{ 0, 16384, true, true },
+	{ 0, 16384, false, true },
 	{ 100, 64, true, true }, { 100, 512, true, true },
 	{ 100, 4096, true, true }, { 100, 16384, false, true },
 	{ 1000, 64, true, true }, { 1000, 512, true, true },
-	{ 1000, 4096, true, true, 10 }, { 1000, 16384, true, true, 10 },
+	{ 1000, 4096, true, true, 10 }, { 1000, 16384, false, true },
 	{ 10000, 64, true, true }, { 10000, 512, true, true },
 	{ 10000, 4096, true, true }, { 10000, 16384, false, true },
 };

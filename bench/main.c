@@ -43,7 +43,7 @@ static const struct part {
 		bench_stormy, 15, TWO_CPUS },
 	{ "region", "guest memory: windows, accesses, size", bench_region, 5 },
 	{ "matrix", "all of missing and latency, crossed, as far as it is bounded",
-		bench_matrix, 400, ONE_CPU, true },
+		bench_matrix, 200, ONE_CPU, true },
 };
 
 #define RUNS		5
