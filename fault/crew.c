@@ -406,7 +406,7 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 		.next = *next,
 		.end = end,
 		.stride = call->fill << PAGE_SHIFT,
-		.left = hmmu_pace_tries(call->pace, width) ? width : UINT_MAX,
+		.left = hmmu_pace_pages(call->pace, width),
 	};
 	unsigned int pages = count_short(&round, width);
 	u64 begun;

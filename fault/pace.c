@@ -3,8 +3,8 @@
  * How many faults to have in flight: 1, 4, 16 or as many as are allowed.
  *
  * Principle: try, and keep what brings more pages per time. The next more have to save
- * an eighth of the time that a page takes, the next fewer may cost a sixteenth more. A
- * number is tried for as many pages; while more are better still more are tried at once.
+ * a quarter of the time that a page takes, the next fewer may cost a sixteenth more. A
+ * number is tried for about as many pages; while more are better still more are tried.
  * What was no better is left alone for 16 times as long as it was tried, then 32 times,
  * ..., and nothing is tried before a millisecond was spent on waiting: where one at a
  * time is best, trying is to cost next to nothing.
@@ -12,6 +12,7 @@
  * Nothing here knows why it is so. A server that is a millisecond away takes as many
  * as it is given; one that is the slower the more wait is asked by few.
  */
+#include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -62,13 +63,20 @@ unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
 }
 
 /**
- * hmmu_pace_tries() - is this number being tried?
+ * hmmu_pace_pages() - how many pages in a round?
  * @pace: what was learned
  * @width: how many are to be in flight
+ *
+ * More than ever before are tried twice each: what answers them may have to get ready
+ * for so many.
+ *
+ * Return: enough to learn from where @width is tried, else no limit.
  */
-bool hmmu_pace_tries(const struct hmmu_pace *pace, unsigned int width)
+unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width)
 {
-	return level_of(width) != pace->level;
+	if (level_of(width) == pace->level)
+		return UINT_MAX;
+	return pace->eager ? 2 * width : width;
 }
 
 static void learn(u64 *cost, u64 now)
@@ -80,7 +88,7 @@ static bool is_better(const struct hmmu_pace *pace, unsigned int level)
 {
 	u64 now = pace->cost[pace->level], then = pace->cost[level];
 
-	return level > pace->level ? then < now - now / 8 : then < now + now / 16;
+	return level > pace->level ? then < now - now / 4 : then < now + now / 16;
 }
 
 static void take(struct hmmu_pace *pace, unsigned int level)

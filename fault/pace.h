@@ -5,7 +5,7 @@
 #include <linux/hmmu_pace.h>
 
 unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit);
-bool hmmu_pace_tries(const struct hmmu_pace *pace, unsigned int width);
+unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width);
 void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 		    unsigned int pages, u64 ns);
 

@@ -12,9 +12,9 @@ unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
 }
 
 /* Then a round ends when each thread has had a page, and another begins. */
-bool hmmu_pace_tries(const struct hmmu_pace *pace, unsigned int width)
+unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width)
 {
-	return scenario.short_rounds;
+	return scenario.short_rounds ? width : UINT_MAX;
 }
 
 void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
