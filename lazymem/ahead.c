@@ -139,10 +139,11 @@ static unsigned int run_of(struct lazymem *session, struct place place, bool lis
 {
 	size_t bytes = listed || session->ahead.depth == 1 ?
 		       session->options->window : SLOT_BYTES;
-	unsigned int most = slot_pages(place.pages, bytes), n = 1;
+	uint64_t most = slot_pages(place.pages, bytes);
+	uint64_t room = slot_after(session, place) - place.index;
+	unsigned int n = 1;
 
-	while (n < most &&
-	       is_open(session, (struct place) { place.pages, place.index + n }))
+	while (n < most && n < room && !page_bit(place.pages->done, place.index + n))
 		n++;
 	return n;
 }

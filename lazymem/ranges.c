@@ -250,12 +250,21 @@ uint64_t ranges_address(const struct ranges *ranges, struct place place, uint64_
 	return 0;
 }
 
+void pages_done(struct ranges *ranges, struct pages *pages, uint64_t first, uint64_t count)
+{
+	uint64_t missing = 0;
+
+	for (uint64_t i = first; i < first + count; i++) {
+		missing += !page_bit(pages->done, i);
+		page_set(pages->done, i);
+	}
+	if (missing)
+		ranges->stats->missing -= missing * pages->size;
+}
+
 void page_done(struct ranges *ranges, struct pages *pages, uint64_t index)
 {
-	if (page_bit(pages->done, index))
-		return;
-	page_set(pages->done, index);
-	ranges->stats->missing -= pages->size;
+	pages_done(ranges, pages, index, 1);
 }
 
 uint64_t page_missing(const struct pages *pages, uint64_t from)

@@ -83,6 +83,8 @@ static inline void page_clear(unsigned long *bits, uint64_t index)
 int pages_watch(struct pages *pages);
 
 void page_done(struct ranges *ranges, struct pages *pages, uint64_t index);
+void pages_done(struct ranges *ranges, struct pages *pages, uint64_t first,
+		uint64_t count);
 
 /* The first page from @from on that is not done, or pages->count. */
 uint64_t page_missing(const struct pages *pages, uint64_t from);

@@ -157,6 +157,8 @@ uint64_t faults_waiting(const struct lazymem *session);
 void slots_run(struct lazymem *session, uint64_t now);
 void slots_forget_reads(struct lazymem *session);
 struct slot *slot_covering(struct lazymem *session, struct place place);
+/* Where the first that begins behind @place does, or the mapping's end. */
+uint64_t slot_after(const struct lazymem *session, struct place place);
 /* NULL: all are in use. */
 struct slot *slot_start(struct lazymem *session, struct place first,
 			unsigned int count, uint64_t wanted);

@@ -42,6 +42,21 @@ struct slot *slot_covering(struct lazymem *session, struct place place)
 	return NULL;
 }
 
+uint64_t slot_after(const struct lazymem *session, struct place place)
+{
+	uint64_t least = place.pages->count;
+
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		const struct slot *slot = &session->slots[i];
+		uint64_t index = slot->first.index + slot->placed;
+
+		if (slot->state != SLOT_FREE && slot->first.pages == place.pages &&
+		    index > place.index && index < least)
+			least = index;
+	}
+	return least;
+}
+
 struct slot *slot_start(struct lazymem *session, struct place first,
 			unsigned int count, uint64_t wanted)
 {
@@ -215,21 +230,21 @@ static void settle(struct slot *slot, unsigned int n, enum content content)
 {
 	struct lazymem *session = slot->session;
 	struct pages *pages = slot->first.pages;
+	uint64_t first = slot->first.index + slot->placed, served = 0, prefetched = 0;
 
-	for (unsigned int i = slot->placed; i < slot->placed + n; i++) {
-		uint64_t index = slot->first.index + i;
-		bool again = page_bit(pages->done, index);
-
-		page_done(&session->ranges, pages, index);
-		if (content == CONTENT_NOBODYS || again)
+	for (unsigned int i = 0; i < n && content != CONTENT_NOBODYS; i++) {
+		if (page_bit(pages->done, first + i))
 			continue;
-		if (wanted(slot, i))
-			session->stats.served += pages->size;
+		if (wanted(slot, slot->placed + i))
+			served += pages->size;
 		else
-			session->stats.prefetched += pages->size;
-		if (content == CONTENT_ZERO)
-			session->stats.zero += pages->size;
+			prefetched += pages->size;
 	}
+	pages_done(&session->ranges, pages, first, n);
+	session->stats.served += served;
+	session->stats.prefetched += prefetched;
+	if (content == CONTENT_ZERO)
+		session->stats.zero += served + prefetched;
 	for (; n; n--)
 		slot->wanted &= ~(1UL << slot->placed++);
 }
