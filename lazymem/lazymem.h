@@ -11,11 +11,12 @@
  * several userfaultfds, each with some of its mappings.
  *
  * One thread a session, for the kernel's part is most of the work, and two threads that
- * copy into one address space get little more out of it: 1.0 to 1.4 times the pages in a
- * guest of two processors (6.12, 256 KiB a call, seven runs each), 1.0 to 1.2 times
- * outside. To leave reads from the page cache to io_uring's threads was slower than to
- * do them here: 0.54 against 0.62 of a bare loop's pages in the guest, 0.72 against 0.82
- * outside.
+ * copy into one address space do not get twice as much out of it. Of two processors that
+ * had other work, two threads brought 1.0 to 1.4 times one's pages in a guest (6.12, 256
+ * KiB a call), and 1.7 times once, while the machine was idle; outside most runs were near
+ * 1.0, from 0.9 to 1.5. To leave reads from the page cache to io_uring's threads was slower
+ * than to do them here: 0.54 against 0.62 of a bare loop's pages in the guest, 0.72 against
+ * 0.82 outside.
  *
  *	uffd --read--> queue of faults --> slots (buffers) --read--> source (file, NBD)
  *	  ^                                   |
@@ -40,10 +41,11 @@
  * reading ahead, order.c its recorded order, dirty.c what was written to, session.c the
  * loop, finish.c the end, setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
- * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), a
- * queue of 1024 faults, and two bits a page: 64 KiB for a GiB. The bound is kept by not
- * remembering: a fault that finds the queue full is woken, comes again, and stands in
- * the kernel's queue meanwhile.
+ * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages) in a
+ * memfd, so that a source can have the kernel fill them from a file, a queue of 1024
+ * faults, and two bits a page: 64 KiB for a GiB. The bound is kept by not remembering:
+ * a fault that finds the queue full is woken, comes again, and stands in the kernel's
+ * queue meanwhile.
  *
  * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
  * one write, and that of a request for dirty pages, held by the session while it does what

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -70,6 +71,7 @@ static void none(struct lazymem *session)
 	session->peer = -1;
 	session->stop_fd = -1;
 	session->buffers = MAP_FAILED;
+	session->buffers_file = -1;
 	pthread_mutex_init(&session->dirty.lock, NULL);
 	pthread_cond_init(&session->dirty.done, NULL);
 }
@@ -82,6 +84,8 @@ void lazymem_free(struct lazymem *session)
 	ranges_free(&session->ranges);
 	if (session->buffers != MAP_FAILED)
 		munmap(session->buffers, SLOTS * session->slot_bytes);
+	if (session->buffers_file >= 0)
+		close(session->buffers_file);
 	if (session->stop_fd >= 0)
 		close(session->stop_fd);
 	if (session->uffd >= 0)
@@ -109,6 +113,25 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	return NULL;
 }
 
+/*
+ * Sealed: who touches a mapping of a file that was cut gets SIGBUS. Not beyond what
+ * `ulimit -f` allows: SIGXFSZ would end the program. -1: there is none.
+ */
+static int make_file(size_t size)
+{
+	struct rlimit most;
+	int file;
+
+	if (getrlimit(RLIMIT_FSIZE, &most) || most.rlim_cur < size)
+		return -1;
+	file = memfd_create("lazymem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file < 0 || (!ftruncate(file, size) &&
+			 !fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)))
+		return file;
+	close(file);
+	return -1;
+}
+
 /* A slot holds one page at least. Memory is behind it once it is used. */
 static int make_buffers(struct lazymem *session)
 {
@@ -117,9 +140,12 @@ static int make_buffers(struct lazymem *session)
 	     pages = pages->next)
 		if (pages->size > session->slot_bytes)
 			session->slot_bytes = pages->size;
+	session->buffers_file = make_file(SLOTS * session->slot_bytes);
 	session->buffers = mmap(NULL, SLOTS * session->slot_bytes,
 				PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				session->buffers_file >= 0 ? MAP_SHARED :
+				MAP_PRIVATE | MAP_ANONYMOUS,
+				session->buffers_file, 0);
 	return session->buffers == MAP_FAILED ? -ENOMEM : 0;
 }
 

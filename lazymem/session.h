@@ -121,6 +121,7 @@ struct lazymem {
 	struct slot slots[SLOTS];
 	size_t slot_bytes;
 	char *buffers;
+	int buffers_file;
 
 	struct fault queue[QUEUE];
 	unsigned int head, queued;

@@ -174,6 +174,8 @@ static void start_read(struct lazymem *session, struct slot *slot)
 	slot->read = (struct source_read) {
 		.offset = offset,
 		.buffer = slot->buffer,
+		.file = session->buffers_file,
+		.at = slot->buffer - session->buffers,
 		.length = length,
 		.unit = pages->size,
 		.patient = slot->ahead && !slot->wanted,

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Reads in flight at once, at most; whoever reads sees to that. */
 #define SOURCE_READS	16
@@ -28,10 +29,13 @@ enum source_state {
  * @patient: nobody waits for it. The source may look for holes first, and shorten @length,
  *	     to a multiple of @unit, where a hole begins or ends.
  * @hole: set by the source: all of it is zeros, and @buffer was left as it is
+ * @file, @at: the same memory as @buffer, as a file from @at on; -1: there is none
  */
 struct source_read {
 	uint64_t offset;
 	void *buffer;
+	int file;
+	off_t at;
 	size_t length;
 	size_t unit;
 	bool patient;

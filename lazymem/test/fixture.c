@@ -61,10 +61,8 @@ static bool is_hole(size_t page)
 	return page % 16 == 7;
 }
 
-const char *image_make(size_t pages)
+static void image_fill(int fd, size_t pages)
 {
-	const char *path = path_of("image");
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	char page[PAGE];
 
 	for (size_t i = 0; i < pages; i++) {
@@ -72,9 +70,28 @@ const char *image_make(size_t pages)
 		if (is_hole(i))
 			memset(page, 0, PAGE);
 		if (write(fd, page, PAGE) != PAGE)
-			die_errno("%s", path);
+			die_errno("cannot write an image");
 	}
+}
+
+const char *image_make(size_t pages)
+{
+	const char *path = path_of("image");
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	image_fill(fd, pages);
 	close(fd);
+	return path;
+}
+
+const char *image_in_memory(size_t pages)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	char *path;
+
+	image_fill(fd, pages);
+	if (asprintf(&path, "/proc/%d/fd/%d", getpid(), fd) < 0)
+		die("out of memory");
 	return path;
 }
 

@@ -41,6 +41,8 @@ const char *path_of(const char *name);
 
 /* An image of which every 16th page, from the 7th on, is zeros. */
 const char *image_make(size_t pages);
+/* The same in a file that is in memory, whatever /tmp is. */
+const char *image_in_memory(size_t pages);
 /* How many of memory's pages differ from the image's from page @first on. */
 size_t image_wrong(const void *memory, size_t first, size_t pages);
 

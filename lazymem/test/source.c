@@ -147,6 +147,45 @@ static void shorter(const void *variant)
 	CHECK(is_poisoned(memory.base + 700 * PAGE));
 }
 
+/* Read in both ways that there are for it, in turn. */
+static void in_memory(const void *variant)
+{
+	struct lazymem_server server = server_run(image_in_memory(PAGES), NULL);
+	struct memory memory = served(&server);
+
+	server_until(&server, "prefetched", PAGES * PAGE);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), 0);
+}
+
+/*
+ * Read in windows of 64 pages, in both ways in turn: @variant is an end in a window that is
+ * read in one or the other, which gets a part of it.
+ */
+static void cut(const void *variant)
+{
+	const size_t *end = variant;
+	const char *image = image_in_memory(PAGES);
+	struct lazymem_server server = server_run(image, "--no-prefetch", "--window",
+						  "256", NULL);
+	struct memory memory = served(&server);
+
+	if (!can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	CHECK_EQ(truncate(image, *end * PAGE), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, *end), 0);
+	CHECK(is_poisoned(memory.base + *end * PAGE));
+	CHECK(is_poisoned(memory.base + (PAGES - 1) * PAGE));
+	server_says(&server, "it ends there now");
+	memory = served(&server);
+	CHECK_EQ(image_wrong(memory.base, 0, *end), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 2);
+	CHECK_EQ(server_number(&server, "failed"), 2);
+}
+
 #define HOLE		300
 #define HOLE_PAGES	421
 
@@ -195,6 +234,8 @@ static void nbd_holes(const void *variant)
 
 void suite_source(void)
 {
+	static const size_t ends[] = { 300, 350 };
+
 	add_case(holes, NULL, "lazymem/source/holes");
 	add_case(nbd_holes, NULL, "lazymem/source/nbd-holes");
 	add_case(four_clients, NULL, "lazymem/source/nbd-four-clients");
@@ -203,4 +244,7 @@ void suite_source(void)
 	add_case(give_up, NULL, "lazymem/source/give-up");
 	add_case(bad_page, NULL, "lazymem/source/bad-page");
 	add_case(shorter, NULL, "lazymem/source/shorter");
+	add_case(cut, &ends[0], "lazymem/source/cut/sent");
+	add_case(cut, &ends[1], "lazymem/source/cut/read");
+	add_case(in_memory, NULL, "lazymem/source/in-memory");
 }
