@@ -85,8 +85,9 @@
  * @pace: where what is learned of how many faults to have in flight is kept from one
  *	  call to the next. May be NULL
  *
- * All are told of the range that hmmu_range_fault() was given; from @cancelled to
- * @faulting, of a part of it where several threads work, and by any of these.
+ * All are told of the range that hmmu_range_fault() was given; @cancelled, @needed and
+ * @faulting also of one page of it, by fault threads: several at a time, while the task
+ * that made the call waits. @cancelled must not sleep.
  */
 struct hmmu_hooks {
 	unsigned long (*begin)(struct mmu_interval_notifier *notifier);

@@ -45,15 +45,20 @@
  *   wait for its own page server, would never get to close the userfaultfd.
  * - Of two pages that one fault brings, both may be faulted: threads read one page each,
  *   and see no fault that is under way.
- * - Threads run in the root cgroup with the default memory policy. Memory is charged to
- *   the address space's own cgroup all the same, but for hugetlb.
+ * - A thread belongs to the root cgroup. What it allocates is charged to the memory cgroup
+ *   of the address space, and it has the credentials of the call's task (FUSE looks at
+ *   them). Limits of I/O, cpusets, hugetlb cgroups and a task's memory policy do not apply
+ *   to what it does, and a userfaultfd that asks for thread ids is told the thread's.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -77,7 +82,9 @@ MODULE_PARM_DESC(faults_adapt,
 
 /**
  * struct hmmu_round - pages of a call that are to be faulted together
- * @call: the call. It does nothing meanwhile; does not change
+ * @call: the call, which waits meanwhile; does not change
+ * @memcg: what to charge memory to, where it is not known from the address space
+ * @cred: of the call's task
  * @list: in rounds
  * @threads: those that work on it
  * @over: woken when there are none any more
@@ -92,6 +99,8 @@ MODULE_PARM_DESC(faults_adapt,
  */
 struct hmmu_round {
 	struct hmmu_call *call;
+	struct mem_cgroup *memcg;
+	const struct cred *cred;
 	struct list_head list;
 	struct list_head threads;
 	wait_queue_head_t over;
@@ -182,6 +191,17 @@ static bool take_page(struct hmmu_round *round, unsigned long *addr)
 	return taken;
 }
 
+/* The whole call sees for itself that the sequence has moved, and counts it once. */
+static void forget_moves(struct hmmu_call *call)
+{
+	u64 *n = call->counters.n;
+
+	n[HMM_UNLOCKED_MOVED_WAITING] = 0;
+	n[HMM_UNLOCKED_MOVED_HELD] = 0;
+	n[HMM_UNLOCKED_MOVED_DROPPED] = 0;
+	n[HMM_UNLOCKED_MOVED_YIELDED] = 0;
+}
+
 static int fault_one(const struct hmmu_call *whole, struct page_call *page,
 		     unsigned long addr)
 {
@@ -204,6 +224,7 @@ static int fault_one(const struct hmmu_call *whole, struct page_call *page,
 		ret = hmmu_walk(call);
 	if (call->locked)
 		hmmu_unlock(call);
+	forget_moves(call);
 	return ret;
 }
 
@@ -239,6 +260,8 @@ static void leave(struct fault_thread *thread,
 static void work(struct fault_thread *thread)
 {
 	struct hmmu_round *round = thread->round;
+	struct mem_cgroup *memcg = set_active_memcg(round->memcg);
+	const struct cred *cred = override_creds(round->cred);
 	struct hmm_unlocked_counters counters = {};
 	struct page_call page;
 	unsigned long addr;
@@ -248,6 +271,8 @@ static void work(struct fault_thread *thread)
 			stop(round, false);
 		hmmu_counters_add(&counters, &page.call.counters);
 	}
+	revert_creds(cred);
+	set_active_memcg(memcg);
 	leave(thread, &counters);
 }
 
@@ -302,13 +327,18 @@ static bool reserve_one(unsigned int idle)
 	return yes;
 }
 
-/* Have @idle threads that wait for work, if that can be. */
-static void create_threads(unsigned int idle)
+/*
+ * Have @idle threads that wait for work, if that can be. They do before they are among the
+ * idle: whoever gives one something to do is not to wait until this task runs again.
+ */
+static void create_threads(const struct hmmu_call *call, unsigned int idle)
 {
 	struct fault_thread *thread;
 
-	while (reserve_one(idle)) {
+	while (!hmmu_interrupted(call) && reserve_one(idle)) {
 		thread = create_thread();
+		if (thread)
+			wake_up_process(thread->task);
 		spin_lock(&crew_lock);
 		if (thread) {
 			list_add(&thread->all, &all_threads);
@@ -320,29 +350,40 @@ static void create_threads(unsigned int idle)
 		spin_unlock(&crew_lock);
 		if (!thread)
 			return;
-		wake_up_process(thread->task);
 	}
 }
 
-/* Two at least: one would be no better than the call itself. */
-static unsigned int share(const struct mm_struct *mm, unsigned int width)
+/* How many more an address space may have at work. */
+static unsigned int share(const struct mm_struct *mm)
 {
 	unsigned int free = free_nr(), busy = busy_for(mm);
 
-	if (busy >= free)
-		return 0;
-	width = min3(width, (free - busy + 1) / 2, idle_nr);
-	return width > 1 ? width : 0;
+	return busy < free ? (free - busy + 1) / 2 : 0;
 }
 
-/* Returns how many threads have begun to work. */
+static unsigned int share_of(const struct mm_struct *mm)
+{
+	unsigned int n;
+
+	spin_lock(&crew_lock);
+	n = share(mm);
+	spin_unlock(&crew_lock);
+	return n;
+}
+
+/*
+ * Returns how many threads have begun to work: two at least, for one would be no better
+ * than the call itself, or none.
+ */
 static unsigned int begin_round(struct hmmu_round *round, unsigned int width)
 {
 	struct fault_thread *thread;
 	unsigned int i;
 
 	spin_lock(&crew_lock);
-	width = share(round->call->mm, width);
+	width = min3(width, share(round->call->mm), idle_nr);
+	if (width < 2)
+		width = 0;
 	list_add(&round->list, &rounds);
 	for (i = 0; i < width; i++) {
 		thread = list_first_entry(&idle_threads, struct fault_thread,
@@ -378,6 +419,7 @@ static void end_round(struct hmmu_round *round, unsigned int width)
 	list_del(&round->list);
 	spin_unlock(&crew_lock);
 
+	mem_cgroup_put(round->memcg);
 	hmmu_counters_add(&call->counters, &round->counters);
 	hmmu_count(call, HMM_UNLOCKED_THREADS, width);
 	hmmu_count(call, HMM_UNLOCKED_THREAD_FAULTS,
@@ -407,13 +449,15 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 		.end = end,
 		.stride = call->fill << PAGE_SHIFT,
 		.left = hmmu_pace_pages(call->pace, width),
+		.memcg = get_mem_cgroup_from_mm(call->mm),
+		.cred = current_cred(),
 	};
-	unsigned int pages = count_short(&round, width);
+	unsigned int asked = width;
 	u64 begun;
 
 	init_waitqueue_head(&round.over);
-	width = min(width, pages);
-	create_threads(width);
+	width = min3(width, count_short(&round, width), share_of(call->mm));
+	create_threads(call, width);
 	begun = ktime_get_ns();
 	width = begin_round(&round, width);
 	if (width)
@@ -423,7 +467,7 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 	*next = round.next;
 	if (!width || round.stop)
 		return false;
-	if (round.handed >= width)
+	if (width == asked && round.handed >= width)
 		hmmu_pace_note(call->pace, width, round.handed,
 			       ktime_get_ns() - begun);
 	return round.handed && round.next < end;
@@ -474,9 +518,11 @@ int hmmu_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
 	return hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 }
 
-/*
- * No call is under way any more, so no thread is at work; one may still be on its way to
- * the idle ones, among which those have to be that were stopped before.
+/**
+ * hmmu_crew_exit() - end all threads
+ *
+ * Context: No call is under way any more, so no thread is at work. One may still be on its
+ * way to the idle ones, among which those have to be that were stopped before. Sleeps.
  */
 void hmmu_crew_exit(void)
 {

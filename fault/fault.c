@@ -134,7 +134,7 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	hmmu_limit_take_off(&call->limit, waited);
 	if (dropped) {
 		ret = fault_dropped(call, addr, result, waited);
-		if (!ret && call->waited && call->pace)
+		if (!ret && result & VM_FAULT_RETRY && call->pace)
 			hmmu_pace_note(call->pace, 1, 1,
 				       waited + ktime_get_ns() - *begun);
 		return ret;

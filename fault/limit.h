@@ -3,7 +3,7 @@
  * The limit of a call is a stopwatch, not a deadline: it bounds the time that a
  * moving sequence may cost and nothing else. Waiting is taken off: for a fault
  * that dropped the lock (a slow page server is no reason to give up) or was tried
- * again after that; for the lock, and standing aside from it, if the sequence has
+ * again after that; for fault threads, whatever they do; for the lock, and standing aside from it, if the sequence has
  * not moved meanwhile. And the watch goes back to 0 whenever the walk gets further
  * than ever before.
  *

@@ -57,7 +57,7 @@ unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
 		return width;
 	if (more > width && !pace->down)
 		return more;
-	if (pace->level && !pace->eager)
+	if (pace->level > 1 && !pace->eager)
 		return width_of(pace->level - 1, limit);
 	return width;
 }
@@ -106,7 +106,7 @@ static void leave_alone(struct hmmu_pace *pace, u64 ns)
 	pace->hold = ns << pace->patience++;
 	pace->waited = 0;
 	pace->eager = false;
-	pace->down = pace->level && !pace->down;
+	pace->down = pace->level > 1 && !pace->down;
 }
 
 /**
@@ -116,7 +116,8 @@ static void leave_alone(struct hmmu_pace *pace, u64 ns)
  * @pages: how many pages were faulted
  * @ns: how long it took
  *
- * The first fault that waits in a page table is always alone, and noted too.
+ * The first fault that waits in a page table is always alone, and noted too: one at a time
+ * never has to be tried.
  */
 void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 		    unsigned int pages, u64 ns)
@@ -124,10 +125,13 @@ void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 	unsigned int level = level_of(width);
 
 	learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));
-	if (level == pace->level)
+	pace->noted++;
+	if (level == pace->level) {
 		pace->waited += ns;
-	else if (is_better(pace, level))
+		pace->eager = false;
+	} else if (is_better(pace, level)) {
 		take(pace, level);
-	else if (width > 1)
+	} else if (level) {
 		leave_alone(pace, ns);
+	}
 }

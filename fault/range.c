@@ -119,7 +119,8 @@ static int call_end(struct hmmu_call *call, int ret,
  * Context: mmap lock of @range->notifier->mm held for read, mm pinned by
  * mmget(). No lock held that the invalidate callback takes or that user space
  * needs to resolve a fault. Sleeps; waits for faults are killable, if the task is
- * one that gets SIGKILL: a kernel thread has to allow that.
+ * one that gets SIGKILL: a kernel thread has to allow that. Where faults wait, kernel
+ * threads make some of them, with the credentials of the caller.
  *
  * Return: with the lock held
  * * %0	      - all collected; take the driver's lock and test

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints: begin, then fault / drop / resume / restart as they come, end.
- * The range's start tells calls of one task apart; a task runs one at a time.
+ * The range's start tells calls of one task apart; a task runs one at a time. What a fault
+ * thread does has the page alone as its range, and no begin and end.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM hmm_unlocked

@@ -58,6 +58,12 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 	}
 }
 
+/* Some of them may have been there before, so it is not to be believed blindly. */
+static unsigned int filled(unsigned long addr, unsigned long next)
+{
+	return min_t(unsigned long, (next - addr) >> PAGE_SHIFT, BATCH_MAX);
+}
+
 /*
  * Fault some of the pages that are short, from @addr on, and read again. @next
  * becomes the next page that is short.
@@ -67,7 +73,6 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 {
 	unsigned int ahead = 1;
 	unsigned long peek;
-	bool dropped;
 	int ret;
 
 	*next = addr;
@@ -76,15 +81,14 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 		return ret;
 
 	peek = *next;
-	dropped = !call->known;
-	call->batch = dropped ? 1 : min(2 * call->batch, BATCH_MAX);
+	call->batch = call->known ? min(2 * call->batch, BATCH_MAX) : 1;
 	if (peek >= call->known)
 		ahead = call->batch;
 	ret = read_back(call, addr, next, end, ahead);
 	if (*next != peek)
 		call->batch = 1;
-	if (dropped)
-		call->fill = *next > peek ? (*next - addr) >> PAGE_SHIFT : 1;
+	if (call->waited)
+		call->fill = *next > peek ? filled(addr, *next) : 1;
 	return ret;
 }
 

@@ -42,14 +42,28 @@ int hmmu_flight_enter(struct hmmu_flight *flight)
 	flight->notifier.invalidate_seq = FIRST_SEQUENCE;
 
 	spin_lock(&mirror->lock);
-	flight->pace = mirror->pace;
-	flight->pace.limit = READ_ONCE(mirror->faults_in_flight);
 	if (mirror->closing || (flight->prefetch && flight->prefetch->cancelled))
 		ret = -ECANCELED;
 	else
 		list_add(&flight->list, &mirror->flights);
 	spin_unlock(&mirror->lock);
 	return ret;
+}
+
+/* Who knows more of how many faults to have in flight tells the other. */
+static void share_pace(struct hmmu_flight *flight)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned int limit = READ_ONCE(mirror->faults_in_flight);
+
+	lockdep_assert_held(&mirror->lock);
+
+	if (mirror->pace.limit != limit)
+		mirror->pace = (struct hmmu_pace){ .limit = limit };
+	else if (flight->pace.noted > mirror->pace.noted &&
+		 flight->pace.limit == limit)
+		mirror->pace = flight->pace;
+	flight->pace = mirror->pace;
 }
 
 /**
@@ -63,7 +77,7 @@ void hmmu_flight_leave(struct hmmu_flight *flight)
 	struct hmmu_mirror *mirror = flight->mirror;
 
 	spin_lock(&mirror->lock);
-	mirror->pace = flight->pace;
+	share_pace(flight);
 	list_del(&flight->list);
 	wake_up_all(&mirror->changed);
 	spin_unlock(&mirror->lock);
@@ -82,6 +96,7 @@ void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 	flight->notifier.interval_tree.start = start;
 	flight->notifier.interval_tree.last = end - 1;
 	flight->pass = 0;
+	share_pace(flight);
 	spin_unlock(&flight->mirror->lock);
 }
 

@@ -82,7 +82,7 @@
  * @stale: one has
  * @spared: one did not
  * @faulting: how many faults are under way; no lock
- * @pace: how many faults to have in flight; @task's alone, as is @error
+ * @pace: how many faults to have in flight; @task's own between two windows, as is @error
  * @error: what map() answered over this window
  * @request: what is asked, or NULL: nothing
  * @commit: hands the window on, with mirror->lock held; returns 0 or -errno

@@ -40,6 +40,7 @@ typedef unsigned int vm_fault_t;
 #define ALIGN(n, to)		(((n) + (to) - 1) / (to) * (to))
 #define PAGE_ALIGNED(n)		(!((n) & (PAGE_SIZE - 1)))
 
+#define min_t(type, a, b)		min((type)(a), (type)(b))
 #define min(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); \
 			   a_ < b_ ? a_ : b_; })
 #define max(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); \
@@ -272,6 +273,37 @@ struct task_struct {
 
 #define current			model_current()
 struct task_struct *model_current(void);
+
+/* Whose memory it is, and with whose rights: the model has neither. */
+struct mem_cgroup;
+struct cred;
+static inline struct mem_cgroup *get_mem_cgroup_from_mm(struct mm_struct *mm)
+{
+	return NULL;
+}
+
+static inline struct mem_cgroup *set_active_memcg(struct mem_cgroup *memcg)
+{
+	return NULL;
+}
+
+static inline void mem_cgroup_put(struct mem_cgroup *memcg)
+{
+}
+
+static inline const struct cred *current_cred(void)
+{
+	return NULL;
+}
+
+static inline const struct cred *override_creds(const struct cred *cred)
+{
+	return NULL;
+}
+
+static inline void revert_creds(const struct cred *cred)
+{
+}
 
 /* Time: four milliseconds a tick. */
 #define TICK_NSEC		4000000ULL

@@ -21,6 +21,7 @@
 #include "module.h"
 
 #define PAGES		1024
+#define FEW		64
 #define IN_FLIGHT	32	/* what the module allows to a call */
 
 /* As many as are allowed, whether or not that is faster. */
@@ -63,7 +64,8 @@ static void check_all_there(const struct scene *s)
 /* Each page is faulted once, and no more wait than the call may have in flight. */
 static void in_flight(const struct how *how, size_t most)
 {
-	struct scene s = scene_new(&kind_anon, PAGES, how);
+	const size_t pages = most > 1 ? PAGES : FEW;
+	struct scene s = scene_new(&kind_anon, pages, how);
 
 	no_adaption();
 	mirror_begin(&s.mirror);
@@ -72,13 +74,13 @@ static void in_flight(const struct how *how, size_t most)
 
 	check_all_there(&s);
 	CHECK_EQ(s.crowd.most, most);
-	CHECK_EQ(s.crowd.answered, PAGES);
-	CHECK_EQ(mirror_counted(&s.mirror, HMM_UNLOCKED_FAULTS), PAGES);
-	CHECK_EQ(mirror_counted(&s.mirror, HMM_UNLOCKED_LOCK_DROPS), PAGES);
+	CHECK_EQ(s.crowd.answered, pages);
+	CHECK_EQ(mirror_counted(&s.mirror, HMM_UNLOCKED_FAULTS), pages);
+	CHECK_EQ(mirror_counted(&s.mirror, HMM_UNLOCKED_LOCK_DROPS), pages);
 	CHECK_EQ(mirror_counted(&s.mirror, HMM_UNLOCKED_MOST_IN_FLIGHT),
 		 most > 1 ? most : 0);
 	CHECK_REL(mirror_counted(&s.mirror, HMM_UNLOCKED_ENTRIES_READ), <=,
-		  3 * PAGES + mirror_counted(&s.mirror, HMM_UNLOCKED_THREADS));
+		  3 * pages + mirror_counted(&s.mirror, HMM_UNLOCKED_THREADS));
 }
 
 static void default_limit(const void *variant)
@@ -239,13 +241,11 @@ struct other {
 	int tell, hear;
 };
 
-#define OTHER_PAGES	128
-
 static void other_run(struct other *o, size_t in_flight)
 {
 	const struct how how = { .call = HMMU_PROBE_UNLOCKED,
 				 .request = READ_REQUEST };
-	struct scene s = scene_new(&kind_anon, OTHER_PAGES, &how);
+	struct scene s = scene_new(&kind_anon, (2 * FEW), &how);
 	char token;
 
 	mirror_begin(&s.mirror);

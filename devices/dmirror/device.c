@@ -118,7 +118,7 @@ static int dmirror_open(struct inode *inode, struct file *file)
 		kfree(dmirror);
 		return ret;
 	}
-	dmirror->mirror.faults_in_flight = READ_ONCE(faults_in_flight);
+	WRITE_ONCE(dmirror->mirror.faults_in_flight, READ_ONCE(faults_in_flight));
 	file->private_data = dmirror;
 	return 0;
 }

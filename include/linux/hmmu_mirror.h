@@ -105,7 +105,7 @@ struct hmmu_mirror_ops {
  * @end: first address after
  * @faults_in_flight: how many faults of one populate may wait at a time, where faults
  *		      have to wait; 0 for the module's parameter of that name. To be
- *		      set once the mirror is registered, at any time
+ *		      written with WRITE_ONCE() once the mirror is registered, at any time
  *
  * The other fields above are for the driver to read, all that follow are the kit's.
  */
@@ -127,7 +127,7 @@ struct hmmu_mirror {
 	bool closing;
 	u64 counters[HMMU_MIRROR_NR_COUNTERS];
 	struct hmm_unlocked_counters engine;
-	struct hmmu_pace pace;		/* as the last flight left it */
+	struct hmmu_pace pace;		/* what flights have learned */
 
 	wait_queue_head_t changed;	/* an invalidation or a flight has ended */
 

@@ -15,6 +15,7 @@
  * @waited: for how long it was done at @level since something was tried, in ns
  * @hold: until when nothing is to be tried, by @waited
  * @patience: of @hold, as a power of two of the time that the last try took
+ * @noted: how many rounds it knows of
  * @eager: more was better: try still more at once
  * @down: next time try fewer
  *
@@ -27,6 +28,7 @@ struct hmmu_pace {
 	u64 waited;
 	u64 hold;
 	unsigned int patience;
+	u64 noted;
 	bool eager;
 	bool down;
 };

@@ -15,7 +15,7 @@
 	X(FAULTS,	faults,		  SUM, "calls of handle_mm_fault()") \
 	X(THREADS,	threads,	  SUM, "times a fault thread was set to work") \
 	X(THREAD_FAULTS, thread_faults,	  SUM, "faults that were made by these") \
-	X(MOST_IN_FLIGHT, most_in_flight,	  MAX, "faults in flight at a time") \
+	X(MOST_IN_FLIGHT, most_in_flight,	  MAX, "fault threads at work for a call at a time") \
 	X(LOCK_DROPS,	lock_drops,	  SUM, "faults that dropped the mmap lock") \
 	X(RESUMES,	resumes,	  SUM, "walks that went on where they stood after a drop") \
 	X(YIELDS,	yields,		  SUM, "times a waiting mmap writer was let pass") \
