@@ -129,7 +129,8 @@ static void compares(const void *unused)
 	CHECK_REL(ours.faults, >=, PAGES / BATCH);
 	CHECK_REL(ours.faults, <=, PAGES);
 	CHECK_EQ(ours.restarts, 0);
-	CHECK_REL(ours.entries, <=, 3 * PAGES);
+	/* An entry more for each time that several were tried in vain. */
+	CHECK_REL(ours.entries, <=, 3 * PAGES + PAGES / 8);
 	CHECK_REL(restart.entries, >, 10 * ours.entries);
 }
 
