@@ -24,18 +24,17 @@
 #define HOLD_SHIFT_MIN	4U
 #define HOLD_SHIFT_MAX	8U
 
-static unsigned int width_of(unsigned int level, unsigned int limit)
-{
-	if (level >= HMMU_PACE_LEVELS - 1)
-		return limit;
-	return min(1U << 2 * level, limit);
-}
-
 static unsigned int level_of(unsigned int width)
 {
 	unsigned int log = ilog2(width);
 
 	return min((log + 1) / 2, HMMU_PACE_LEVELS - 1);
+}
+
+/* A limit has the level that its rounds are noted at. */
+static unsigned int width_of(unsigned int level, unsigned int limit)
+{
+	return level < level_of(limit) ? 1U << 2 * level : limit;
 }
 
 static bool may_try(const struct hmmu_pace *pace)
@@ -94,6 +93,7 @@ static bool is_better(const struct hmmu_pace *pace, unsigned int level)
 static void take(struct hmmu_pace *pace, unsigned int level)
 {
 	pace->eager = level > pace->level;
+	pace->down = false;
 	pace->level = level;
 	pace->patience = HOLD_SHIFT_MIN;
 	pace->waited = 0;
