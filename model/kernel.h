@@ -49,6 +49,7 @@ typedef unsigned int vm_fault_t;
 #define max_t(type, a, b)	max((type)(a), (type)(b))
 #define clamp(n, low, high)	min(max(n, low), high)
 #define div_u64(n, d)		((n) / (d))
+#define ilog2(n)		(31 - __builtin_clz(n))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
@@ -307,6 +308,7 @@ static inline void revert_creds(const struct cred *cred)
 
 /* Time: four milliseconds a tick. */
 #define TICK_NSEC		4000000ULL
+#define NSEC_PER_MSEC		1000000L
 #define nsecs_to_jiffies(ns)	((unsigned long)((ns) / TICK_NSEC))
 #define jiffies			model_jiffies()
 
