@@ -456,7 +456,7 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 	u64 begun;
 
 	init_waitqueue_head(&round.over);
-	width = min3(width, count_short(&round, width), share_of(call->mm));
+	width = min(width, count_short(&round, width));
 	create_threads(call, width);
 	begun = ktime_get_ns();
 	width = begin_round(&round, width);
@@ -473,10 +473,13 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 	return round.handed && round.next < end;
 }
 
-static unsigned int next_width(const struct hmmu_call *call)
+/* With as many threads as there may be. */
+static unsigned int next_width(const struct hmmu_call *call,
+			       unsigned int threads)
 {
 	unsigned int limit = call->pace->limit ?: READ_ONCE(faults_in_flight);
 
+	limit = min(limit, threads);
 	if (!READ_ONCE(faults_adapt))
 		return limit;
 	return hmmu_pace_next(call->pace, max(limit, 1U));
@@ -501,10 +504,8 @@ int hmmu_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
 	unsigned int width;
 	u64 begun;
 
-	if (!call->pace || addr >= end)
-		return 0;
-	width = next_width(call);
-	if (width < 2 || !READ_ONCE(fault_threads))
+	if (!call->pace || addr >= end ||
+	    next_width(call, READ_ONCE(fault_threads)) < 2)
 		return 0;
 	addr = hmmu_plan_next(call, addr, end);
 	if (addr >= end || hmmu_plan_next(call, addr + PAGE_SIZE, end) >= end)
@@ -512,8 +513,9 @@ int hmmu_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
 
 	begun = ktime_get_ns();
 	hmmu_unlock(call);
-	while (width > 1 && one_round(call, &addr, end, width))
-		width = next_width(call);
+	do {
+		width = next_width(call, share_of(call->mm));
+	} while (width > 1 && one_round(call, &addr, end, width));
 	hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
 	return hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 }
