@@ -38,7 +38,12 @@ int probe_try(int fd, struct hmmu_probe_run *run)
 
 int probe_run(int fd, struct hmmu_probe_run *run)
 {
-	if (ioctl(fd, HMMU_PROBE_RUN, run))
+	int ret;
+
+	do {
+		ret = ioctl(fd, HMMU_PROBE_RUN, run);
+	} while (ret && errno == EINTR);
+	if (ret)
 		die_errno("the probe refused a run");
 	return run->error;
 }

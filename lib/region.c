@@ -34,7 +34,12 @@ int region_set(int fd, uint64_t guest_pfn, size_t pages, const void *at,
 		.flags = flags,
 	};
 
-	return ioctl(fd, HMM_REGION_SET, &set) ? -errno : 0;
+	int ret;
+
+	do {
+		ret = ioctl(fd, HMM_REGION_SET, &set) ? -errno : 0;
+	} while (ret == -EINTR);
+	return ret;
 }
 
 int region_unset(int fd, uint64_t guest_pfn, size_t pages)

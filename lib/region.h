@@ -13,7 +13,11 @@
 /* The file of a new partition; 0: as many as can be. Ends the program on failure. */
 int region_partition(unsigned int window, unsigned int batch);
 
-/* These return 0 or -errno. */
+/*
+ * These return 0 or -errno. A region is set again where that was interrupted: to begin to
+ * mirror memory is refused with a signal pending, for which the kernel also takes what
+ * io_uring has this task do.
+ */
 int region_set(int fd, uint64_t guest_pfn, size_t pages, const void *at,
 	       uint32_t flags);
 int region_unset(int fd, uint64_t guest_pfn, size_t pages);
