@@ -21,4 +21,5 @@ unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width)
 void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 		    unsigned int pages, u64 ns)
 {
+	pace->noted = 1;
 }
