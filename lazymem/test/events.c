@@ -18,20 +18,11 @@
 
 static const bool fast, slow = true;
 
-static struct memory served(struct lazymem_server *server)
-{
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
-					   UFFDIO_REGISTER_MODE_MISSING);
-
-	memory_serve(&memory, server);
-	return memory;
-}
-
 static void removed(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 
 	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
 	/* Of these, half have been there. */
@@ -59,7 +50,7 @@ static void removed_unheard(const void *variant)
 static void unmapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 
 	CHECK_EQ(munmap(memory.base + 64 * PAGE, 64 * PAGE), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
@@ -73,7 +64,7 @@ static void moved(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	char *to = mmap(NULL, 64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
@@ -90,7 +81,7 @@ static void forked(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	int status;
 	pid_t pid;
 
@@ -113,7 +104,7 @@ static void forked_too_many(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--max-clients", "1", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	int status;
 	pid_t pid;
 
@@ -225,7 +216,7 @@ static void moved_and_grown(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	char *to = mmap(NULL, 2 * PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
 
@@ -244,7 +235,7 @@ static void moved_and_kept(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	char *to;
 
 	if (!can_poison())
@@ -399,7 +390,7 @@ static void storm(const void *variant)
 		server_run(nbdkit_run("--filter=delay", "file", image, "rdelay=1ms",
 				      NULL).uri, "--window", "4", NULL) :
 		server_run(image, "--no-prefetch", "--window", "4", NULL);
-	struct storm storm = { .memory = served(&server) };
+	struct storm storm = { .memory = memory_served(&server, PAGES, EVENTS) };
 	char *home = storm.memory.base + (KEPT + GIVEN) * PAGE, *at = home;
 	char *away = mmap(NULL, MOVED * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			  0);

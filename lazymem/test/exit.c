@@ -10,10 +10,8 @@
 
 static struct memory served(struct lazymem_server *server)
 {
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
-					   UFFDIO_REGISTER_MODE_MISSING);
+	struct memory memory = memory_served(server, PAGES, EVENTS);
 
-	memory_serve(&memory, server);
 	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
 	return memory;
 }

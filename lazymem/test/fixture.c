@@ -246,6 +246,16 @@ void memory_serve(struct memory *memory, const struct lazymem_server *server)
 	memory->socket = send_raw(server, text, memory->uffd);
 }
 
+struct memory memory_served(const struct lazymem_server *server, size_t pages,
+			    uint64_t features)
+{
+	struct memory memory = memory_make(pages, MAP_PRIVATE | MAP_ANONYMOUS,
+					   features, UFFDIO_REGISTER_MODE_MISSING);
+
+	memory_serve(&memory, server);
+	return memory;
+}
+
 static sigjmp_buf bus_error;
 
 static void on_bus_error(int signal)

@@ -91,6 +91,10 @@ struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t m
 /* Have it served as the image's, from the image's beginning on. */
 void memory_serve(struct memory *memory, const struct lazymem_server *server);
 
+/* The same of anonymous memory of @pages that are missing, with @features. */
+struct memory memory_served(const struct lazymem_server *server, size_t pages,
+			    uint64_t features);
+
 /* Returns a connection on which @text and, unless it is -1, @fd were sent. */
 int send_raw(const struct lazymem_server *server, const char *text, int fd);
 

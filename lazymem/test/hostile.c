@@ -18,15 +18,6 @@
 
 #define PAGES	512
 
-static struct memory served(struct lazymem_server *server)
-{
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
-					   UFFDIO_REGISTER_MODE_MISSING);
-
-	memory_serve(&memory, server);
-	return memory;
-}
-
 /* The server is asked for what it says to each. */
 static void refused(const void *variant)
 {
@@ -54,7 +45,7 @@ static void refused(const void *variant)
 	};
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
@@ -75,7 +66,7 @@ static void wrong_descriptors(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	close(send_raw(&server, good, -1));
 	server_says(&server, "no file descriptor");
@@ -113,7 +104,7 @@ static void endless(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 	int to = send_raw(&server, "[", -1);
 	char spaces[4096];
 
@@ -129,7 +120,7 @@ static void endless(const void *variant)
 static void nothing_mapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 	struct memory other = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					  UFFDIO_REGISTER_MODE_MISSING);
 
@@ -170,7 +161,7 @@ static void *make_blocking(void *arg)
 /* The more it has to read, the sooner is the descriptor made blocking in between. */
 static void misbehave(struct lazymem_server *server)
 {
-	struct memory memory = served(server);
+	struct memory memory = memory_served(server, PAGES, 0);
 	pthread_t thread;
 
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
@@ -239,7 +230,7 @@ static void blocking(const void *variant)
 	if (!client)
 		misbehave(&server);
 	hold_up(&server, client);
-	memory = served(&server);
+	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK(is_reading(&server));
 	server_end(&server, SIGTERM);
@@ -253,7 +244,7 @@ static void silent(const void *variant)
 
 	for (int i = 0; i < 32; i++)
 		send_raw(&server, "", -1);
-	memory = served(&server);
+	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	server_end(&server, SIGTERM);
 }

@@ -11,15 +11,6 @@
 
 #define PAGES	1024
 
-static struct memory served(struct lazymem_server *server)
-{
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
-					   UFFDIO_REGISTER_MODE_MISSING);
-
-	memory_serve(&memory, server);
-	return memory;
-}
-
 static void four_clients(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image_make(PAGES),
@@ -29,7 +20,7 @@ static void four_clients(const void *variant)
 
 	for (int i = 0; i < 4; i++)
 		if (!fork()) {
-			struct memory memory = served(&server);
+			struct memory memory = memory_served(&server, PAGES, 0);
 
 			_exit(image_wrong(memory.base, 0, PAGES) != 0);
 		}
@@ -57,7 +48,7 @@ static void gone_and_back(const void *variant)
 					  NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--window", "4",
 						  "--no-prefetch", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 	pthread_t reader;
 	void *wrong;
 
@@ -85,7 +76,7 @@ static void away_at_first(const void *variant)
 	struct memory memory;
 
 	nbdkit_kill(&nbdkit);
-	memory = served(&server);
+	memory = memory_served(&server, PAGES, 0);
 	server_says(&server, "source lost");
 	nbdkit = nbdkit_run("file", image, NULL);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
@@ -98,7 +89,7 @@ static void give_up(const void *variant)
 	struct lazymem_server server = server_run(nbdkit.uri, "--give-up", "1",
 						  "--no-prefetch", "--on-exit",
 						  "poison", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	if (!can_poison())
 		skip("this kernel cannot poison");
@@ -115,7 +106,7 @@ static void bad_page(const void *variant)
 	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304", "pread=if [ $4 -le 409600 ] && [ $(($4 + $3)) -gt 409600 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero", NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "poison",
 						  "--no-prefetch", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	if (!can_poison())
 		skip("this kernel cannot poison");
@@ -131,7 +122,7 @@ static void shorter(const void *variant)
 {
 	const char *image = image_make(PAGES);
 	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	if (!can_poison())
 		skip("this kernel cannot poison");
@@ -151,7 +142,7 @@ static void shorter(const void *variant)
 static void in_memory(const void *variant)
 {
 	struct lazymem_server server = server_run(image_in_memory(PAGES), NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	server_until(&server, "prefetched", PAGES * PAGE);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
@@ -169,7 +160,7 @@ static void cut(const void *variant)
 	const char *image = image_in_memory(PAGES);
 	struct lazymem_server server = server_run(image, "--no-prefetch", "--window",
 						  "256", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	if (!can_poison())
 		skip("this kernel cannot poison");
@@ -179,7 +170,7 @@ static void cut(const void *variant)
 	CHECK(is_poisoned(memory.base + *end * PAGE));
 	CHECK(is_poisoned(memory.base + (PAGES - 1) * PAGE));
 	server_says(&server, "it ends there now");
-	memory = served(&server);
+	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, *end), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "clients_served"), 2);
@@ -201,7 +192,7 @@ static void holes(const void *variant)
 		      HOLE_PAGES * PAGE))
 		skip("no holes in files of this file system");
 	server = server_run(image, NULL);
-	memory = served(&server);
+	memory = memory_served(&server, PAGES, 0);
 	server_until(&server, "prefetched", PAGES * PAGE);
 	CHECK_EQ(server_number(&server, "holes"), HOLE_PAGES * PAGE);
 	CHECK_EQ(image_wrong(memory.base, 0, HOLE), 0);
@@ -220,7 +211,7 @@ static void nbd_holes(const void *variant)
 		"pread=if [ $4 -lt 2953216 ] && [ $(($4 + $3)) -gt 1228800 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero | tr '\\0' x",
 		NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, NULL);
-	struct memory memory = served(&server);
+	struct memory memory = memory_served(&server, PAGES, 0);
 
 	server_until(&server, "prefetched", PAGES * PAGE);
 	CHECK_EQ(server_number(&server, "holes"), HOLE_PAGES * PAGE);
