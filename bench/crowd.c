@@ -52,16 +52,6 @@ struct crowd_figures {
 	struct figures of[QUANTITIES];
 };
 
-static void add(const struct writer *writer, uint64_t begun, uint64_t ended,
-		struct figures *figures)
-{
-	static struct samples waits;
-
-	writer_waits(writer, begun, ended, &waits);
-	samples_add(&figures[LONGEST].value, samples_max(&waits));
-	samples_add(&figures[MEDIAN].value, samples_median(&waits));
-}
-
 static void populate(const struct bench *bench, const struct subject *subject,
 		     struct place place, struct writer *writer,
 		     struct figures *figures)
@@ -80,7 +70,8 @@ static void populate(const struct bench *bench, const struct subject *subject,
 	ended = clock_ns();
 	writer_stop(writer);
 	place_drop(&place);
-	add(writer, begun, ended, figures);
+	writer_waits(writer, begun, ended, &figures[LONGEST].value,
+		     &figures[MEDIAN].value);
 	samples_add(&figures[CALL].value, run.ns / 1e3 / place.pages);
 	figures_count(&figures[LONGEST], &run);
 }
@@ -99,7 +90,8 @@ static void measure(const struct bench *bench, size_t i, const struct place *pla
 	begun = clock_ns();
 	usleep(ALONE_US);
 	writer_stop(&writer);
-	add(&writer, begun, clock_ns(), figures);
+	writer_waits(&writer, begun, clock_ns(), &figures[LONGEST].value,
+		     &figures[MEDIAN].value);
 }
 
 static void report_quantity(const struct bench *bench, const struct place *place,

@@ -42,17 +42,6 @@ struct writer_figures {
 	struct samples writes;
 };
 
-static void add_waits(const struct writer *writer, uint64_t begun,
-		      uint64_t ended, struct writer_figures *figures)
-{
-	static struct samples waits;
-
-	writer_waits(writer, begun, ended, &waits);
-	samples_add(&figures->of[LONGEST].value, samples_max(&waits));
-	samples_add(&figures->of[MEDIAN].value, samples_median(&waits));
-	samples_add(&figures->writes, waits.n);
-}
-
 static void measure(const struct bench *bench, enum way way, const void *at,
 		    struct writer_figures *figures)
 {
@@ -67,7 +56,9 @@ static void measure(const struct bench *bench, enum way way, const void *at,
 	ended = clock_ns();
 	writer_stop(&writer);
 
-	add_waits(&writer, begun, ended, figures);
+	samples_add(&figures->writes,
+		    writer_waits(&writer, begun, ended, &figures->of[LONGEST].value,
+				 &figures->of[MEDIAN].value));
 	samples_add(&figures->of[CALL].value, run.ns / 1e3);
 	samples_add(&figures->yields, counted(&run, HMM_UNLOCKED_YIELDS));
 	samples_add(&figures->streak, counted(&run, HMM_UNLOCKED_YIELD_STREAK));

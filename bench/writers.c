@@ -46,16 +46,21 @@ void writer_stop(struct writer *writer)
 	pthread_join(writer->thread, NULL);
 }
 
-void writer_waits(const struct writer *writer, uint64_t begun, uint64_t ended,
-		  struct samples *waits)
+unsigned int writer_waits(const struct writer *writer, uint64_t begun, uint64_t ended,
+			  struct samples *longest, struct samples *median)
 {
-	waits->n = 0;
+	static struct samples waits;
+
+	waits.n = 0;
 	for (unsigned int i = 0; i < writer->n; i++) {
 		const struct write *w = &writer->writes[i];
 
 		if (w->ended > begun && w->begun < ended)
-			samples_add(waits, (w->ended - w->begun) / 1e3);
+			samples_add(&waits, (w->ended - w->begun) / 1e3);
 	}
-	if (!waits->n)
+	if (!waits.n)
 		die("the writer did not come to run");
+	samples_add(longest, samples_max(&waits));
+	samples_add(median, samples_median(&waits));
+	return waits.n;
 }

@@ -33,8 +33,11 @@ struct writer {
 void writer_start(struct writer *writer);
 void writer_stop(struct writer *writer);
 
-/* In us, of all that were under way at any time between @begun and @ended. */
-void writer_waits(const struct writer *writer, uint64_t begun, uint64_t ended,
-		  struct samples *waits);
+/*
+ * Adds the longest and the median wait, in us, of all that were under way at any time
+ * between @begun and @ended. Returns how many these were.
+ */
+unsigned int writer_waits(const struct writer *writer, uint64_t begun, uint64_t ended,
+			  struct samples *longest, struct samples *median);
 
 #endif
