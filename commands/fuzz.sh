@@ -9,7 +9,9 @@ round_schedules=1000
 round_actions=40
 
 command_main() {
-	local seconds=${option[seconds]-60} seed=${option[seed]-$(random_seed)}
+	local seconds=${option[seconds]-60} seed
+
+	seed=$(chosen_seed)
 
 	select_scenarios ""
 	[ ${#scenarios[@]} -gt 0 ] ||
@@ -20,10 +22,6 @@ command_main() {
 	else
 		roll_dice "$seconds" "$seed"
 	fi
-}
-
-random_seed() {
-	echo $((RANDOM * 32768 + RANDOM))
 }
 
 # Each round has a seed of its own, the next number.

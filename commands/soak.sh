@@ -6,9 +6,9 @@ command_arguments=""
 default_kernel=6.1,6.12
 
 command_main() {
-	local minutes=${option[minutes]-10} seed=${option[seed]-$((RANDOM * 32768 + RANDOM))}
-	local kernel passed=0 failed=0
+	local minutes=${option[minutes]-10} kernel seed passed=0 failed=0
 
+	seed=$(chosen_seed)
 	need_tools "${program_tools[@]}" "${lazymem_tools[@]}" "${build_tools[@]}" \
 		"${guest_tools[@]}"
 	build_programs

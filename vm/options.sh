@@ -86,6 +86,11 @@ show_help() {
 	echo "./run COMMAND --help shows a command's options."
 }
 
+# Prints that of --seed, or any.
+chosen_seed() {
+	echo "${option[seed]-$((RANDOM * 32768 + RANDOM))}"
+}
+
 accepts() {
 	[[ " $command_options " == *" $1 "* ]]
 }
