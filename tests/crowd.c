@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 
-#include "area.h"
 #include "crowd.h"
 #include "harness.h"
 
 #define QUIET_MS	5
+
+struct crowd crowd_new(const struct area *area)
+{
+	struct crowd crowd = {
+		.uffd = uffd_need(0, "missing faults"), .base = area->at,
+		.pages = area->pages, .wanted = area->pages,
+	};
+
+	CHECK_EQ(uffd_register(crowd.uffd, crowd.base, crowd.pages * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	return crowd;
+}
 
 /* No page is asked for by two, nor one that is there. */
 static void add(struct crowd *crowd, const struct uffd_msg *msg)

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+#include "area.h"
+
 #define CROWD_MAX	64
 
 /**
@@ -34,6 +36,9 @@ struct crowd {
 	size_t most;
 	size_t answered;
 };
+
+/* The server of @area, of which nothing is there yet. */
+struct crowd crowd_new(const struct area *area);
 
 /* Answer until @n wait, and leave them waiting, or until all were brought. */
 void crowd_gather(struct crowd *crowd, size_t n);

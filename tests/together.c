@@ -40,14 +40,9 @@ struct scene {
 static struct scene scene_new(const struct kind *kind, size_t pages,
 			      const struct how *how)
 {
-	struct scene s = {
-		.area = area_new(kind, pages),
-		.crowd = { uffd_need(0, "missing faults"), NULL, pages, pages },
-	};
+	struct scene s = { .area = area_new(kind, pages) };
 
-	s.crowd.base = s.area.at;
-	CHECK_EQ(uffd_register(s.crowd.uffd, s.area.at, pages * PAGE,
-			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	s.crowd = crowd_new(&s.area);
 	mirror_init(&s.mirror, s.area.at, pages, how);
 	return s;
 }
@@ -336,12 +331,9 @@ static void populate_begin(struct populate *p)
 	no_adaption();
 	*p = (struct populate) {
 		.area = area_new(&kind_anon, PAGES),
-		.crowd = { uffd_need(0, "missing faults"), NULL, PAGES, PAGES },
 		.fd = dmirror_open(0),
 	};
-	p->crowd.base = p->area.at;
-	CHECK_EQ(uffd_register(p->crowd.uffd, p->area.at, PAGES * PAGE,
-			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	p->crowd = crowd_new(&p->area);
 	CHECK_EQ(pthread_create(&p->thread, NULL, populate_run, p), 0);
 }
 
@@ -394,14 +386,11 @@ static void cancelled(const void *unused)
 
 static void prefetch_cancelled(const void *unused)
 {
-	struct crowd crowd = { uffd_need(0, "missing faults"), NULL, PAGES, PAGES };
 	struct area area = area_new(&kind_anon, PAGES);
+	struct crowd crowd = crowd_new(&area);
 	int fd = dmirror_open(0);
 	size_t ended, failed;
 
-	crowd.base = area.at;
-	CHECK_EQ(uffd_register(crowd.uffd, area.at, PAGES * PAGE,
-			       UFFDIO_REGISTER_MODE_MISSING), 0);
 	no_adaption();
 	CHECK_EQ(dmirror_prefetch(fd, area.at, PAGES, 0), 0);
 	crowd_gather(&crowd, IN_FLIGHT);
