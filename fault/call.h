@@ -22,8 +22,8 @@
  * A pass is one attempt to collect all entries under one sequence.
  *
  * Lock order: mmap lock (read) -> whatever a fault takes. The engine's own lock,
- * crew.c's, is taken with no other held. The caller holds none that its invalidate callback takes, nor any
- * that a page server needs to answer.
+ * crew.c's, is taken with no other of ours held. The caller holds none that its
+ * invalidate callback takes, nor any that a page server needs to answer.
  *
  * Hazards:
  * - After a drop no VMA looked up earlier may be used: it may be freed. And a page

@@ -128,9 +128,9 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  *
  * What waits for a userfaultfd is ended. A prefetch is ended in any wait that SIGKILL
  * ends, a populate of another task in none but that, unless several of its faults wait: it
- * waits there until the wait is
- * over, or the task killed, and this waits for it. Nothing ends a wait for a FUSE server
- * that has taken a request and does not answer, other than the server.
+ * waits there until the wait is over, or the task killed, and this waits for it. Nothing
+ * ends a wait for a FUSE server that has taken a request and does not answer, other than
+ * the server.
  *
  * Context: Process context, any process. No locks held, not in an op or a done().
  * Sleeps.
