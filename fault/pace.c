@@ -5,9 +5,9 @@
  * Principle: try, and keep what brings more pages per time. The next more have to save
  * a quarter of the time that a page takes, the next fewer may cost a sixteenth more. A
  * number is tried for about as many pages; while more are better still more are tried.
- * What was no better is left alone for 16 times as long as it was tried, then 32 times,
- * ..., and nothing is tried before a millisecond was spent on waiting: where one at a
- * time is best, trying is to cost next to nothing.
+ * What was no better is left alone for 32 times as long as it was tried, then 64 times,
+ * ..., and nothing is tried before 8 ms were spent on waiting: where one at a time is
+ * best, trying is to cost next to nothing. To wake threads costs more than a round shows.
  *
  * Nothing here knows why it is so. A server that is a millisecond away takes as many
  * as it is given; one that is the slower the more wait is asked by few.
@@ -20,8 +20,8 @@
 
 #include "pace.h"
 
-#define WAITED_MIN	NSEC_PER_MSEC
-#define HOLD_SHIFT_MIN	4U
+#define WAITED_MIN	(8 * NSEC_PER_MSEC)
+#define HOLD_SHIFT_MIN	5U
 #define HOLD_SHIFT_MAX	8U
 
 static unsigned int level_of(unsigned int width)

@@ -236,7 +236,7 @@ static void check_narrow(unsigned int limit)
 
 	fault_tables(&drive, 1);
 	drive.server = narrow;
-	fault_tables(&drive, 16);
+	fault_tables(&drive, 32);
 	must_stay_at(&drive, 4, TABLES);
 }
 
@@ -255,12 +255,13 @@ static void check_changes(unsigned int tables)
 	}
 }
 
+/* Of the time, two fifths may go by before anything is tried. */
 static void check_limit(unsigned int limit)
 {
 	struct drive drive = { "a limit", latency, limit };
 
 	must_stay_at(&drive, limit, TABLES);
-	must_have_taken(&drive, 200, limit, TABLES * TABLE);
+	must_have_taken(&drive, 210, limit, TABLES * TABLE);
 }
 
 /* A mirror forgets what it has learned then, the module's parameter does not. */
