@@ -101,7 +101,7 @@ install: headers
 	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
 	install -D -m 644 -t $(driver_files)/include/linux \
 		include/linux/hmm_unlocked.h include/linux/hmmu_mirror.h \
-		include/linux/hmmu_pace.h
+		include/linux/hmmu_memory.h include/linux/hmmu_pace.h
 	install -D -m 644 -t $(driver_files)/include/uapi \
 		include/uapi/hmm_unlocked_counters.h \
 		include/uapi/hmmu_mirror_counters.h

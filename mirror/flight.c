@@ -121,9 +121,9 @@ static bool collides(const struct hmmu_flight *flight)
 	return mirror->running_more;
 }
 
-static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
+static enum hmmu_mirror_counter retry_counter(const struct hmmu_flight *flight)
 {
-	switch (cause) {
+	switch (flight->cause) {
 	case MMU_NOTIFY_UNMAP:
 		return HMMU_MIRROR_RETRY_UNMAP;
 	case MMU_NOTIFY_CLEAR:
@@ -134,7 +134,8 @@ static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
 	case MMU_NOTIFY_SOFT_DIRTY:
 		return HMMU_MIRROR_RETRY_SOFT_DIRTY;
 	case MMU_NOTIFY_MIGRATE:
-		return HMMU_MIRROR_RETRY_MIGRATE;
+		return flight->cause_is_own ? HMMU_MIRROR_RETRY_OWN :
+					      HMMU_MIRROR_RETRY_MIGRATE;
 	default:
 		return HMMU_MIRROR_RETRY_OTHER;
 	}
@@ -142,7 +143,7 @@ static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
 
 static void note_retry(struct hmmu_flight *flight)
 {
-	hmmu_mirror_count(flight->mirror, retry_counter(flight->cause), 1);
+	hmmu_mirror_count(flight->mirror, retry_counter(flight), 1);
 	trace_hmmu_mirror_retry(flight);
 }
 
@@ -214,11 +215,21 @@ bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 static void make_stale(struct hmmu_flight *flight,
 		       const struct mmu_notifier_range *range)
 {
-	if (!flight->stale)
+	if (!flight->stale) {
 		flight->cause = range->event;
+		flight->cause_is_own = range->owner &&
+				       range->owner == flight->mirror->memory;
+	}
 	flight->stale = true;
 	mmu_interval_set_seq(&flight->notifier,
 			     flight->notifier.invalidate_seq + 1);
+}
+
+/* Is it what the flight itself does? See exclusive.c. */
+static bool is_for(const struct hmmu_flight *flight,
+		   const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_EXCLUSIVE && range->owner == flight;
 }
 
 static bool hits(const struct hmmu_mirror *mirror,
@@ -253,6 +264,8 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 		hmmu_mirror_count(mirror, HMMU_MIRROR_CROWDED, 1);
 	}
 	list_for_each_entry(flight, &mirror->flights, list) {
+		if (is_for(flight, range))
+			continue;
 		if (overlaps(flight, range))
 			make_stale(flight, range);
 		else

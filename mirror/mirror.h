@@ -29,6 +29,9 @@
  *   flight.c	the above; what the model explores (docs/model.md)
  *   populate.c	windows, access, commit: the calls that collect
  *   prefetch.c	the same in a thread
+ *   memory.c	device memory; memory.h
+ *   migrate.c	moving pages there and back, in a populate and for its own sake
+ *   exclusive.c	access for the device alone
  *   mirror.c	register, unregister, and what the kernel tells us
  *   stats.c	debugfs
  *   trace.h	tracepoints
@@ -79,11 +82,16 @@
  * @cancelled: it has to end
  * @pass: passes begun over this window
  * @cause: MMU_NOTIFY_* of the invalidation that overlapped this pass first
+ * @cause_is_own: its owner was the mirror's device memory
  * @stale: one has
  * @spared: one did not
  * @faulting: how many faults are under way; no lock
  * @pace: how many faults to have in flight; @task's own between two windows, as is @error
  * @error: what map() answered over this window
+ * @move: to move pages to device memory with, or NULL: none is to be
+ * @moved: pages of this window of which that was tried
+ * @moves: how often
+ * @again: it was just now: what was collected is not true any more
  * @request: what is asked, or NULL: nothing
  * @commit: hands the window on, with mirror->lock held; returns 0 or -errno
  * @see: for a snapshot
@@ -99,11 +107,16 @@ struct hmmu_flight {
 	bool cancelled;
 	unsigned int pass;
 	enum mmu_notifier_event cause;
+	bool cause_is_own;
 	bool stale;
 	bool spared;
 	atomic_t faulting;
 	struct hmmu_pace pace;
 	int error;
+	struct hmmu_move *move;
+	DECLARE_BITMAP(moved, PTRS_PER_PTE);
+	unsigned int moves;
+	bool again;
 
 	const struct hmmu_request *request;
 	int (*commit)(struct hmmu_flight *flight, struct hmm_range *range);
@@ -150,6 +163,15 @@ void hmmu_prefetches_init(struct hmmu_mirror *mirror);
 int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 			   const struct hmmu_prefetch *one, bool killable);
 void hmmu_prefetches_exit(struct hmmu_mirror *mirror);
+
+enum hmmu_access hmmu_request_access(const struct hmmu_request *request,
+				     unsigned long addr);
+bool hmmu_mirror_spans(const struct hmmu_mirror *mirror, unsigned long start,
+		       unsigned long end);
+
+/* migrate.c */
+bool hmmu_migrate_window(struct hmmu_flight *flight,
+			 const struct hmm_range *range);
 
 /* selftest.c */
 int hmmu_flight_selftest(void);

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "../fault/call.h"
+#include "memory.h"
 #include "mirror.h"
 #include "trace.h"
 
@@ -24,8 +25,13 @@ static struct hmmu_flight *flight_of(const struct hmm_range *range)
 	return hmmu_flight_of(range->notifier);
 }
 
-static enum hmmu_access access_of(const struct hmmu_request *request,
-				  unsigned long addr)
+/**
+ * hmmu_request_access() - what is asked of a page
+ * @request: what a driver asks
+ * @addr: address of the page
+ */
+enum hmmu_access hmmu_request_access(const struct hmmu_request *request,
+				     unsigned long addr)
 {
 	if (!request->accesses)
 		return request->access;
@@ -53,6 +59,10 @@ static int commit(struct hmm_range *range)
 	struct hmmu_flight *flight = flight_of(range);
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = -EBUSY;
+
+	flight->again = hmmu_migrate_window(flight, range);
+	if (flight->again)
+		return -EIO;
 
 	spin_lock(&mirror->lock);
 	if (hmmu_flight_is_valid(flight, range->notifier_seq)) {
@@ -115,6 +125,7 @@ static int collect_window(struct hmmu_flight *flight, struct hmm_range *range,
 	int ret;
 
 	flight->error = 0;
+	flight->again = false;
 	hmmu_flight_window(flight, range->start, range->end);
 	ret = hmmu_range_fault(range, timeout, &flight_hooks, &counters);
 	engine_counters_add(flight->mirror, &counters);
@@ -128,7 +139,7 @@ static void ask(const struct hmmu_request *request, struct hmm_range *range)
 
 	range->default_flags = 0;
 	range->pfn_flags_mask = 0;
-	if (!request)
+	if (!request || request->present_only)
 		return;
 	if (!request->accesses && !request->best_effort) {
 		range->default_flags = request_bits(request->access);
@@ -136,7 +147,7 @@ static void ask(const struct hmmu_request *request, struct hmm_range *range)
 	}
 	range->pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
-		*entry++ = request_bits(access_of(request, addr));
+		*entry++ = request_bits(hmmu_request_access(request, addr));
 }
 
 /*
@@ -150,9 +161,13 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
 	unsigned int refills = 0;
 	int ret;
 
+	bitmap_zero(flight->moved, PTRS_PER_PTE);
+	flight->moves = 0;
 	ask(flight->request, range);
 	do {
-		ret = collect_window(flight, range, timeout);
+		do
+			ret = collect_window(flight, range, timeout);
+		while (flight->again);
 		if (flight->error != -ENOMEM || !mirror->ops->prepare ||
 		    refills++ == REFILLS_MAX)
 			return ret;
@@ -168,6 +183,7 @@ static int for_each_window(struct hmmu_flight *flight, unsigned long *entries,
 	struct hmm_range range = {
 		.notifier = &flight->notifier,
 		.hmm_pfns = entries,
+		.dev_private_owner = flight->mirror->memory,
 	};
 	int ret = 0;
 
@@ -190,11 +206,19 @@ static int fly(struct hmmu_flight *flight, unsigned long start,
 	entries = kmalloc_array(pages, sizeof(*entries), GFP_KERNEL);
 	if (!entries)
 		return -ENOMEM;
+	ret = -ENOMEM;
+	if (flight->request && flight->request->to_memory) {
+		flight->move = hmmu_move_new(pages);
+		if (!flight->move)
+			goto out_free;
+	}
 	ret = -ESRCH;
 	if (mmget_not_zero(mm)) {
 		ret = for_each_window(flight, entries, start, end, timeout);
 		mmput(mm);
 	}
+	hmmu_move_free(flight->move);
+out_free:
 	kfree(entries);
 	return ret == -EINTR && READ_ONCE(flight->cancelled) ? -ECANCELED : ret;
 }
@@ -230,12 +254,40 @@ static unsigned long keep_asked(const struct hmmu_request *request,
 	unsigned long kept = 0;
 
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE, entry++) {
-		if (!(*entry & HMM_PFN_VALID) || !access_of(request, addr))
+		if (!(*entry & HMM_PFN_VALID) || !hmmu_request_access(request, addr))
 			*entry = 0;
 		else
 			kept++;
 	}
 	return kept;
+}
+
+static enum hmmu_place place_of(const struct hmmu_mirror *mirror,
+				unsigned long entry)
+{
+	const struct page *page;
+
+	if (!(entry & HMM_PFN_VALID))
+		return HMMU_PLACE_NONE;
+	page = hmm_pfn_to_page(entry);
+	if (hmmu_memory_has(mirror->memory, page))
+		return HMMU_PLACE_MEMORY;
+	return is_device_coherent_page(page) ? HMMU_PLACE_OTHER :
+					       HMMU_PLACE_SYSTEM;
+}
+
+static void tell_places(const struct hmmu_flight *flight,
+			const struct hmm_range *range)
+{
+	const unsigned long *entry = range->hmm_pfns;
+	unsigned long addr;
+	u8 *place = flight->request->places;
+
+	if (!place)
+		return;
+	place += (range->start - flight->request->start) >> PAGE_SHIFT;
+	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
+		*place++ = place_of(flight->mirror, *entry++);
 }
 
 static int commit_map(struct hmmu_flight *flight, struct hmm_range *range)
@@ -249,8 +301,10 @@ static int commit_map(struct hmmu_flight *flight, struct hmm_range *range)
 		.end = range->end,
 		.entries = range->hmm_pfns,
 	});
-	if (!ret)
+	if (!ret) {
 		hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MAPPED, kept);
+		tell_places(flight, range);
+	}
 	if (ret == -ENOMEM)
 		hmmu_mirror_count(mirror, HMMU_MIRROR_REFILLS, 1);
 	return ret;
@@ -266,8 +320,14 @@ static int commit_see(struct hmmu_flight *flight, struct hmm_range *range)
 	return 0;
 }
 
-static bool span_is_sane(const struct hmmu_mirror *mirror, unsigned long start,
-			 unsigned long end)
+/**
+ * hmmu_mirror_spans() - can this range be asked about?
+ * @mirror: the mirror
+ * @start: first address
+ * @end: first address after
+ */
+bool hmmu_mirror_spans(const struct hmmu_mirror *mirror, unsigned long start,
+		       unsigned long end)
 {
 	return PAGE_ALIGNED(start | end) && start < end &&
 	       start >= mirror->start && end <= mirror->end;
@@ -283,7 +343,10 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 {
 	unsigned long addr;
 
-	if (!span_is_sane(mirror, request->start, request->end))
+	if (!hmmu_mirror_spans(mirror, request->start, request->end))
+		return false;
+	if ((request->to_memory && !mirror->memory) ||
+	    (request->places && !request->to_memory))
 		return false;
 	if (request->best_effort &&
 	    (!PAGE_ALIGNED(request->needed_start | request->needed_end) ||
@@ -294,7 +357,7 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 	if (!request->accesses)
 		return request->access <= HMMU_ACCESS_WRITE;
 	for (addr = request->start; addr < request->end; addr += PAGE_SIZE)
-		if (access_of(request, addr) > HMMU_ACCESS_WRITE)
+		if (hmmu_request_access(request, addr) > HMMU_ACCESS_WRITE)
 			return false;
 	return true;
 }
@@ -332,6 +395,10 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
  * After %0 each page was mapped when its piece was handed on. It may have been
  * unmapped since: the device then faults again.
  *
+ * With @request->to_memory what is there, or was faulted, is moved to the mirror's device
+ * memory before it is mapped; a page that can't be moved is mapped where it is, which is
+ * no error: @request->places tells. See migrate.c for why that ends.
+ *
  * Context: Process context, any task: it need not be one of the mirrored process.
  * No locks held. Sleeps; killable in a task that gets SIGKILL.
  *
@@ -347,8 +414,9 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
  * * %-EINTR	 - fatal signal
  * * %-ECANCELED - by hmmu_mirror_cancel() or hmmu_mirror_unregister()
  * * %-ESRCH	 - the process has no memory any more
- * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, or asks for an
- *		   access that is none; or a fault handler broke its rules
+ * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, asks for an access
+ *		   that is none, or for device memory where there is none; or a fault
+ *		   handler broke its rules
  * * other	 - what map() or prepare() returned
  *
  * After an error the pieces before the one that failed are mapped.
@@ -388,7 +456,7 @@ int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 		.data = data,
 	};
 
-	if (!span_is_sane(mirror, start, end))
+	if (!hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;
 	return fly_counted(&flight, HMMU_MIRROR_SNAPSHOTS, start, end, 0);
 }

@@ -179,6 +179,23 @@ struct mmu_notifier_range {
 	unsigned long start;
 	unsigned long end;
 	enum mmu_notifier_event event;
+	const void *owner;
 };
+
+/* Device memory: mirror/migrate.c is not in the model, nothing asks for it. */
+typedef u64 phys_addr_t;
+
+struct page;
+
+struct dev_pagemap {
+	void *owner;
+};
+
+#define PTRS_PER_PTE			(PMD_SIZE / PAGE_SIZE)
+#define DECLARE_BITMAP(name, bits)	unsigned long name[((bits) + 63) / 64]
+#define bitmap_zero(map, bits)		memset(map, 0, ((bits) + 63) / 64 * 8)
+struct page *hmm_pfn_to_page(unsigned long entry);
+bool is_device_coherent_page(const struct page *page);
+bool is_device_private_page(const struct page *page);
 
 #endif

@@ -10,6 +10,8 @@
  *	hmmu_mirror_populate()		the device faults: have these pages mapped
  *	hmmu_mirror_prefetch()		the same without waiting for it
  *	hmmu_mirror_snapshot()		what is there? Never faults
+ *	hmmu_mirror_migrate()		move it to device memory, or back: hmmu_memory.h
+ *	hmmu_mirror_exclusive()		let the device alone have access
  *	hmmu_mirror_cancel()		end all of these that are under way
  *	hmmu_mirror_unregister()	end; nothing of it runs afterwards
  *
@@ -22,6 +24,7 @@
 #define _LINUX_HMMU_MIRROR_H
 
 #include <linux/hmm_unlocked.h>
+#include <linux/hmmu_memory.h>
 #include <linux/hmmu_pace.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
@@ -106,6 +109,8 @@ struct hmmu_mirror_ops {
  * @faults_in_flight: how many faults of one populate may wait at a time, where faults
  *		      have to wait; 0 for the module's parameter of that name. To be
  *		      written with WRITE_ONCE() once the mirror is registered, at any time
+ * @memory: the device's own memory, or NULL: to be written once, after the mirror was
+ *	    registered and before it is used. Pages there are handed to map() as any others
  *
  * The other fields above are for the driver to read, all that follow are the kit's.
  */
@@ -114,6 +119,7 @@ struct hmmu_mirror {
 	unsigned long start;
 	unsigned long end;
 	unsigned int faults_in_flight;
+	struct hmmu_memory *memory;
 
 	/* private: */
 	const struct hmmu_mirror_ops *ops;
@@ -156,6 +162,20 @@ enum hmmu_access {
 };
 
 /**
+ * enum hmmu_place - where a page is
+ * @HMMU_PLACE_NONE: it was not asked for, or could not be had
+ * @HMMU_PLACE_SYSTEM: in the system's memory
+ * @HMMU_PLACE_MEMORY: in the device's memory
+ * @HMMU_PLACE_OTHER: in memory of another device, which this one can reach
+ */
+enum hmmu_place {
+	HMMU_PLACE_NONE,
+	HMMU_PLACE_SYSTEM,
+	HMMU_PLACE_MEMORY,
+	HMMU_PLACE_OTHER,
+};
+
+/**
  * struct hmmu_request - what a device asks for
  * @start: first address, a multiple of PAGE_SIZE
  * @end: first address after, likewise
@@ -168,9 +188,13 @@ enum hmmu_access {
  *		  PAGE_SIZE
  * @needed_end: with @best_effort: first address after, likewise; no page is needed if
  *		the two are alike
+ * @present_only: fault nothing: what is there is mapped, as it can be had
+ * @to_memory: have the pages in the mirror's device memory, where they can be moved
+ * @places: with @to_memory, or NULL: where each page is when it is mapped, enum
+ *	    hmmu_place, a byte a page
  * @timeout: jiffies that invalidations may cost, 0 for no limit; begins again with
- *	     each 2 MiB and each time that map() was short of memory. Looked at between
- *	     two passes: one invalidation is waited for to its end
+ *	     each 2 MiB, each time that map() was short of memory, and when pages were moved.
+ *	     Looked at between two passes: one invalidation is waited for to its end
  *
  * Access comes from the device alone. What the CPU may do with the memory is never
  * a reason to ask for it: asking to write breaks COW.
@@ -183,12 +207,15 @@ struct hmmu_request {
 	bool best_effort;
 	unsigned long needed_start;
 	unsigned long needed_end;
+	bool present_only;
+	bool to_memory;
+	u8 *places;
 	unsigned long timeout;
 };
 
 /**
  * struct hmmu_prefetch - a populate that nobody waits for
- * @request: what to populate; @request.accesses has to stay until @done
+ * @request: what to populate; @request.accesses and .places have to stay until @done
  * @done: called when it has ended, with what hmmu_mirror_populate() would have
  *	  returned. May sleep; must not unregister the mirror. The kit does not touch
  *	  the struct any more once this is called: it may be freed there. It is called
@@ -207,6 +234,10 @@ struct hmmu_prefetch {
 typedef void hmmu_see_fn(struct hmmu_mirror *mirror,
 			 const struct hmmu_pages *pages, void *data);
 
+/* Maps @pages as hmmu_mirror_ops.map() does, and with the same guarantees. */
+typedef int hmmu_map_fn(struct hmmu_mirror *mirror,
+			const struct hmmu_pages *pages);
+
 int hmmu_mirror_register(struct hmmu_mirror *mirror, const char *name,
 			 unsigned long start, unsigned long end,
 			 const struct hmmu_mirror_ops *ops);
@@ -217,6 +248,10 @@ int hmmu_mirror_populate(struct hmmu_mirror *mirror,
 			 const struct hmmu_request *request);
 int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 			 unsigned long end, hmmu_see_fn *see, void *data);
+int hmmu_mirror_migrate(struct hmmu_mirror *mirror, unsigned long start,
+			unsigned long end, bool to_memory, unsigned long *moved);
+int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
+			  unsigned long end, hmmu_map_fn *map);
 int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 			 struct hmmu_prefetch *prefetch);
 int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,

@@ -25,12 +25,16 @@
 	X(RETRY_CLEAR,	retry_clear,	"retries: pages taken away or replaced, COW") \
 	X(RETRY_PROTECTION, retry_protection, "retries: protection of mappings or pages") \
 	X(RETRY_SOFT_DIRTY, retry_soft_dirty, "retries: soft-dirty bits cleared") \
-	X(RETRY_MIGRATE, retry_migrate,	"retries: migration to or from a device") \
+	X(RETRY_MIGRATE, retry_migrate,	"retries: migration to or from another device") \
+	X(RETRY_OWN,	retry_own,	"retries: migration to or from this device") \
 	X(RETRY_OTHER,	retry_other,	"retries: any other event")	\
 	X(RETRIES_AVOIDED, retries_avoided, "windows handed on though others were invalidated") \
 	X(WAITS,	waits,		"waits for an overlapping invalidation to end") \
 	X(CROWDED,	crowded,	"invalidations beyond those that are told apart") \
-	X(REFILLS,	refills,	"times map() was short of memory")
+	X(REFILLS,	refills,	"times map() was short of memory") \
+	X(PAGES_MOVED,	pages_moved,	"pages moved to the device's memory by populates") \
+	X(PAGES_STAYED,	pages_stayed,	"pages that were to be, and could not") \
+	X(EXCLUSIVE,	exclusive,	"pages made the device's alone")
 
 #define HMMU_MIRROR_COUNTER_ID(id, name, help) HMMU_MIRROR_##id,
 

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving a mirror's memory to its device's memory and back.
+ *
+ * Principle of populating with migration: fault first, with a lock that may be dropped;
+ * then, under the hold of the lock under which all was found to be there, move what is
+ * not in the device's memory yet; then forget what was collected and collect it again,
+ * under a sequence taken after the migration's own invalidations. What is then there is
+ * mapped, wherever it is.
+ *
+ *	collect (fault, the lock may drop) -> all there, lock held
+ *		nothing to move:  map, say where each page is; done
+ *		else:		  move; collect again
+ *
+ * Why it ends. In one populate a page is moved at most once, and no piece of the range is
+ * invalidated in which nothing is to be moved. A fault that brings a page home from another
+ * device's memory needs somebody who has moved it there. So populates of one range with
+ * each other, of one device or of two, invalidate each other so many times and no more.
+ *
+ * Why our own invalidations are obeyed. They have the device's memory as owner
+ * (MMU_NOTIFY_MIGRATE), and its mirrors could ignore them. But what is moved has to be
+ * unmapped from the device before it is copied, or what the device writes meanwhile is
+ * lost; and which of two mirrors of one process, or of two tasks, has asked for it makes
+ * no difference to that. So unmap() is called as for any other, all populates that overlap
+ * begin again, and the owner is for the statistics. The one that moves takes its sequence
+ * afterwards and does not notice.
+ *
+ * Hazards:
+ * - migrate_vma_setup() inserts zeros where nothing is, and backs off from a userfaultfd
+ *   that waits for missing pages: so not before the fault.
+ * - Pages that are only looked at here, to know whether it is worth trying, may be freed
+ *   meanwhile by MADV_DONTNEED: nothing follows from what is seen but that.
+ */
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "../fault/call.h"
+#include "memory.h"
+#include "mirror.h"
+
+/* How often a window may be collected again because pages of it were moved. */
+#define MOVES_MAX	4
+
+/* Pages of device memory that take the place of those that are made ready. */
+static void move_to_memory(struct hmmu_memory *memory, struct hmmu_move *move,
+			   unsigned int pages)
+{
+	struct page *to;
+	unsigned int i;
+
+	for (i = 0; i < pages; i++) {
+		if (!(move->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		to = hmmu_memory_take(memory);
+		if (!to)
+			return;
+		hmmu_move_page(move, i, to);
+	}
+}
+
+static unsigned int count_moved(const struct hmmu_move *move, unsigned int pages)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < pages; i++)
+		n += !!(move->src[i] & MIGRATE_PFN_MIGRATE);
+	return n;
+}
+
+static enum migrate_vma_direction select(const struct hmmu_memory *memory,
+					 bool to_memory)
+{
+	if (to_memory)
+		return MIGRATE_VMA_SELECT_SYSTEM;
+	return memory->pagemap.type == MEMORY_DEVICE_PRIVATE ?
+	       MIGRATE_VMA_SELECT_DEVICE_PRIVATE :
+	       MIGRATE_VMA_SELECT_DEVICE_COHERENT;
+}
+
+/* One piece of one VMA. Returns how many pages were moved, or an errno. */
+static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
+		      struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, bool to_memory)
+{
+	unsigned int pages = (end - start) >> PAGE_SHIFT;
+	struct migrate_vma args = {
+		.vma = vma,
+		.src = move->src,
+		.dst = move->dst,
+		.start = start,
+		.end = end,
+		.pgmap_owner = memory,
+		.flags = select(memory, to_memory),
+	};
+	int ret;
+
+	mmap_assert_locked(vma->vm_mm);
+
+	move->n = 0;
+	ret = migrate_vma_setup(&args);
+	if (ret)
+		return ret;
+	if (to_memory)
+		move_to_memory(memory, move, pages);
+	else
+		hmmu_move_home(move, pages, vma, start);
+	ret = hmmu_move_copy(memory, move, pages);
+	migrate_vma_pages(&args);
+	if (!ret)
+		ret = count_moved(move, pages);
+	migrate_vma_finalize(&args);
+	return ret;
+}
+
+static bool can_be_moved(const struct hmmu_flight *flight, unsigned long entry)
+{
+	const struct page *page;
+
+	if (!(entry & HMM_PFN_VALID))
+		return false;
+	if (is_zero_pfn(entry & ~HMM_PFN_FLAGS))
+		return true;
+	page = hmm_pfn_to_page(entry);
+	return !is_zone_device_page(page) && PageAnon(page);
+}
+
+static bool to_be_moved(const struct hmmu_flight *flight,
+			const struct hmm_range *range, unsigned long i)
+{
+	return hmmu_request_access(flight->request,
+				   range->start + (i << PAGE_SHIFT)) &&
+	       !test_bit(i, flight->moved) &&
+	       can_be_moved(flight, range->hmm_pfns[i]);
+}
+
+/* Pages from @i on that are to be moved, up to where one is not. */
+static unsigned long end_of_run(const struct hmmu_flight *flight,
+				const struct hmm_range *range, unsigned long i,
+				unsigned long end)
+{
+	while (i < end && to_be_moved(flight, range, i))
+		i++;
+	return i;
+}
+
+/* Whatever comes of it, these were tried. */
+static void move_run(struct hmmu_flight *flight, const struct hmm_range *range,
+		     unsigned long from, unsigned long to)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long addr = range->start + (from << PAGE_SHIFT);
+	unsigned long stop, end = range->start + (to << PAGE_SHIFT);
+	struct vm_area_struct *vma;
+	int n, moved = 0;
+
+	bitmap_set(flight->moved, from, to - from);
+	for (; addr < end; addr = stop) {
+		vma = vma_lookup(mirror->mm, addr);
+		if (WARN_ON_ONCE(!vma))
+			break;
+		stop = min(end, vma->vm_end);
+		n = move_piece(mirror->memory, flight->move, vma, addr, stop,
+			       true);
+		moved += max(n, 0);
+	}
+
+	spin_lock(&mirror->lock);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MOVED, moved);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_STAYED, to - from - moved);
+	spin_unlock(&mirror->lock);
+}
+
+/**
+ * hmmu_migrate_window() - move what is to be in device memory and is not
+ * @flight: a populate
+ * @range: the window, all of it collected
+ *
+ * Context: mmap lock held for read since it was collected. Sleeps.
+ * Return: whether anything was tried: then what was collected is not true any more.
+ */
+bool hmmu_migrate_window(struct hmmu_flight *flight,
+			 const struct hmm_range *range)
+{
+	unsigned long i, stop, pages = (range->end - range->start) >> PAGE_SHIFT;
+	bool tried = false;
+
+	mmap_assert_locked(flight->mirror->mm);
+
+	if (!flight->move || flight->moves == MOVES_MAX)
+		return false;
+	for (i = 0; i < pages; i = stop + 1) {
+		stop = end_of_run(flight, range, i, pages);
+		if (stop == i)
+			continue;
+		move_run(flight, range, i, stop);
+		tried = true;
+	}
+	flight->moves += tried;
+	return tried;
+}
+
+static int migrate_one(struct hmmu_mirror *mirror, struct hmmu_move *move,
+		       unsigned long start, unsigned long *end, bool to_memory)
+{
+	struct vm_area_struct *vma = vma_lookup(mirror->mm, start);
+
+	if (!vma || !(vma->vm_flags & VM_READ))
+		return -EINVAL;
+	*end = min3(*end, vma->vm_end, start + HMMU_CHUNK_SIZE);
+	return move_piece(mirror->memory, move, vma, start, *end, to_memory);
+}
+
+static int migrate_range(struct hmmu_mirror *mirror, struct hmmu_move *move,
+			 unsigned long start, unsigned long end, bool to_memory,
+			 unsigned long *moved)
+{
+	unsigned long stop;
+	int n;
+
+	for (; start < end; start = stop) {
+		stop = end;
+		if (mmap_read_lock_killable(mirror->mm))
+			return -EINTR;
+		n = migrate_one(mirror, move, start, &stop, to_memory);
+		mmap_read_unlock(mirror->mm);
+		if (n < 0)
+			return n;
+		*moved += n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * hmmu_mirror_migrate() - move what is there to the device's memory, or back
+ * @mirror: the mirror; it has device memory
+ * @start: first address
+ * @end: first address after
+ * @to_memory: to the device; else what is in its memory goes home
+ * @moved: (out) how many pages were, also if it fails
+ *
+ * Faults nothing. To the device also goes what is not there yet of anonymous memory, as
+ * zeros, but where a userfaultfd waits for that. Huge pages are split: these kernels have
+ * no huge pages in device memory. A page that can't be moved stays, and is no error.
+ *
+ * The device has none of these pages mapped afterwards.
+ *
+ * Context: Process context, any task. No locks held. Sleeps; killable.
+ * Return:
+ * * %0	      - done
+ * * %-EINVAL - unaligned, empty, not inside the mirror; no device memory; or not all of it
+ *		is mapped, can be read, and is memory that could be moved
+ * * %-ENOMEM - no memory to begin with
+ * * %-EINTR  - fatal signal
+ * * %-ESRCH  - the process has no memory any more
+ * * other    - what copy() returned
+ *
+ * After an error pages before the one that it is about may have been moved.
+ */
+int hmmu_mirror_migrate(struct hmmu_mirror *mirror, unsigned long start,
+			unsigned long end, bool to_memory, unsigned long *moved)
+{
+	struct hmmu_move *move;
+	int ret = -ESRCH;
+
+	*moved = 0;
+	if (!mirror->memory || !hmmu_mirror_spans(mirror, start, end))
+		return -EINVAL;
+	move = hmmu_move_new(HMMU_MOVE_PAGES);
+	if (!move)
+		return -ENOMEM;
+	if (mmget_not_zero(mirror->mm)) {
+		ret = migrate_range(mirror, move, start, end, to_memory, moved);
+		mmput(mirror->mm);
+	}
+	hmmu_move_free(move);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(hmmu_mirror_migrate);
