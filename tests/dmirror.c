@@ -419,6 +419,7 @@ static const unsigned long all_calls[] = {
 	HMM_DMIRROR_CHECK_EXCLUSIVE, HMM_DMIRROR_RELEASE, HMM_DMIRROR_FLAGS,
 	HMM_DMIRROR_READ_UNLOCKED, HMM_DMIRROR_POPULATE, HMM_DMIRROR_PREFETCH,
 	HMM_DMIRROR_WAIT, HMM_DMIRROR_CANCEL, HMM_DMIRROR_COMPARE,
+	HMM_DMIRROR_POPULATE_DEV,
 };
 
 static void refused(const void *variant)
@@ -464,12 +465,14 @@ static void without_memory(const void *unused)
 	static const unsigned long calls[] = {
 		HMM_DMIRROR_MIGRATE_TO_DEV, HMM_DMIRROR_MIGRATE_TO_SYS,
 		HMM_DMIRROR_EXCLUSIVE, HMM_DMIRROR_CHECK_EXCLUSIVE,
-		HMM_DMIRROR_FLAGS,
+		HMM_DMIRROR_FLAGS, HMM_DMIRROR_POPULATE_DEV,
 	};
 	struct area area = area_new(&kind_anon, 1);
 	int fd = dmirror_open(0);
 
 	area_fill(&area);
+	if (!dmirror_call(fd, HMM_DMIRROR_CHECK_EXCLUSIVE, area.at, 1, NULL, NULL))
+		skip("this kernel has private device memory");
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		CHECK_EQ(dmirror_call(fd, calls[i], area.at, 1, NULL, NULL),
 			 -EOPNOTSUPP);

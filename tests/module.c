@@ -26,10 +26,28 @@ int module_unload(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
-int module_load(const char *name, const char *parameters)
+/* What the kernel's command line says for module @name, as `modprobe` takes it. */
+static void add_parameters(const char *name, char *parameters, size_t size)
 {
-	char path[128];
+	char line[4096] = "", *word, *rest = line;
+	FILE *f = fopen("/proc/cmdline", "re");
+	size_t length = strlen(name);
+
+	CHECK(f && fgets(line, sizeof(line), f));
+	fclose(f);
+	while ((word = strsep(&rest, " \n")))
+		if (!strncmp(word, name, length) && word[length] == '.')
+			snprintf(parameters + strlen(parameters),
+				 size - strlen(parameters), " %s", word + length + 1);
+}
+
+int module_load(const char *name, const char *more)
+{
+	char path[128], parameters[1024];
 	int fd, ret;
+
+	snprintf(parameters, sizeof(parameters), "%s", more);
+	add_parameters(name, parameters, sizeof(parameters));
 
 	snprintf(path, sizeof(path), "/modules/%s.ko", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

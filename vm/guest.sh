@@ -108,7 +108,15 @@ qemu() {
 # its translations across system calls, which makes it much faster.
 kernel_parameters() {
 	echo console=ttyS0 oops=panic panic=-1 printk.devkmsg=on mitigations=off \
-		"${option[append]-}"
+		"$(device_memory)" "${option[append]-}"
+}
+
+# RAM that the system leaves alone, for two devices with coherent memory.
+device_memory() {
+	[ "$guest_memory" -lt 1024 ] ||
+		echo "memmap=128M\$0x30000000 hmm_dmirror.memory_mib=64" \
+			"hmm_dmirror.spm_addr_dev0=0x30000000" \
+			"hmm_dmirror.spm_addr_dev1=0x34000000"
 }
 
 # The guest's /command.

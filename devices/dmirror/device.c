@@ -4,10 +4,10 @@
  * its own tasks may use it.
  */
 #include <linux/fs.h>
-#include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -22,37 +22,26 @@ module_param(faults_in_flight, uint, 0644);
 MODULE_PARM_DESC(faults_in_flight,
 		 "most faults that a populate has in flight, 0 for the engine's own (0)");
 
-static int without_memory(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
-{
-	pr_notice_once("hmm_dmirror: there is no device memory and no exclusive access: EOPNOTSUPP\n");
-	return -EOPNOTSUPP;
-}
-
-static int nothing_to_release(struct dmirror *dmirror,
-			      struct hmm_dmirror_cmd *cmd)
-{
-	return 0;
-}
-
 static const struct {
 	unsigned int number;
 	dmirror_call_fn *call;
 } calls[] = {
 	{ HMM_DMIRROR_READ, dmirror_read },
 	{ HMM_DMIRROR_WRITE, dmirror_write },
-	{ HMM_DMIRROR_MIGRATE_TO_DEV, without_memory },
-	{ HMM_DMIRROR_MIGRATE_TO_SYS, without_memory },
+	{ HMM_DMIRROR_MIGRATE_TO_DEV, dmirror_migrate_to_dev },
+	{ HMM_DMIRROR_MIGRATE_TO_SYS, dmirror_migrate_to_sys },
 	{ HMM_DMIRROR_SNAPSHOT, dmirror_snapshot },
-	{ HMM_DMIRROR_EXCLUSIVE, without_memory },
-	{ HMM_DMIRROR_CHECK_EXCLUSIVE, without_memory },
-	{ HMM_DMIRROR_RELEASE, nothing_to_release },
-	{ HMM_DMIRROR_FLAGS, without_memory },
+	{ HMM_DMIRROR_EXCLUSIVE, dmirror_exclusive },
+	{ HMM_DMIRROR_CHECK_EXCLUSIVE, dmirror_check_exclusive },
+	{ HMM_DMIRROR_RELEASE, dmirror_release_memory },
+	{ HMM_DMIRROR_FLAGS, dmirror_flags },
 	{ HMM_DMIRROR_READ_UNLOCKED, dmirror_read },
 	{ HMM_DMIRROR_POPULATE, dmirror_populate },
 	{ HMM_DMIRROR_PREFETCH, dmirror_prefetch },
 	{ HMM_DMIRROR_WAIT, dmirror_wait },
 	{ HMM_DMIRROR_CANCEL, dmirror_cancel },
 	{ HMM_DMIRROR_COMPARE, dmirror_compare },
+	{ HMM_DMIRROR_POPULATE_DEV, dmirror_populate_dev },
 };
 
 static dmirror_call_fn *find_call(unsigned int number)
@@ -103,6 +92,8 @@ static long dmirror_ioctl(struct file *file, unsigned int number,
 
 static int dmirror_open(struct inode *inode, struct file *file)
 {
+	struct dmirror_device *device = container_of(file->private_data,
+						     struct dmirror_device, misc);
 	struct dmirror *dmirror = kzalloc(sizeof(*dmirror), GFP_KERNEL_ACCOUNT);
 	int ret;
 
@@ -112,6 +103,7 @@ static int dmirror_open(struct inode *inode, struct file *file)
 	spin_lock_init(&dmirror->prefetch_lock);
 	init_waitqueue_head(&dmirror->prefetch_wait);
 	dmirror->files = current->files;
+	dmirror->device = device;
 	ret = hmmu_mirror_register(&dmirror->mirror, "hmm_dmirror", 0,
 				   ULONG_MAX & PAGE_MASK, &dmirror_ops);
 	if (ret) {
@@ -119,6 +111,8 @@ static int dmirror_open(struct inode *inode, struct file *file)
 		return ret;
 	}
 	WRITE_ONCE(dmirror->mirror.faults_in_flight, READ_ONCE(faults_in_flight));
+	if (device->has_memory)
+		dmirror->mirror.memory = &device->memory;
 	file->private_data = dmirror;
 	return 0;
 }
@@ -138,14 +132,36 @@ static int dmirror_flush(struct file *file, fl_owner_t owner)
 	return 0;
 }
 
+/* All goes home from the device's memory, but in a process that is being killed. */
 static int dmirror_release(struct inode *inode, struct file *file)
 {
 	struct dmirror *dmirror = file->private_data;
 
 	hmmu_mirror_unregister(&dmirror->mirror);
+	if (dmirror->mirror.memory)
+		hmmu_memory_evict(dmirror->mirror.memory);
 	xa_destroy(&dmirror->table);
 	kfree(dmirror);
 	return 0;
+}
+
+/* Pages that belong to no file and are not anonymous, as those of many drivers. */
+static int dmirror_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	unsigned long addr;
+	struct page *page;
+	int ret = 0;
+
+	for (addr = vma->vm_start; !ret && addr < vma->vm_end; addr += PAGE_SIZE) {
+		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!page || fatal_signal_pending(current))
+			ret = -ENOMEM;
+		else
+			ret = vm_insert_page(vma, addr, page);
+		if (page)
+			put_page(page);
+	}
+	return ret;
 }
 
 static const struct file_operations dmirror_fops = {
@@ -154,15 +170,16 @@ static const struct file_operations dmirror_fops = {
 	.flush = dmirror_flush,
 	.release = dmirror_release,
 	.unlocked_ioctl = dmirror_ioctl,
+	.mmap = dmirror_mmap,
 };
 
 #define DEVICE(device) {						\
-	.minor = MISC_DYNAMIC_MINOR,					\
-	.name = device,							\
-	.fops = &dmirror_fops,						\
+	.misc.minor = MISC_DYNAMIC_MINOR,				\
+	.misc.name = device,						\
+	.misc.fops = &dmirror_fops,					\
 }
 
-static struct miscdevice devices[HMM_DMIRROR_NDEVICES] = {
+static struct dmirror_device devices[HMM_DMIRROR_NDEVICES] = {
 	DEVICE("hmm_dmirror0"),
 	DEVICE("hmm_dmirror1"),
 	DEVICE("hmm_dmirror2"),
@@ -172,7 +189,7 @@ static struct miscdevice devices[HMM_DMIRROR_NDEVICES] = {
 static void dmirror_deregister(unsigned int n)
 {
 	while (n--)
-		misc_deregister(&devices[n]);
+		misc_deregister(&devices[n].misc);
 }
 
 static int __init dmirror_init(void)
@@ -185,20 +202,22 @@ static int __init dmirror_init(void)
 		       mode);
 		return -EINVAL;
 	}
-	for (i = 0; i < ARRAY_SIZE(devices); i++) {
-		devices[i].mode = mode;
-		ret = misc_register(&devices[i]);
-		if (ret) {
+	ret = dmirror_memory_add(devices);
+	for (i = 0; !ret && i < ARRAY_SIZE(devices); i++) {
+		devices[i].misc.mode = mode;
+		ret = misc_register(&devices[i].misc);
+		if (ret)
 			dmirror_deregister(i);
-			return ret;
-		}
 	}
-	return 0;
+	if (ret)
+		dmirror_memory_remove(devices);
+	return ret;
 }
 
 static void __exit dmirror_exit(void)
 {
 	dmirror_deregister(ARRAY_SIZE(devices));
+	dmirror_memory_remove(devices);
 }
 
 module_init(dmirror_init);

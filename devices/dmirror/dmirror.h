@@ -10,6 +10,8 @@
  *   table.c	the device's page table, and the kit's callbacks that change it
  *   snapshot.c	SNAPSHOT and COMPARE: the CPU's page table, and both
  *   prefetch.c	PREFETCH, WAIT, CANCEL
+ *   memory.c	the device's memory, RELEASE, FLAGS
+ *   migrate.c	MIGRATE_TO_DEV, MIGRATE_TO_SYS, POPULATE_DEV, EXCLUSIVE
  *
  * Lock order: the kit's -> xa_lock of the table -> those of page->mapping. The
  * table's xa_lock is held while the device looks at an entry and while it accesses
@@ -19,13 +21,32 @@
 #define _DMIRROR_DMIRROR_H
 
 #include <linux/hmmu_mirror.h>
+#include <linux/miscdevice.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "../../include/uapi/hmm_dmirror.h"
 
+/* Bits of struct dmirror_device.flags. */
+#define DMIRROR_FAIL_ALLOC	0
+
+/**
+ * struct dmirror_device - a device
+ * @misc: by which it is opened
+ * @memory: its own
+ * @has_memory: it has some
+ * @flags: DMIRROR_*
+ */
+struct dmirror_device {
+	struct miscdevice misc;
+	struct hmmu_memory memory;
+	bool has_memory;
+	unsigned long flags;
+};
+
 /**
  * struct dmirror - an open file
+ * @device: that was opened
  * @mirror: the opener's memory
  * @table: the device's page table: by page number, see table.c
  * @unmaps: how often something was unmapped from @table
@@ -37,6 +58,7 @@
  * @prefetch_wait: for @prefetches to be 0
  */
 struct dmirror {
+	struct dmirror_device *device;
 	struct hmmu_mirror mirror;
 	struct xarray table;
 	atomic_long_t unmaps;
@@ -70,6 +92,10 @@ extern const struct hmmu_mirror_ops dmirror_ops;
 int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to);
 int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 		    const void *from);
+int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to);
+int dmirror_map_alone(struct hmmu_mirror *mirror,
+		      const struct hmmu_pages *pages);
+bool dmirror_has_alone(struct dmirror *dmirror, unsigned long addr);
 void *dmirror_entry(struct dmirror *dmirror, unsigned long addr);
 bool dmirror_differs(const void *entry, unsigned long cpu);
 
@@ -81,5 +107,15 @@ dmirror_call_fn dmirror_populate, dmirror_prefetch, dmirror_wait,
 		dmirror_cancel;
 struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
 				    bool write);
+
+/* memory.c */
+dmirror_call_fn dmirror_release_memory, dmirror_flags;
+struct page *dmirror_storage(struct page *page);
+int dmirror_memory_add(struct dmirror_device *devices);
+void dmirror_memory_remove(struct dmirror_device *devices);
+
+/* migrate.c */
+dmirror_call_fn dmirror_migrate_to_dev, dmirror_migrate_to_sys,
+		dmirror_exclusive, dmirror_check_exclusive, dmirror_populate_dev;
 
 #endif

@@ -10,7 +10,25 @@
 #define BYTES_MAX	512UL
 #define COMPARE_MAX	64UL
 
-static u8 byte_of(unsigned long cpu)
+/* Two of one kind, and then which of the two. */
+static u8 kind_of(const struct dmirror *dmirror, unsigned long cpu)
+{
+	const struct page *page = hmm_pfn_to_page(cpu);
+	bool local = dmirror->mirror.memory &&
+		     hmmu_memory_has(dmirror->mirror.memory, page);
+
+	if (is_zero_pfn(cpu & ~HMM_PFN_FLAGS))
+		return HMM_DMIRROR_PROT_ZERO;
+	if (is_device_private_page(page))
+		return local ? HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL :
+			       HMM_DMIRROR_PROT_DEV_PRIVATE_REMOTE;
+	if (is_device_coherent_page(page))
+		return local ? HMM_DMIRROR_PROT_DEV_COHERENT_LOCAL :
+			       HMM_DMIRROR_PROT_DEV_COHERENT_REMOTE;
+	return 0;
+}
+
+static u8 byte_of(const struct dmirror *dmirror, unsigned long cpu)
 {
 	unsigned int order = hmm_pfn_to_map_order(cpu);
 	u8 byte;
@@ -22,8 +40,7 @@ static u8 byte_of(unsigned long cpu)
 
 	byte = cpu & HMM_PFN_WRITE ? HMM_DMIRROR_PROT_WRITE :
 				     HMM_DMIRROR_PROT_READ;
-	if (is_zero_pfn(cpu & ~HMM_PFN_FLAGS))
-		byte |= HMM_DMIRROR_PROT_ZERO;
+	byte |= kind_of(dmirror, cpu);
 	if (order == PMD_SHIFT - PAGE_SHIFT)
 		byte |= HMM_DMIRROR_PROT_PMD;
 	else if (order == PUD_SHIFT - PAGE_SHIFT)
@@ -39,7 +56,7 @@ static void see_bytes(struct hmmu_mirror *mirror, const struct hmmu_pages *pages
 	unsigned long i;
 
 	for (i = 0; i < n; i++)
-		*(*next)++ = byte_of(pages->entries[i]);
+		*(*next)++ = byte_of(dmirror_of(mirror), pages->entries[i]);
 }
 
 static int snapshot_into(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,

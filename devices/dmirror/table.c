@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The device's page table: an xarray by page number. An entry is the page, tagged if
- * the device may write.
+ * the device may write, and if it alone has access.
  *
  * No reference is held on the pages: what the CPU no longer maps has been unmapped
  * here before it is freed.
@@ -13,6 +13,7 @@
 #include "dmirror.h"
 
 #define DEVICE_WRITES	1UL
+#define DEVICE_ALONE	3UL
 
 /* Slots that share a node of an xarray, whose allocation is what can fail. */
 #define PAGES_IN_NODE	XA_CHUNK_SIZE
@@ -24,7 +25,13 @@ static void *entry_of(unsigned long cpu)
 	return cpu & HMM_PFN_WRITE ? xa_tag_pointer(page, DEVICE_WRITES) : page;
 }
 
-static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+static void *entry_alone(unsigned long cpu)
+{
+	return xa_tag_pointer(hmm_pfn_to_page(cpu), DEVICE_ALONE);
+}
+
+static int store(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
+		 void *(*make)(unsigned long cpu))
 {
 	struct xarray *table = &dmirror_of(mirror)->table;
 	const unsigned long *cpu = pages->entries;
@@ -36,10 +43,21 @@ static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 	     addr += PAGE_SIZE, cpu++)
 		if (*cpu & HMM_PFN_VALID)
 			ret = xa_err(__xa_store(table, addr >> PAGE_SHIFT,
-						entry_of(*cpu), GFP_NOWAIT |
+						make(*cpu), GFP_NOWAIT |
 						__GFP_NOWARN));
 	xa_unlock(table);
 	return ret;
+}
+
+static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+{
+	return store(mirror, pages, entry_of);
+}
+
+/* Map pages that nobody else has access to, as the op of the kit does. */
+int dmirror_map_alone(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+{
+	return store(mirror, pages, entry_alone);
 }
 
 /*
@@ -90,6 +108,20 @@ const struct hmmu_mirror_ops dmirror_ops = {
 	.prepare = table_prepare,
 };
 
+static int copy_from(struct dmirror *dmirror, unsigned long addr, void *to,
+		     bool local)
+{
+	struct page *page;
+	int ret = -ENOENT;
+
+	xa_lock(&dmirror->table);
+	page = xa_untag_pointer(xa_load(&dmirror->table, addr >> PAGE_SHIFT));
+	if (page && (!local || hmmu_memory_has(dmirror->mirror.memory, page)))
+		ret = device_read_page(to, dmirror_storage(page), 0, PAGE_SIZE);
+	xa_unlock(&dmirror->table);
+	return ret;
+}
+
 /**
  * dmirror_copy_from() - the device reads a page
  * @dmirror: the device
@@ -101,16 +133,20 @@ const struct hmmu_mirror_ops dmirror_ops = {
  */
 int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 {
-	void *entry;
-	int ret = -ENOENT;
+	return copy_from(dmirror, addr, to, false);
+}
 
-	xa_lock(&dmirror->table);
-	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
-	if (entry)
-		ret = device_read_page(to, xa_untag_pointer(entry), 0,
-				       PAGE_SIZE);
-	xa_unlock(&dmirror->table);
-	return ret;
+/**
+ * dmirror_copy_local() - the same of a page in the device's memory
+ * @dmirror: a device that has some
+ * @addr: address of the page
+ * @to: where to, PAGE_SIZE bytes
+ *
+ * Return: as dmirror_copy_from(); %-ENOENT also if it is elsewhere.
+ */
+int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to)
+{
+	return copy_from(dmirror, addr, to, true);
 }
 
 /**
@@ -124,16 +160,32 @@ int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 		    const void *from)
 {
+	struct page *page;
 	void *entry;
 	int ret = -ENOENT;
 
 	xa_lock(&dmirror->table);
 	entry = xa_load(&dmirror->table, addr >> PAGE_SHIFT);
-	if (xa_pointer_tag(entry) == DEVICE_WRITES)
-		ret = device_write_page(xa_untag_pointer(entry), 0, from,
+	page = xa_untag_pointer(entry);
+	if (xa_pointer_tag(entry) & DEVICE_WRITES) {
+		ret = device_write_page(dmirror_storage(page), 0, from,
 					PAGE_SIZE);
+		/* It takes that along when it goes home. */
+		if (!ret && !PageDirty(page))
+			set_page_dirty(page);
+	}
 	xa_unlock(&dmirror->table);
 	return ret;
+}
+
+/**
+ * dmirror_has_alone() - does nobody else have access to a page?
+ * @dmirror: the device
+ * @addr: address of the page
+ */
+bool dmirror_has_alone(struct dmirror *dmirror, unsigned long addr)
+{
+	return xa_pointer_tag(dmirror_entry(dmirror, addr)) == DEVICE_ALONE;
 }
 
 /**
@@ -159,6 +211,6 @@ bool dmirror_differs(const void *entry, unsigned long cpu)
 		return false;
 	return !(cpu & HMM_PFN_VALID) ||
 	       xa_untag_pointer((void *)entry) != hmm_pfn_to_page(cpu) ||
-	       (xa_pointer_tag((void *)entry) == DEVICE_WRITES &&
+	       ((xa_pointer_tag((void *)entry) & DEVICE_WRITES) &&
 		!(cpu & HMM_PFN_WRITE));
 }

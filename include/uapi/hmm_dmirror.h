@@ -55,8 +55,23 @@ struct hmm_dmirror_cmd {
 /* The device writes the pages with what is at @ptr. Populates. */
 #define HMM_DMIRROR_WRITE		_IOWR('H', 0x01, struct hmm_dmirror_cmd)
 
-/* Device memory. EOPNOTSUPP: the device has none. */
+/*
+ * Move what is there of the pages to the device's memory, and what of anonymous memory is
+ * not there yet as zeros; faults nothing. Then the device reads them, to where @ptr is.
+ *
+ *   EINVAL	not all of it is mapped and can be read, or it is memory that is never
+ *		moved: hugetlb, what a driver has mapped
+ *   ENOENT	a page has not been moved: it is a file's, pinned, shared in a way that
+ *		forbids it, behind userfaultfd, or there is no memory for it. Those before it
+ *		may have been
+ *   EOPNOTSUPP	the device has no memory
+ *   EINTR	killed
+ */
 #define HMM_DMIRROR_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_dmirror_cmd)
+
+/*
+ * Move them back from there. @cpages: how many were. Errors as the last, but for ENOENT.
+ */
 #define HMM_DMIRROR_MIGRATE_TO_SYS	_IOWR('H', 0x03, struct hmm_dmirror_cmd)
 
 /*
@@ -65,15 +80,31 @@ struct hmm_dmirror_cmd {
  */
 #define HMM_DMIRROR_SNAPSHOT		_IOWR('H', 0x04, struct hmm_dmirror_cmd)
 
-/* Exclusive access. EOPNOTSUPP: the device has none. */
+/*
+ * Give the device alone access to the pages, which are faulted for writing. What it reads
+ * goes to @ptr. The CPU's next access takes it away again.
+ *
+ *   EBUSY	not all pages could be had; ask again
+ *   EOPNOTSUPP	the kernel can't do that: it is without CONFIG_DEVICE_PRIVATE
+ *
+ * and those of populating.
+ */
 #define HMM_DMIRROR_EXCLUSIVE		_IOWR('H', 0x05, struct hmm_dmirror_cmd)
+
+/* Does nothing but fail with EPERM if access to one of the pages is still exclusive. */
 #define HMM_DMIRROR_CHECK_EXCLUSIVE	_IOWR('H', 0x06, struct hmm_dmirror_cmd)
 
-/* Bring device memory home. There is none: nothing to do. */
+/*
+ * Bring all of the device's memory home, of whichever process. EBUSY: some of it is in use
+ * by somebody who does not let go. ENOMEM, EINTR.
+ */
 #define HMM_DMIRROR_RELEASE		_IOWR('H', 0x07, struct hmm_dmirror_cmd)
 
-/* Allocations of device memory: EOPNOTSUPP, the device has none. */
+/* Set the device's flags to what is in @npages, HMM_DMIRROR_FLAG_*. */
 #define HMM_DMIRROR_FLAGS		_IOWR('H', 0x08, struct hmm_dmirror_cmd)
+
+/* The next page of device memory can't be had. It is taken back with that. */
+#define HMM_DMIRROR_FLAG_FAIL_ALLOC	(1ULL << 0)
 
 /* As HMM_DMIRROR_READ, which does not hold the mmap lock here either. */
 #define HMM_DMIRROR_READ_UNLOCKED	_IOWR('H', 0x09, struct hmm_dmirror_cmd)
@@ -110,6 +141,19 @@ struct hmm_dmirror_cmd {
 #define HMM_DMIRROR_COMPARE		_IOWR('H', 0x44, struct hmm_dmirror_cmd)
 
 #define HMM_DMIRROR_COMPARE_MAPPED	(1ULL << 0)
+
+/*
+ * Have the pages mapped in the device, and in its memory where that can be: absent ones are
+ * faulted, whoever has to answer. At @ptr is a byte a page: what is asked, HMM_DMIRROR_PROT_READ,
+ * _WRITE, or 0 for nothing. It becomes HMM_DMIRROR_AT_*. @cpages: how many are in its memory.
+ * Populates. EOPNOTSUPP: the device has no memory.
+ */
+#define HMM_DMIRROR_POPULATE_DEV	_IOWR('H', 0x45, struct hmm_dmirror_cmd)
+
+#define HMM_DMIRROR_AT_NONE	0	/* not asked for */
+#define HMM_DMIRROR_AT_SYSTEM	1
+#define HMM_DMIRROR_AT_DEVICE	2	/* in memory of this device */
+#define HMM_DMIRROR_AT_OTHER	3	/* in that of another */
 
 /* Write access; else read access. */
 #define HMM_DMIRROR_POPULATE_WRITE	(1ULL << 0)

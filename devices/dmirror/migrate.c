@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Moving pages to the device's memory and back, and having them for the device alone. */
+#include <linux/gfp.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "dmirror.h"
+
+#define BYTES_MAX	512UL
+
+typedef int copy_fn(struct dmirror *dmirror, unsigned long addr, void *to);
+
+static int read_pages(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+		      copy_fn *copy, void *bounce)
+{
+	unsigned long addr, end = cmd_end(cmd);
+	int ret;
+
+	for (addr = cmd->addr; addr < end; addr += PAGE_SIZE) {
+		ret = copy(dmirror, addr, bounce);
+		if (ret)
+			return ret;
+		if (copy_to_user(u64_to_user_ptr(cmd->ptr + (addr - cmd->addr)),
+				 bounce, PAGE_SIZE))
+			return -EFAULT;
+		cmd->cpages++;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* What the device sees of the pages now, without populating any. */
+static int read_back(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+		     copy_fn *copy)
+{
+	void *bounce = (void *)__get_free_page(GFP_KERNEL);
+	int ret;
+
+	if (!bounce)
+		return -ENOMEM;
+	ret = read_pages(dmirror, cmd, copy, bounce);
+	free_page((unsigned long)bounce);
+	return ret;
+}
+
+static int map_present(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cmd)
+{
+	struct hmmu_request request = dmirror_request(cmd->addr, cmd_end(cmd),
+						      false);
+
+	request.present_only = true;
+	return hmmu_mirror_populate(&dmirror->mirror, &request);
+}
+
+static int migrate(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cmd,
+		   bool to_memory, unsigned long *moved)
+{
+	if (!dmirror->mirror.memory)
+		return -EOPNOTSUPP;
+	return hmmu_mirror_migrate(&dmirror->mirror, cmd->addr, cmd_end(cmd),
+				   to_memory, moved);
+}
+
+int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	unsigned long moved;
+	int ret = migrate(dmirror, cmd, true, &moved);
+
+	if (!ret)
+		ret = map_present(dmirror, cmd);
+	return ret ?: read_back(dmirror, cmd, dmirror_copy_local);
+}
+
+int dmirror_migrate_to_sys(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	unsigned long moved = 0;
+	int ret = migrate(dmirror, cmd, false, &moved);
+
+	cmd->cpages = moved;
+	return ret;
+}
+
+int dmirror_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	int ret = hmmu_mirror_exclusive(&dmirror->mirror, cmd->addr, cmd_end(cmd),
+					dmirror_map_alone);
+
+	if (ret)
+		return ret;
+	ret = read_back(dmirror, cmd, dmirror_copy_from);
+	return ret == -ENOENT ? -EBUSY : ret;
+}
+
+int dmirror_check_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	unsigned long addr, end = cmd_end(cmd);
+
+	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
+		return -EOPNOTSUPP;
+	for (addr = cmd->addr; addr < end; addr += PAGE_SIZE) {
+		if (dmirror_has_alone(dmirror, addr))
+			return -EPERM;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int accesses_of(u8 *bytes, unsigned long n)
+{
+	static const u8 access[] = {
+		[HMM_DMIRROR_PROT_NONE] = HMMU_ACCESS_NONE,
+		[HMM_DMIRROR_PROT_READ] = HMMU_ACCESS_READ,
+		[HMM_DMIRROR_PROT_WRITE] = HMMU_ACCESS_WRITE,
+	};
+
+	while (n--) {
+		if (bytes[n] >= ARRAY_SIZE(access))
+			return -EINVAL;
+		bytes[n] = access[bytes[n]];
+	}
+	return 0;
+}
+
+/* The device's words are those of the kit: AT_NONE, AT_SYSTEM, AT_DEVICE, AT_OTHER. */
+static_assert(HMM_DMIRROR_AT_NONE == HMMU_PLACE_NONE);
+static_assert(HMM_DMIRROR_AT_SYSTEM == HMMU_PLACE_SYSTEM);
+static_assert(HMM_DMIRROR_AT_DEVICE == HMMU_PLACE_MEMORY);
+static_assert(HMM_DMIRROR_AT_OTHER == HMMU_PLACE_OTHER);
+
+static int populate_piece(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+			  unsigned long addr, u8 *bytes, unsigned long n)
+{
+	u8 __user *user = u64_to_user_ptr(cmd->ptr +
+					  ((addr - cmd->addr) >> PAGE_SHIFT));
+	struct hmmu_request request = dmirror_request(addr,
+						      addr + (n << PAGE_SHIFT),
+						      false);
+	unsigned long i;
+	int ret;
+
+	if (copy_from_user(bytes, user, n))
+		return -EFAULT;
+	ret = accesses_of(bytes, n);
+	if (ret)
+		return ret;
+	request.accesses = bytes;
+	request.to_memory = true;
+	request.places = bytes + BYTES_MAX;
+	ret = hmmu_mirror_populate(&dmirror->mirror, &request);
+	cmd->faults++;
+	if (ret)
+		return ret;
+	for (i = 0; i < n; i++)
+		cmd->cpages += request.places[i] == HMMU_PLACE_MEMORY;
+	return copy_to_user(user, request.places, n) ? -EFAULT : 0;
+}
+
+static int populate_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+			u8 *bytes)
+{
+	unsigned long addr, n, end = cmd_end(cmd);
+	int ret = 0;
+
+	for (addr = cmd->addr; !ret && addr < end; addr += n << PAGE_SHIFT) {
+		n = min(BYTES_MAX, (end - addr) >> PAGE_SHIFT);
+		ret = populate_piece(dmirror, cmd, addr, bytes, n);
+	}
+	return ret;
+}
+
+int dmirror_populate_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	u8 *bytes;
+	int ret;
+
+	if (!dmirror->mirror.memory)
+		return -EOPNOTSUPP;
+	bytes = kmalloc(2 * BYTES_MAX, GFP_KERNEL);
+	if (!bytes)
+		return -ENOMEM;
+	ret = populate_all(dmirror, cmd, bytes);
+	kfree(bytes);
+	return ret;
+}
