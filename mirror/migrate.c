@@ -116,9 +116,9 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 	return ret;
 }
 
-static bool can_be_moved(const struct hmmu_flight *flight, unsigned long entry)
+static bool can_be_moved(unsigned long entry)
 {
-	const struct page *page;
+	struct page *page;
 
 	if (!(entry & HMM_PFN_VALID))
 		return false;
@@ -134,7 +134,7 @@ static bool to_be_moved(const struct hmmu_flight *flight,
 	return hmmu_request_access(flight->request,
 				   range->start + (i << PAGE_SHIFT)) &&
 	       !test_bit(i, flight->moved) &&
-	       can_be_moved(flight, range->hmm_pfns[i]);
+	       can_be_moved(range->hmm_pfns[i]);
 }
 
 /* Pages from @i on that are to be moved, up to where one is not. */
