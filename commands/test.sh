@@ -14,13 +14,16 @@ command_main() {
 	select_scenarios model/
 	cases=$(build/programs/hmmu-test --list "${case_words[@]}")
 	lazymem_cases=$(build/programs/lazymem-test --list "${case_words[@]}")
-	[ -n "$cases$lazymem_cases${scenarios[*]}$(chosen_oracles)" ] ||
+	suite_case=$(! suite_meant || echo suite/hmm)
+	[ -n "$cases$lazymem_cases$suite_case${scenarios[*]}$(chosen_oracles)" ] ||
 		die "no test case matches; ./run test --list shows all"
 	if [ -n "${option[list]-}" ]; then
 		list_cases
 		return
 	fi
 	test_model
+	why_no_suite=
+	[ -z "$suite_case" ] || why_no_suite=$(suite_get)
 	if [ -n "$(kernels_to_boot)" ]; then
 		guest_settings 2048 1200
 		need_tools "${build_tools[@]}" "${guest_tools[@]}"
@@ -39,7 +42,7 @@ kernels_to_boot() {
 	local kernel
 
 	for kernel in "${selected_kernels[@]}"; do
-		[ -z "$cases$lazymem_cases$(chosen_oracles "$kernel")" ] || echo "$kernel"
+		[ -z "$cases$lazymem_cases$suite_case$(chosen_oracles "$kernel")" ] || echo "$kernel"
 	done
 }
 
@@ -61,7 +64,8 @@ list_cases() {
 	for oracle in $(chosen_oracles); do
 		echo "oracle/$oracle"
 	done
-	printf '%s' "${cases:+$cases$'\n'}" "${lazymem_cases:+$lazymem_cases$'\n'}"
+	printf '%s' "${cases:+$cases$'\n'}" "${lazymem_cases:+$lazymem_cases$'\n'}" \
+		"${suite_case:+$suite_case$'\n'}"
 }
 
 # Needs no kernel and no guest, so whatever else is missing, this is answered.
@@ -84,8 +88,10 @@ test_on() {
 	kernel_prepare "$1"
 	build_modules
 	prove_oracles "${oracles[@]}"
-	[ -z "$cases" ] || run_cases test hmmu-test
-	[ -z "$lazymem_cases" ] || run_cases lazymem lazymem-test --guest
+	[ -z "$cases" ] || run_cases test hmmu-test "${case_words[@]}"
+	[ -z "$lazymem_cases" ] ||
+		run_cases lazymem lazymem-test --guest "${case_words[@]}"
+	[ -z "$suite_case" ] || run_suite
 	echo "$1 $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$scratch/table"
 }
 
@@ -108,11 +114,25 @@ prove_oracles() {
 	done
 }
 
+# All of it or nothing: its cases are not chosen one by one.
+suite_meant() {
+	case_means suite/hmm || [[ ${option[case]-} == suite/?* ]]
+}
+
+run_suite() {
+	if [ -z "$why_no_suite" ]; then
+		run_cases suite sh -c "$(suite_command)" suite/hmm
+	else
+		echo "ok - suite/hmm # SKIP $why_no_suite"
+		skipped=$((skipped + 1))
+	fi
+}
+
 # run_cases NAME PROGRAM [OPTION...]; NAME names the logs.
 run_cases() {
 	local tap=$top/build/log/$1-$kernel_name.tap guest status bad
 
-	guest_run "$@" "${case_words[@]}" | tee "$tap"
+	guest_run "$@" | tee "$tap"
 	status=${PIPESTATUS[0]}
 	bad=$(tap_failures "$tap" | wc -l)
 	passed=$((passed + $(tap_passed "$tap")))
