@@ -38,6 +38,7 @@ void bench_storm(const struct bench *bench);
 void bench_stormy(const struct bench *bench);
 void bench_crowd(const struct bench *bench);
 void bench_region(const struct bench *bench);
+void bench_device(const struct bench *bench);
 
 /* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */
 void bench_exact(const struct bench *bench);

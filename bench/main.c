@@ -42,6 +42,8 @@ static const struct part {
 	{ "stormy", "missing pages, while others unmap elsewhere",
 		bench_stormy, 15, TWO_CPUS },
 	{ "region", "guest memory: windows, accesses, size", bench_region, 5 },
+	{ "device", "pages that are missing, and are to be in device memory",
+		bench_device, 15 },
 	{ "matrix", "all of missing and latency, crossed, as far as it is bounded",
 		bench_matrix, 200, ONE_CPU, true },
 };

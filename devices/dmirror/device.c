@@ -42,6 +42,7 @@ static const struct {
 	{ HMM_DMIRROR_CANCEL, dmirror_cancel },
 	{ HMM_DMIRROR_COMPARE, dmirror_compare },
 	{ HMM_DMIRROR_POPULATE_DEV, dmirror_populate_dev },
+	{ HMM_DMIRROR_MOVE, dmirror_move },
 };
 
 static dmirror_call_fn *find_call(unsigned int number)

@@ -11,7 +11,7 @@
  *   snapshot.c	SNAPSHOT and COMPARE: the CPU's page table, and both
  *   prefetch.c	PREFETCH, WAIT, CANCEL
  *   memory.c	the device's memory, RELEASE, FLAGS
- *   migrate.c	MIGRATE_TO_DEV, MIGRATE_TO_SYS, POPULATE_DEV, EXCLUSIVE
+ *   migrate.c	MIGRATE_TO_DEV, MIGRATE_TO_SYS, MOVE, POPULATE_DEV, EXCLUSIVE
  *
  * Lock order: the kit's -> xa_lock of the table -> those of page->mapping. The
  * table's xa_lock is held while the device looks at an entry and while it accesses
@@ -116,6 +116,7 @@ void dmirror_memory_remove(struct dmirror_device *devices);
 
 /* migrate.c */
 dmirror_call_fn dmirror_migrate_to_dev, dmirror_migrate_to_sys,
-		dmirror_exclusive, dmirror_check_exclusive, dmirror_populate_dev;
+		dmirror_move, dmirror_exclusive, dmirror_check_exclusive,
+		dmirror_populate_dev;
 
 #endif

@@ -58,10 +58,21 @@ static int map_present(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cm
 static int migrate(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cmd,
 		   bool to_memory, unsigned long *moved)
 {
+	*moved = 0;
 	if (!dmirror->mirror.memory)
 		return -EOPNOTSUPP;
 	return hmmu_mirror_migrate(&dmirror->mirror, cmd->addr, cmd_end(cmd),
 				   to_memory, moved);
+}
+
+static int migrate_and_count(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+			     bool to_memory)
+{
+	unsigned long moved;
+	int ret = migrate(dmirror, cmd, to_memory, &moved);
+
+	cmd->cpages = moved;
+	return ret;
 }
 
 int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
@@ -76,11 +87,14 @@ int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 
 int dmirror_migrate_to_sys(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	unsigned long moved = 0;
-	int ret = migrate(dmirror, cmd, false, &moved);
+	return migrate_and_count(dmirror, cmd, false);
+}
 
-	cmd->cpages = moved;
-	return ret;
+int dmirror_move(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	if (cmd->ptr & ~HMM_DMIRROR_MOVE_TO_DEV)
+		return -EINVAL;
+	return migrate_and_count(dmirror, cmd, cmd->ptr & HMM_DMIRROR_MOVE_TO_DEV);
 }
 
 int dmirror_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)

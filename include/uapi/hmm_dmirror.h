@@ -150,6 +150,14 @@ struct hmm_dmirror_cmd {
  */
 #define HMM_DMIRROR_POPULATE_DEV	_IOWR('H', 0x45, struct hmm_dmirror_cmd)
 
+/*
+ * Move pages and do nothing else: to the device's memory if @ptr is HMM_DMIRROR_MOVE_TO_DEV,
+ * back if it is 0. @cpages: how many were. Errors as MIGRATE_TO_SYS.
+ */
+#define HMM_DMIRROR_MOVE		_IOWR('H', 0x46, struct hmm_dmirror_cmd)
+
+#define HMM_DMIRROR_MOVE_TO_DEV		(1ULL << 0)
+
 #define HMM_DMIRROR_AT_NONE	0	/* not asked for */
 #define HMM_DMIRROR_AT_SYSTEM	1
 #define HMM_DMIRROR_AT_DEVICE	2	/* in memory of this device */
