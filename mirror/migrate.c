@@ -116,7 +116,16 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 	return ret;
 }
 
-static bool can_be_moved(unsigned long entry)
+static bool in_anonymous(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	return vma && vma_is_anonymous(vma);
+}
+
+/* Pages of anonymous memory, and zeros, of which there are huge ones too. */
+static bool can_be_moved(const struct hmmu_flight *flight, unsigned long addr,
+			 unsigned long entry)
 {
 	struct page *page;
 
@@ -125,16 +134,20 @@ static bool can_be_moved(unsigned long entry)
 	if (is_zero_pfn(entry & ~HMM_PFN_FLAGS))
 		return true;
 	page = hmm_pfn_to_page(entry);
-	return !is_zone_device_page(page) && PageAnon(page);
+	if (is_zone_device_page(page))
+		return false;
+	return PageAnon(page) ||
+	       (hmmu_is_huge(entry) && in_anonymous(flight->mirror->mm, addr));
 }
 
 static bool to_be_moved(const struct hmmu_flight *flight,
 			const struct hmm_range *range, unsigned long i)
 {
-	return hmmu_request_access(flight->request,
-				   range->start + (i << PAGE_SHIFT)) &&
+	unsigned long addr = range->start + (i << PAGE_SHIFT);
+
+	return hmmu_request_access(flight->request, addr) &&
 	       !test_bit(i, flight->moved) &&
-	       can_be_moved(range->hmm_pfns[i]);
+	       can_be_moved(flight, addr, range->hmm_pfns[i]);
 }
 
 /* Pages from @i on that are to be moved, up to where one is not. */
