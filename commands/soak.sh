@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Kill clients and sources of the page server at random, for as long as you like."
-command_options="minutes seed kernel kernel-image kernel-build kernel-modules memory cpus append verbose"
+command_summary="Storms in address spaces, and a page server whose clients and sources are killed, for long."
+command_options="minutes seed case kernel kernel-image kernel-build kernel-modules memory cpus append verbose"
 command_arguments=""
 default_kernel=6.1,6.12
 
-command_main() {
-	local minutes=${option[minutes]-10} kernel seed passed=0 failed=0
+# Each takes the minutes of a kernel: NAME, and the words that run it.
+soaks=(
+	"soak/address-space hmmu-test"
+	"lazymem/soak lazymem-test --guest"
+)
 
+command_main() {
+	local minutes=${option[minutes]-10} kernel seed words chosen=() passed=0 failed=0
+
+	[ "$minutes" -gt 0 ] || usage_error "--minutes needs a whole number above 0"
+	for words in "${soaks[@]}"; do
+		! case_means "${words%% *}" || chosen+=("$words")
+	done
+	[ ${#chosen[@]} -gt 0 ] ||
+		die "no soak matches; there are: $(printf '%s\n' "${soaks[@]%% *}" | paste -sd' ')"
 	seed=$(chosen_seed)
 	need_tools "${program_tools[@]}" "${lazymem_tools[@]}" "${build_tools[@]}" \
 		"${guest_tools[@]}"
@@ -20,23 +32,27 @@ command_main() {
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
 		build_modules
-		soak
+		for words in "${chosen[@]}"; do
+			# shellcheck disable=SC2086
+			soak $words
+		done
 	done
 	echo "$passed passed, $failed failed, 0 skipped"
 	[ "$failed" -eq 0 ]
 }
 
+# soak CASE PROGRAM [OPTION...], in a guest of its own.
 soak() {
-	local tap=$top/build/log/soak-$kernel_name.tap
+	local log=soak-${1//\//-} tap=$top/build/log/soak-${1//\//-}-$kernel_name.tap
 
-	say "soaking $kernel_name for $minutes minutes, seed $seed"
-	guest_run soak lazymem-test --guest --case lazymem/soak \
+	say "$1: soaking $kernel_name for $minutes minutes, seed $seed"
+	guest_run "$log" "${@:2}" --case "$1" \
 		--seconds $((minutes * 60)) --seed "$seed" | tee "$tap"
 	if [ "${PIPESTATUS[0]}" -eq 0 ] && tap_complete "$tap" &&
 		[ "$(tap_passed "$tap")" -gt 0 ]; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
-		echo "again: ./run soak --kernel $kernel_name --minutes $minutes --seed $seed"
+		echo "again: ./run soak --kernel $kernel_name --case $1 --minutes $minutes --seed $seed"
 	fi
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "cgroup.h"
 #include "dmirror.h"
 #include "harness.h"
 #include "log.h"
@@ -320,33 +321,13 @@ static void gone(const void *variant)
 	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 0);
 }
 
-#define CGROUPS	"/tmp/cgroups"
-#define CGROUP	CGROUPS "/errors"
-
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		skip("no memory cgroup: cannot write %s to %s: %s", text, path,
-		     strerror(errno));
-	close(fd);
-}
-
 /* Let @pid have no more memory than this and be killed when it takes more. */
 static void limit_memory(pid_t pid, const char *bytes)
 {
-	char number[16];
+	char why[CGROUP_WHY];
 
-	CHECK_EQ(unshare(CLONE_NEWNS), 0);
-	CHECK(!mkdir(CGROUPS, 0700) || errno == EEXIST);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL))
-		skip("no cgroup2: %s", strerror(errno));
-	write_text(CGROUPS "/cgroup.subtree_control", "+memory");
-	CHECK(!mkdir(CGROUP, 0700) || errno == EEXIST);
-	write_text(CGROUP "/memory.max", bytes);
-	snprintf(number, sizeof(number), "%d", pid);
-	write_text(CGROUP "/cgroup.procs", number);
+	if (!cgroup_new("errors", bytes, "max", why) || !cgroup_enter("errors", pid, why))
+		skip("no memory cgroup: %s", why);
 }
 
 /* Wait until the kernel logs @what. */

@@ -49,6 +49,14 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 
 #define CHECK_EQ(a, b) CHECK_REL(a, ==, b)
 
+/* Of the program's case that goes on for as long as one likes. @seed 0: any. */
+struct soak_options {
+	unsigned int seconds;
+	uint64_t seed;
+};
+
+extern struct soak_options soak_options;
+
 /* A line of the report, shown with the case. */
 #define note(...) (printf("# " __VA_ARGS__), putchar('\n'), fflush(stdout))
 

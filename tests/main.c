@@ -3,20 +3,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "harness.h"
 #include "main.h"
+#include "number.h"
 
 static const char usage[] =
-	"usage: hmmu-test [--case PATTERN] [--list]\n"
+	"usage: hmmu-test [--case PATTERN] [--list] [--seconds N] [--seed N]\n"
 	"\n"
 	"Test the fault engine of the running kernel: TAP on standard output.\n"
 	"\n"
 	"  --case PATTERN  only cases whose name matches, or begins with, PATTERN\n"
 	"  --list          print their names and run none\n"
+	"  --seconds N     how long soak/address-space takes (default 20)\n"
+	"  --seed N        where its randomness begins; without, any, which is printed\n"
 	"  --help          this text\n";
 
 static const struct option options[] = {
 	{ "case", required_argument, NULL, 'c' },
 	{ "list", no_argument, NULL, 'l' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "seed", required_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
@@ -33,6 +39,12 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			list = 1;
+			break;
+		case 's':
+			soak_options.seconds = number("--seconds", optarg, 1, 1000000);
+			break;
+		case 'r':
+			soak_options.seed = number("--seed", optarg, 1, UINT32_MAX);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -73,6 +85,7 @@ int main(int argc, char **argv)
 	suite_fuzz();
 	suite_module();
 	suite_stress();
+	suite_soak();
 
 	if (list) {
 		list_cases(pattern);

@@ -32,6 +32,7 @@ void suite_ends(void);
 void suite_demo(void);
 void suite_fuzz(void);
 void suite_module(void);
+void suite_soak(void);
 void suite_stress(void);
 
 #endif

@@ -18,14 +18,6 @@ void suite_hostile(void);
 void suite_ahead(void);
 void suite_soak(void);
 
-/* Of lazymem/soak. @seed 0: any, which is printed. */
-struct soak_options {
-	unsigned int seconds;
-	uint64_t seed;
-};
-
-extern struct soak_options soak_options;
-
 /* Prints how fast memory is read ahead. @runs: 100 at most. */
 void bench(unsigned int runs);
 

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "fixture.h"
+#include "random.h"
 
 #define PAGES		512
 #define GIVEN		64
@@ -49,14 +49,6 @@ struct soak {
 	struct progress *progress;
 	unsigned int rounds, complete, killed, sources_killed;
 };
-
-static unsigned int draw(uint64_t *random, unsigned int below)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return *random % below;
-}
 
 static void visit(const struct memory *memory, struct progress *progress, size_t page)
 {
@@ -90,12 +82,12 @@ static void read_in_child(const struct memory *memory, struct progress *progress
 
 static void client(const struct soak *soak, struct progress *progress, uint64_t random)
 {
-	bool private = draw(&random, 4);
+	bool private = random_draw(&random, 4);
 	struct memory memory = memory_make(PAGES, MAP_ANONYMOUS |
 					   (private ? MAP_PRIVATE : MAP_SHARED),
 					   EVENTS, UFFDIO_REGISTER_MODE_MISSING);
-	size_t first = draw(&random, PAGES), step = 2 * draw(&random, PAGES) + 1;
-	unsigned int kind = draw(&random, 4);
+	size_t first = random_draw(&random, PAGES), step = 2 * random_draw(&random, PAGES) + 1;
+	unsigned int kind = random_draw(&random, 4);
 
 	memory_serve(&memory, &soak->server);
 	for (size_t i = 0; i < PAGES; i++) {
@@ -117,7 +109,7 @@ static void start_client(struct soak *soak, unsigned int i)
 {
 	uint64_t random = soak->random;
 
-	draw(&soak->random, 2);
+	random_draw(&soak->random, 2);
 	soak->progress[i].done = 0;
 	fflush(stdout);
 	soak->clients[i] = fork();
@@ -152,7 +144,7 @@ static void attend(struct soak *soak, int milliseconds)
 
 static void pass_time(struct soak *soak)
 {
-	uint64_t until = clock_ns() + draw(&soak->random, PAUSE_MOST_MS) * 1000000ULL;
+	uint64_t until = clock_ns() + random_draw(&soak->random, PAUSE_MOST_MS) * 1000000ULL;
 	uint64_t now;
 
 	while ((now = clock_ns()) < until)
@@ -163,7 +155,7 @@ static void source_start(struct soak *soak)
 {
 	char delay[16];
 
-	snprintf(delay, sizeof(delay), "rdelay=%ums", 1 + draw(&soak->random, 8));
+	snprintf(delay, sizeof(delay), "rdelay=%ums", 1 + random_draw(&soak->random, 8));
 	if (!soak->source_up)
 		soak->source = nbdkit_run("--filter=delay", "file", soak->image, delay,
 					  NULL);
@@ -194,7 +186,7 @@ static void client_kill(struct soak *soak, unsigned int i)
 
 static void strike(struct soak *soak)
 {
-	unsigned int what = draw(&soak->random, CLIENTS + 3);
+	unsigned int what = random_draw(&soak->random, CLIENTS + 3);
 
 	if (what < CLIENTS)
 		client_kill(soak, what);
@@ -249,11 +241,11 @@ static void end_server(struct soak *soak)
 
 static void one_round(struct soak *soak)
 {
-	unsigned int events = 3 + draw(&soak->random, EVENTS_MOST - 2);
+	unsigned int events = 3 + random_draw(&soak->random, EVENTS_MOST - 2);
 
 	source_start(soak);
 	soak->server = server_run(soak->source.uri, "--window", "4",
-				  draw(&soak->random, 2) ? "--no-prefetch" : NULL, NULL);
+				  random_draw(&soak->random, 2) ? "--no-prefetch" : NULL, NULL);
 	for (unsigned int i = 0; i < CLIENTS; i++)
 		start_client(soak, i);
 	while (events--) {
@@ -269,10 +261,8 @@ static void one_round(struct soak *soak)
 static void soak(const void *variant)
 {
 	uint64_t until = clock_ns() + soak_options.seconds * 1000000000ULL;
-	struct soak soak = { .random = soak_options.seed };
+	struct soak soak = { .random = random_seed(soak_options.seed) };
 
-	if (!soak.random && getrandom(&soak.random, 4, 0) != 4)
-		FAIL("no random numbers");
 	note("seed %llu, %u s", (unsigned long long)soak.random, soak_options.seconds);
 	soak.progress = mmap(NULL, CLIENTS * sizeof(*soak.progress),
 			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a process of the storm does with its memory, and the table of all it does.
+ *
+ * Each action that changes something says so between shadow_begin() and shadow_end(), and
+ * says what it has left. Where a call has failed in the middle the pages are unmapped: that
+ * is what they are then, whatever it had done to them.
+ */
+#include <linux/mman.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "soak.h"
+#include "uffd.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+#define RUN_SHORT	32
+
+static struct shadow_page *page_of(struct actor *actor, size_t page)
+{
+	return &actor->life->shadow.pages[page];
+}
+
+static char *at(struct actor *actor, struct run run)
+{
+	return run_at(&actor->life->shadow, run);
+}
+
+static size_t draw_length(struct actor *actor)
+{
+	return 1 + draw(actor, draw(actor, 12) ? RUN_SHORT : RUN_MOST);
+}
+
+struct run draw_any(struct actor *actor)
+{
+	struct run run = { .pages = draw_length(actor) };
+
+	run.page = draw(actor, ARENA_PAGES - run.pages + 1);
+	return run;
+}
+
+struct run draw_run(struct actor *actor, uint8_t flags)
+{
+	size_t most = draw_length(actor), from = draw(actor, ARENA_PAGES), i, page;
+	struct run run = {};
+
+	for (i = 0; i < ARENA_PAGES; i++) {
+		page = (from + i) % ARENA_PAGES;
+		if ((page_of(actor, page)->flags & flags) == flags)
+			break;
+	}
+	if (i == ARENA_PAGES)
+		return run;
+	run.page = page;
+	while (run.pages < most && page < ARENA_PAGES &&
+	       (page_of(actor, page)->flags & flags) == flags) {
+		run.pages++;
+		page++;
+	}
+	return run;
+}
+
+/* To be called between begin and end. */
+static int unmapped(struct actor *actor, struct run run)
+{
+	int ret = munmap(at(actor, run), run.pages * PAGE) ? -errno : 0;
+
+	if (ret)
+		soak_fail(actor, "munmap() gave %s", strerror(-ret));
+	for (size_t i = run.page; i < run.page + run.pages; i++) {
+		shadow_set(page_of(actor, i), VERSION_ZEROS);
+		page_of(actor, i)->flags = 0;
+	}
+	return ret;
+}
+
+/* The page is there no more: what comes next is up to its server, if it has one. */
+static void missing(struct actor *actor, size_t page)
+{
+	struct shadow_page *shadow = page_of(actor, page);
+
+	shadow_set(shadow, VERSION_ZEROS);
+	if (!(shadow->flags & PAGE_SERVED))
+		return;
+	shadow_add(shadow, VERSION_SERVED | page);
+	shadow->flags |= PAGE_LOST;
+}
+
+/* Whole huge pages now and then, or nobody would ever have one. */
+static struct run draw_mapped(struct actor *actor)
+{
+	size_t huge = HUGE / PAGE;
+	struct run run = draw_any(actor);
+
+	if (!draw(actor, 6))
+		run = (struct run) { draw(actor, ARENA_PAGES / huge) * huge, huge };
+	return run;
+}
+
+/* New memory, with @flags. */
+static int map_new(struct actor *actor, struct run run, uint8_t flags)
+{
+	int shared = flags & PAGE_SHARED ? MAP_SHARED : MAP_PRIVATE, ret;
+
+	if (mmap(at(actor, run), run.pages * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_FIXED | MAP_ANONYMOUS | shared, -1, 0) == MAP_FAILED) {
+		ret = -errno;
+		unmapped(actor, run);
+		return ret;
+	}
+	for (size_t i = run.page; i < run.page + run.pages; i++) {
+		page_of(actor, i)->flags = flags;
+		missing(actor, i);
+	}
+	return 0;
+}
+
+static int do_map(struct actor *actor)
+{
+	struct shadow *shadow = &actor->life->shadow;
+	struct run run = draw_mapped(actor);
+	int ret;
+
+	shadow_begin(shadow, run);
+	ret = map_new(actor, run, PAGE_RW | (draw(actor, 3) ? 0 : PAGE_SHARED));
+	shadow_end(shadow, run);
+	return ret;
+}
+
+static int do_unmap(struct actor *actor)
+{
+	struct run run = draw_any(actor);
+	int ret;
+
+	shadow_begin(&actor->life->shadow, run);
+	ret = unmapped(actor, run);
+	shadow_end(&actor->life->shadow, run);
+	return ret;
+}
+
+static int do_protect(struct actor *actor)
+{
+	static const struct {
+		int protection;
+		uint8_t flags;
+	} ways[] = {
+		{ PROT_NONE, 0 }, { PROT_READ, PAGE_READ },
+		{ PROT_READ | PROT_WRITE, PAGE_READ | PAGE_WRITE },
+	};
+	struct run run = draw_run(actor, PAGE_MAPPED);
+	unsigned int way = draw(actor, 6);
+	int ret;
+
+	way = way < 2 ? way : 2;
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	shadow_begin(&actor->life->shadow, run);
+	ret = mprotect(at(actor, run), run.pages * PAGE, ways[way].protection) ?
+	      -errno : 0;
+	for (size_t i = run.page; i < run.page + run.pages; i++) {
+		page_of(actor, i)->flags &= ~(PAGE_READ | PAGE_WRITE);
+		page_of(actor, i)->flags |= ways[way].flags;
+	}
+	if (ret)
+		unmapped(actor, run);
+	shadow_end(&actor->life->shadow, run);
+	return ret;
+}
+
+/* What is moved is no more its server's, but what stays behind is. */
+static void moved(struct actor *actor, struct run from, struct run to, bool stays)
+{
+	for (size_t i = 0; i < from.pages; i++) {
+		struct shadow_page *old = page_of(actor, from.page + i);
+		struct shadow_page *new = page_of(actor, to.page + i);
+
+		memcpy(new->may, old->may, sizeof(new->may));
+		new->nr_may = old->nr_may;
+		new->flags = old->flags & ~PAGE_SERVED;
+		if (!stays)
+			old->flags = 0;
+		missing(actor, from.page + i);
+	}
+}
+
+/* mremap() may have unmapped where it should go when it fails. */
+static int do_move(struct actor *actor)
+{
+	struct shadow *shadow = &actor->life->shadow;
+	struct run from = draw_run(actor, PAGE_MAPPED), to = from;
+	bool stays = !draw(actor, 4) && !shadow_any(shadow, from, PAGE_SHARED);
+	int ret = 0;
+
+	if (!from.pages)
+		return ACTION_NOT_NOW;
+	to.page = draw(actor, ARENA_PAGES - to.pages + 1);
+	if (to.page < from.page + from.pages && from.page < to.page + to.pages)
+		return ACTION_NOT_NOW;
+	shadow_begin(shadow, from);
+	shadow_begin(shadow, to);
+	if (mremap(at(actor, from), from.pages * PAGE, from.pages * PAGE,
+		   MREMAP_MAYMOVE | MREMAP_FIXED | (stays ? MREMAP_DONTUNMAP : 0),
+		   at(actor, to)) == MAP_FAILED)
+		ret = -errno;
+	if (ret)
+		unmapped(actor, to);
+	else
+		moved(actor, from, to, stays);
+	shadow_end(shadow, to);
+	shadow_end(shadow, from);
+	return ret;
+}
+
+/* Shared memory stays what it is: others could have it. */
+static int do_discard(struct actor *actor)
+{
+	struct run run = draw_run(actor, PAGE_MAPPED);
+	int ret;
+
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	shadow_begin(&actor->life->shadow, run);
+	ret = madvise(at(actor, run), run.pages * PAGE, MADV_DONTNEED) ? -errno : 0;
+	for (size_t i = run.page; i < run.page + run.pages; i++)
+		if (!(page_of(actor, i)->flags & PAGE_SHARED))
+			missing(actor, i);
+	if (ret)
+		unmapped(actor, run);
+	shadow_end(&actor->life->shadow, run);
+	return ret;
+}
+
+static int do_remove(struct actor *actor)
+{
+	struct run run = draw_run(actor, PAGE_RW | PAGE_SHARED);
+	int ret;
+
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	shadow_begin(&actor->life->shadow, run);
+	ret = madvise(at(actor, run), run.pages * PAGE, MADV_REMOVE) ? -errno : 0;
+	for (size_t i = run.page; i < run.page + run.pages; i++)
+		missing(actor, i);
+	if (ret)
+		unmapped(actor, run);
+	shadow_end(&actor->life->shadow, run);
+	return ret;
+}
+
+/* From then on zeros, or what a server brings, will do as well, until it is written. */
+static void given_back(struct actor *actor, size_t page)
+{
+	struct shadow_page *shadow = page_of(actor, page);
+
+	shadow_add(shadow, VERSION_ZEROS);
+	shadow->flags |= PAGE_LAZY;
+	if (!(shadow->flags & PAGE_SERVED))
+		return;
+	shadow_add(shadow, VERSION_SERVED | page);
+	shadow->flags |= PAGE_LOST;
+}
+
+static int do_free(struct actor *actor)
+{
+	struct run run = draw_run(actor, PAGE_MAPPED);
+	size_t pages = 0;
+	int ret;
+
+	while (pages < run.pages &&
+	       !(page_of(actor, run.page + pages)->flags & PAGE_SHARED) &&
+	       page_of(actor, run.page + pages)->nr_may <= VERSIONS_MOST - 2)
+		pages++;
+	run.pages = pages;
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	shadow_begin(&actor->life->shadow, run);
+	ret = madvise(at(actor, run), run.pages * PAGE, MADV_FREE) ? -errno : 0;
+	for (size_t i = run.page; i < run.page + run.pages; i++)
+		given_back(actor, i);
+	if (ret)
+		unmapped(actor, run);
+	shadow_end(&actor->life->shadow, run);
+	return ret;
+}
+
+/* Advice that changes nothing that can be seen. */
+static int advise(struct actor *actor, int advice)
+{
+	struct run run = draw_run(actor, PAGE_MAPPED);
+
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	return madvise(at(actor, run), run.pages * PAGE, advice) ? -errno : 0;
+}
+
+/* The same of whole huge pages. */
+static int advise_huge(struct actor *actor, int advice)
+{
+	size_t huge = HUGE / PAGE;
+	struct run run = {
+		.page = draw(actor, ARENA_PAGES / huge) * huge, .pages = huge,
+	};
+
+	return madvise(at(actor, run), HUGE, advice) ? -errno : 0;
+}
+
+static int do_page_out(struct actor *actor)
+{
+	return advise(actor, MADV_PAGEOUT);
+}
+
+static int do_cold(struct actor *actor)
+{
+	return advise(actor, MADV_COLD);
+}
+
+static int do_merge(struct actor *actor)
+{
+	return advise(actor, MADV_MERGEABLE);
+}
+
+static int do_unmerge(struct actor *actor)
+{
+	return advise(actor, MADV_UNMERGEABLE);
+}
+
+static int do_huge(struct actor *actor)
+{
+	return advise_huge(actor, MADV_HUGEPAGE);
+}
+
+static int do_small(struct actor *actor)
+{
+	return advise(actor, MADV_NOHUGEPAGE);
+}
+
+static int do_collapse(struct actor *actor)
+{
+	return advise_huge(actor, MADV_COLLAPSE);
+}
+
+/* Through a file where the page may be poisoned: that is an error, not a death. */
+static int write_page(struct actor *actor, size_t page, uint32_t version)
+{
+	struct shadow *shadow = &actor->life->shadow;
+	struct run run = { page, 1 };
+	int ret = 0;
+
+	shadow_begin(shadow, run);
+	if (page_of(actor, page)->flags & PAGE_LOST) {
+		shadow_fill(shadow, actor->buffer, version);
+		ret = cpu_write(actor, page, actor->buffer);
+	} else {
+		shadow_fill(shadow, at(actor, run), version);
+	}
+	if (!ret)
+		shadow_set(page_of(actor, page), version);
+	shadow_end(shadow, run);
+	return ret;
+}
+
+static int do_write(struct actor *actor)
+{
+	struct run run = draw_run(actor, PAGE_RW);
+	int ret = 0;
+
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	for (size_t i = run.page; i < run.page + run.pages; i++)
+		ret = write_page(actor, i, ++actor->life->shadow.version) ?: ret;
+	return ret;
+}
+
+/* Pages that are alike, for those who look for such. */
+static int do_copy(struct actor *actor)
+{
+	struct run from = draw_run(actor, PAGE_READ), to = draw_run(actor, PAGE_RW);
+	const struct shadow_page *page = page_of(actor, from.page);
+	int ret = 0;
+
+	if (!from.pages || !to.pages || page->nr_may != 1 ||
+	    page->flags & (PAGE_LAZY | PAGE_LOST))
+		return ACTION_NOT_NOW;
+	for (size_t i = to.page; i < to.page + to.pages && i < to.page + RUN_SHORT; i++)
+		ret = write_page(actor, i, page->may[0]) ?: ret;
+	return ret;
+}
+
+static int do_read(struct actor *actor)
+{
+	struct run run = draw_run(actor, PAGE_READ), one = { .pages = 1 };
+	int ret = 0;
+
+	if (!run.pages)
+		return ACTION_NOT_NOW;
+	for (one.page = run.page; one.page < run.page + run.pages; one.page++) {
+		shadow_watch(&actor->life->shadow, one, actor->changes);
+		ret = cpu_read(actor, one.page, actor->buffer);
+		check_access(actor, one, PAGE_READ, ret, BY_CPU);
+		if (!ret)
+			check_content(actor, one, actor->buffer, BY_CPU);
+	}
+	return ret;
+}
+
+static void server_end(pid_t *server)
+{
+	if (!*server)
+		return;
+	kill(*server, SIGKILL);
+	waitpid(*server, NULL, 0);
+	*server = 0;
+}
+
+static int do_serve(struct actor *actor)
+{
+	struct life *life = actor->life;
+	pid_t *server = &life->servers[draw(actor, SERVERS)];
+	uint64_t random = random_branch(actor->random, 1);
+	struct run run = draw_any(actor);
+	int uffd, ret;
+
+	server_end(server);
+	uffd = uffd_open(0, 0);
+	if (uffd < 0)
+		return uffd;
+	shadow_begin(&life->shadow, run);
+	ret = map_new(actor, run, PAGE_RW | PAGE_SERVED);
+	if (!ret)
+		ret = uffd_register(uffd, at(actor, run), run.pages * PAGE,
+				    UFFDIO_REGISTER_MODE_MISSING);
+	shadow_end(&life->shadow, run);
+	if (!ret) {
+		*server = fork();
+		if (!*server)
+			server_run(life, uffd, random);
+		if (*server < 0) {
+			ret = -errno;
+			*server = 0;
+		}
+	}
+	close(uffd);
+	return ret;
+}
+
+static int do_kill_server(struct actor *actor)
+{
+	pid_t *server = &actor->life->servers[draw(actor, SERVERS)];
+
+	if (!*server)
+		return ACTION_NOT_NOW;
+	server_end(server);
+	return 0;
+}
+
+static int do_fork(struct actor *actor)
+{
+	uint64_t random = random_branch(actor->random, 2);
+	pid_t *child = NULL;
+
+	for (int i = 0; i < CHILDREN; i++)
+		if (!actor->life->children[i])
+			child = &actor->life->children[i];
+	if (!child)
+		return ACTION_NOT_NOW;
+	*child = fork();
+	if (!*child)
+		child_run(actor, random);
+	if (*child > 0)
+		return 0;
+	*child = 0;
+	return -errno;
+}
+
+const struct action actions[] = {
+	{ "map", 12, do_map },
+	{ "unmap", 4, do_unmap },
+	{ "protect", 8, do_protect },
+	{ "move", 8, do_move },
+	{ "discard", 6, do_discard },
+	{ "remove", 4, do_remove },
+	{ "free", 4, do_free },
+	{ "write", 30, do_write },
+	{ "copy", 4, do_copy },
+	{ "serve", 6, do_serve },
+	{ "kill-server", 2, do_kill_server },
+	{ "fork", 5, do_fork },
+	{ "read", 12, do_read, true },
+	{ "page-out", 6, do_page_out, true },
+	{ "cold", 2, do_cold, true },
+	{ "mergeable", 3, do_merge, true, EINVAL },
+	{ "unmergeable", 1, do_unmerge, true, EINVAL },
+	{ "huge-pages", 3, do_huge, true, EINVAL },
+	{ "small-pages", 1, do_small, true, EINVAL },
+	{ "collapse", 2, do_collapse, true, EINVAL },
+	{ "device-write", 16, device_write },
+	{ "device-read", 20, device_read, true },
+	{ "device-populate", 12, device_populate, true },
+	{ "device-prefetch", 6, device_prefetch, true },
+	{ "device-cancel", 1, device_cancel, true },
+	{ "device-snapshot", 6, device_snapshot, true },
+	{ "device-compare", 6, device_compare, true },
+	{ "device-reopen", 3, device_reopen },
+	{ "migrate-to-device", 6, device_to_memory, true, EOPNOTSUPP },
+	{ "migrate-to-system", 4, device_to_system, true, EOPNOTSUPP },
+	{ "populate-device", 6, device_populate_memory, true, EOPNOTSUPP },
+	{ "device-release", 1, device_release, true, EOPNOTSUPP },
+	{ "device-exclusive", 2, device_exclusive, true, EOPNOTSUPP },
+	{ "guest-set", 6, guest_set },
+	{ "guest-unset", 2, guest_unset },
+	{ "guest-write", 10, guest_writes },
+	{ "guest-read", 10, guest_reads, true },
+	{ "guest-dirty-log", 2, guest_dirty, true },
+	{ "child", .by_child = true },
+};
+
+unsigned int actions_count(void)
+{
+	return sizeof(actions) / sizeof(actions[0]);
+}
+
+unsigned int action_of_child(void)
+{
+	return actions_count() - 1;
+}
+
+static bool is_for(const struct actor *actor, const struct action *action)
+{
+	return !action->by_child && (!actor->index || action->harmless);
+}
+
+static unsigned int draw_action(struct actor *actor)
+{
+	unsigned int all = 0, i, which;
+
+	for (i = 0; i < actions_count(); i++)
+		if (is_for(actor, &actions[i]))
+			all += actions[i].weight;
+	which = draw(actor, all);
+	for (i = 0; ; i++) {
+		if (!is_for(actor, &actions[i]))
+			continue;
+		if (which < actions[i].weight)
+			return i;
+		which -= actions[i].weight;
+	}
+}
+
+void count_act(unsigned int action, int ret)
+{
+	if (ret <= 0)
+		soak_shared->done[action][-ret]++;
+}
+
+void act(struct actor *actor)
+{
+	struct slot *slot = actor->life->slot;
+
+	actor->action = draw_action(actor);
+	slot->doing[actor->index] = actor->action;
+	count_act(actor->action, actions[actor->action].fn(actor));
+	slot->acts[actor->index]++;
+}

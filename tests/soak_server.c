@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page server of the storm, as one would not want it: it stalls, brings zeros or poison,
+ * wakes who waits without an answer, and dies. Nobody but it has the userfaultfd, so that
+ * who waits is woken by its death, and what was missing is plain memory.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "soak.h"
+#include "uffd.h"
+
+#define STALL_MOST_MS	200
+#define SERVED_PAGES	8
+
+struct server_of {
+	struct life *life;
+	int uffd;
+	uint64_t random;
+	char *buffer;
+};
+
+static int bring(struct server_of *server, size_t page)
+{
+	size_t pages = 1 + random_draw(&server->random, SERVED_PAGES), n;
+	const struct shadow *shadow = &server->life->shadow;
+	char *at = shadow->base + page * PAGE;
+
+	if (page + pages > ARENA_PAGES)
+		pages = 1;
+	for (n = 0; n < pages; n++)
+		shadow_fill(shadow, server->buffer + n * PAGE,
+			    VERSION_SERVED | (page + n));
+	soak_shared->server.brought++;
+	if (uffd_copy_some(server->uffd, at, server->buffer, pages * PAGE) < PAGE)
+		return uffd_wake(server->uffd, at, PAGE);
+	return 0;
+}
+
+static int zero(struct server_of *server, char *at)
+{
+	soak_shared->server.zeroed++;
+	return uffd_zeropage(server->uffd, at, PAGE);
+}
+
+static int poison(struct server_of *server, char *at)
+{
+	int ret = uffd_poison(server->uffd, at, PAGE);
+
+	if (!ret)
+		soak_shared->server.poisoned++;
+	return ret;
+}
+
+static int wake(struct server_of *server, char *at)
+{
+	soak_shared->server.woken++;
+	return uffd_wake(server->uffd, at, PAGE);
+}
+
+static void stall(struct server_of *server)
+{
+	soak_shared->server.stalled++;
+	poll(NULL, 0, random_draw(&server->random, STALL_MOST_MS));
+}
+
+static void answer(struct server_of *server, size_t page)
+{
+	char *at = server->life->shadow.base + page * PAGE;
+	int ret = -1;
+
+	switch (random_draw(&server->random, 64)) {
+	case 0:
+	case 1:
+		stall(server);
+		break;
+	case 2:
+	case 3:
+		ret = zero(server, at);
+		break;
+	case 4:
+		ret = poison(server, at);
+		break;
+	case 5:
+		ret = wake(server, at);
+		break;
+	case 6:
+		soak_shared->server.died++;
+		_exit(0);
+	}
+	if (ret)
+		bring(server, page);
+}
+
+void server_run(struct life *life, int uffd, uint64_t random)
+{
+	struct server_of server = { .life = life, .uffd = uffd, .random = random };
+	struct uffd_msg msg;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	munmap(life->shadow.base, ARENA_PAGES * PAGE);
+	server.buffer = mmap(NULL, SERVED_PAGES * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (server.buffer == MAP_FAILED)
+		_exit(0);
+	/* Else a mirror would stay that its process has closed; that is for some to see. */
+	for (int i = 0; i < HMM_DMIRROR_NDEVICES; i += 1 + random_draw(&server.random, 2))
+		close(life->mirrors[i]);
+	while (!soak_shared->stop && getppid() == life->slot->pid) {
+		if (!uffd_next(uffd, &msg, 100))
+			continue;
+		if (msg.event == UFFD_EVENT_PAGEFAULT)
+			answer(&server, (msg.arg.pagefault.address -
+					 (uintptr_t)life->shadow.base) / PAGE);
+	}
+	_exit(0);
+}
