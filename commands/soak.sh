@@ -43,7 +43,7 @@ command_main() {
 
 # soak CASE PROGRAM [OPTION...], in a guest of its own.
 soak() {
-	local log=soak-${1//\//-} tap=$top/build/log/soak-${1//\//-}-$kernel_name.tap
+	local log=${1//\//-} tap=$top/build/log/${1//\//-}-$kernel_name.tap
 
 	say "$1: soaking $kernel_name for $minutes minutes, seed $seed"
 	guest_run "$log" "${@:2}" --case "$1" \

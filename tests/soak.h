@@ -197,6 +197,10 @@ static inline unsigned int draw(struct actor *actor, unsigned int below)
 struct run draw_any(struct actor *actor);
 struct run draw_run(struct actor *actor, uint8_t flags);
 
+/* What @actor is about to do, and has done, to the pages changes them. */
+void change_begin(struct actor *actor, struct run run);
+void change_end(struct actor *actor, struct run run);
+
 /* Who reads. */
 enum reader { BY_CPU, BY_MIRROR, BY_GUEST };
 
@@ -215,9 +219,14 @@ void check_access(struct actor *actor, struct run run, uint8_t needs, int ret,
 int cpu_read(struct actor *actor, size_t page, void *to);
 int cpu_write(struct actor *actor, size_t page, const void *from);
 
-/* Tell what is wrong, and end the process. */
+/*
+ * Tell what is wrong, and end the process. The second says all about a page as well, the
+ * third also what it is that is there.
+ */
 void soak_fail(struct actor *actor, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
+void soak_fail_page(struct actor *actor, size_t page, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
 void soak_wrong_page(struct actor *actor, size_t page, const char *by,
 		     const void *content) __attribute__((noreturn));
 

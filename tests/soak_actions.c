@@ -2,7 +2,7 @@
 /*
  * What a process of the storm does with its memory, and the table of all it does.
  *
- * Each action that changes something says so between shadow_begin() and shadow_end(), and
+ * Each action that changes something says so between change_begin() and change_end(), and
  * says what it has left. Where a call has failed in the middle the pages are unmapped: that
  * is what they are then, whatever it had done to them.
  */
@@ -67,17 +67,14 @@ struct run draw_run(struct actor *actor, uint8_t flags)
 }
 
 /* To be called between begin and end. */
-static int unmapped(struct actor *actor, struct run run)
+static void unmapped(struct actor *actor, struct run run)
 {
-	int ret = munmap(at(actor, run), run.pages * PAGE) ? -errno : 0;
-
-	if (ret)
-		soak_fail(actor, "munmap() gave %s", strerror(-ret));
+	if (munmap(at(actor, run), run.pages * PAGE))
+		soak_fail(actor, "munmap() gave %s", strerror(errno));
 	for (size_t i = run.page; i < run.page + run.pages; i++) {
 		shadow_set(page_of(actor, i), VERSION_ZEROS);
 		page_of(actor, i)->flags = 0;
 	}
-	return ret;
 }
 
 /* The page is there no more: what comes next is up to its server, if it has one. */
@@ -123,25 +120,23 @@ static int map_new(struct actor *actor, struct run run, uint8_t flags)
 
 static int do_map(struct actor *actor)
 {
-	struct shadow *shadow = &actor->life->shadow;
 	struct run run = draw_mapped(actor);
 	int ret;
 
-	shadow_begin(shadow, run);
+	change_begin(actor, run);
 	ret = map_new(actor, run, PAGE_RW | (draw(actor, 3) ? 0 : PAGE_SHARED));
-	shadow_end(shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
 static int do_unmap(struct actor *actor)
 {
 	struct run run = draw_any(actor);
-	int ret;
 
-	shadow_begin(&actor->life->shadow, run);
-	ret = unmapped(actor, run);
-	shadow_end(&actor->life->shadow, run);
-	return ret;
+	change_begin(actor, run);
+	unmapped(actor, run);
+	change_end(actor, run);
+	return 0;
 }
 
 static int do_protect(struct actor *actor)
@@ -160,7 +155,7 @@ static int do_protect(struct actor *actor)
 	way = way < 2 ? way : 2;
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	shadow_begin(&actor->life->shadow, run);
+	change_begin(actor, run);
 	ret = mprotect(at(actor, run), run.pages * PAGE, ways[way].protection) ?
 	      -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++) {
@@ -169,7 +164,7 @@ static int do_protect(struct actor *actor)
 	}
 	if (ret)
 		unmapped(actor, run);
-	shadow_end(&actor->life->shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
@@ -202,8 +197,8 @@ static int do_move(struct actor *actor)
 	to.page = draw(actor, ARENA_PAGES - to.pages + 1);
 	if (to.page < from.page + from.pages && from.page < to.page + to.pages)
 		return ACTION_NOT_NOW;
-	shadow_begin(shadow, from);
-	shadow_begin(shadow, to);
+	change_begin(actor, from);
+	change_begin(actor, to);
 	if (mremap(at(actor, from), from.pages * PAGE, from.pages * PAGE,
 		   MREMAP_MAYMOVE | MREMAP_FIXED | (stays ? MREMAP_DONTUNMAP : 0),
 		   at(actor, to)) == MAP_FAILED)
@@ -212,8 +207,8 @@ static int do_move(struct actor *actor)
 		unmapped(actor, to);
 	else
 		moved(actor, from, to, stays);
-	shadow_end(shadow, to);
-	shadow_end(shadow, from);
+	change_end(actor, to);
+	change_end(actor, from);
 	return ret;
 }
 
@@ -225,14 +220,14 @@ static int do_discard(struct actor *actor)
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	shadow_begin(&actor->life->shadow, run);
+	change_begin(actor, run);
 	ret = madvise(at(actor, run), run.pages * PAGE, MADV_DONTNEED) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
 		if (!(page_of(actor, i)->flags & PAGE_SHARED))
 			missing(actor, i);
 	if (ret)
 		unmapped(actor, run);
-	shadow_end(&actor->life->shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
@@ -243,13 +238,13 @@ static int do_remove(struct actor *actor)
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	shadow_begin(&actor->life->shadow, run);
+	change_begin(actor, run);
 	ret = madvise(at(actor, run), run.pages * PAGE, MADV_REMOVE) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
 		missing(actor, i);
 	if (ret)
 		unmapped(actor, run);
-	shadow_end(&actor->life->shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
@@ -279,13 +274,13 @@ static int do_free(struct actor *actor)
 	run.pages = pages;
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	shadow_begin(&actor->life->shadow, run);
+	change_begin(actor, run);
 	ret = madvise(at(actor, run), run.pages * PAGE, MADV_FREE) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
 		given_back(actor, i);
 	if (ret)
 		unmapped(actor, run);
-	shadow_end(&actor->life->shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
@@ -352,7 +347,7 @@ static int write_page(struct actor *actor, size_t page, uint32_t version)
 	struct run run = { page, 1 };
 	int ret = 0;
 
-	shadow_begin(shadow, run);
+	change_begin(actor, run);
 	if (page_of(actor, page)->flags & PAGE_LOST) {
 		shadow_fill(shadow, actor->buffer, version);
 		ret = cpu_write(actor, page, actor->buffer);
@@ -361,7 +356,7 @@ static int write_page(struct actor *actor, size_t page, uint32_t version)
 	}
 	if (!ret)
 		shadow_set(page_of(actor, page), version);
-	shadow_end(shadow, run);
+	change_end(actor, run);
 	return ret;
 }
 
@@ -430,12 +425,12 @@ static int do_serve(struct actor *actor)
 	uffd = uffd_open(0, 0);
 	if (uffd < 0)
 		return uffd;
-	shadow_begin(&life->shadow, run);
+	change_begin(actor, run);
 	ret = map_new(actor, run, PAGE_RW | PAGE_SERVED);
 	if (!ret)
 		ret = uffd_register(uffd, at(actor, run), run.pages * PAGE,
 				    UFFDIO_REGISTER_MODE_MISSING);
-	shadow_end(&life->shadow, run);
+	change_end(actor, run);
 	if (!ret) {
 		*server = fork();
 		if (!*server)

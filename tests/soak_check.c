@@ -11,62 +11,106 @@ static const char *const readers[] = {
 	[BY_CPU] = "the CPU", [BY_MIRROR] = "a mirror", [BY_GUEST] = "a guest",
 };
 
-void soak_fail(struct actor *actor, const char *fmt, ...)
+static size_t append_args(char *text, size_t n, size_t size, const char *fmt,
+			  va_list args)
 {
-	char *text = soak_shared->text;
-	size_t size = sizeof(soak_shared->text);
-	va_list args;
-	int n;
-
-	if (atomic_exchange(&soak_shared->wrong, true))
-		_exit(1);
-	n = snprintf(text, size, "process %d in place %u, of seed %#llx, thread %u, %s: ",
-		     getpid(), actor->life->number,
-		     (unsigned long long)actor->life->slot->seed, actor->index,
-		     actions[actor->action].name);
-	va_start(args, fmt);
-	vsnprintf(text + n, size - n, fmt, args);
-	va_end(args);
-	soak_shared->told = true;
-	_exit(1);
+	if (n >= size)
+		return n;
+	return n + vsnprintf(text + n, size - n, fmt, args);
 }
 
 static size_t append(char *text, size_t n, size_t size, const char *fmt, ...)
 {
 	va_list args;
 
-	if (n >= size)
-		return n;
 	va_start(args, fmt);
-	n += vsnprintf(text + n, size - n, fmt, args);
+	n = append_args(text, n, size, fmt, args);
 	va_end(args);
 	return n;
+}
+
+/* What the model has of it, and what was done with it. */
+static size_t append_page(char *text, size_t n, size_t size,
+			  const struct shadow *shadow, size_t page)
+{
+	const struct shadow_page *p = &shadow->pages[page];
+	uint32_t i = p->nr_last < LAST ? 0 : p->nr_last - LAST;
+
+	n = append(text, n, size, "; page %zu at %p, flags %#x, change %u, to be version",
+		   page, shadow->base + page * PAGE, p->flags, p->changes);
+	for (int v = 0; v < p->nr_may; v++)
+		n = append(text, n, size, " %#x", p->may[v]);
+	n = append(text, n, size, ", its last actions, the latest last:");
+	for (; i < p->nr_last; i++)
+		n = append(text, n, size, " %s", actions[p->last[i % LAST]].name);
+	return n;
+}
+
+static void fail_with(struct actor *actor, ssize_t page, const char *fmt,
+		      va_list args)
+{
+	char *text = soak_shared->text;
+	const size_t size = sizeof(soak_shared->text);
+	size_t n;
+
+	if (atomic_exchange(&soak_shared->wrong, true))
+		_exit(1);
+	n = append(text, 0, size, "process %d in place %u, of seed %#llx, thread %u, %s: ",
+		   getpid(), actor->life->number,
+		   (unsigned long long)actor->life->slot->seed, actor->index,
+		   actions[actor->action].name);
+	n = append_args(text, n, size, fmt, args);
+	if (page >= 0)
+		append_page(text, n, size, &actor->life->shadow, page);
+	soak_shared->told = true;
+	_exit(1);
+}
+
+void soak_fail(struct actor *actor, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fail_with(actor, -1, fmt, args);
+	__builtin_unreachable();
+}
+
+void soak_fail_page(struct actor *actor, size_t page, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fail_with(actor, page, fmt, args);
+	__builtin_unreachable();
 }
 
 void soak_wrong_page(struct actor *actor, size_t page, const char *by,
 		     const void *content)
 {
-	const struct shadow *shadow = &actor->life->shadow;
-	const struct shadow_page *p = &shadow->pages[page];
-	char got[128], rest[512] = "";
-	size_t n = 0;
+	char got[128];
 
-	shadow_tell(shadow, content, got, sizeof(got));
-	for (int i = 0; i < p->nr_may; i++)
-		n = append(rest, n, sizeof(rest), " %#x", p->may[i]);
-	n = append(rest, n, sizeof(rest), ", its last actions, the latest last:");
-	for (int i = 0; i < LAST; i++)
-		n = append(rest, n, sizeof(rest), " %s",
-			   actions[p->last[(p->nr_last + i) % LAST]].name);
-	soak_fail(actor, "page %zu at %p, flags %#x, change %u: %s sees %s; to be version%s",
-		  page, shadow->base + page * PAGE, p->flags, p->changes, by, got,
-		  rest);
+	shadow_tell(&actor->life->shadow, content, got, sizeof(got));
+	soak_fail_page(actor, page, "%s sees %s", by, got);
 }
 
 /* Another action has seen it. What races here is but for the report. */
 static void remember(struct actor *actor, struct shadow_page *page)
 {
 	page->last[page->nr_last++ % LAST] = actor->action;
+}
+
+void change_begin(struct actor *actor, struct run run)
+{
+	struct shadow *shadow = &actor->life->shadow;
+
+	shadow_begin(shadow, run);
+	for (size_t i = run.page; i < run.page + run.pages; i++)
+		remember(actor, &shadow->pages[i]);
+}
+
+void change_end(struct actor *actor, struct run run)
+{
+	shadow_end(&actor->life->shadow, run);
 }
 
 /* It is the one that was seen, of those it might have been. */
@@ -111,10 +155,21 @@ void check_content(struct actor *actor, struct run run, const char *content,
 			   content + i * PAGE, reader);
 }
 
+/* The first that has not all of @flags; the first of all if there is none. */
+static size_t page_without(const struct shadow *shadow, struct run run, uint8_t flags)
+{
+	struct run one = { run.page, 1 };
+
+	while (one.page < run.page + run.pages && shadow_all(shadow, one, flags))
+		one.page++;
+	return one.page < run.page + run.pages ? one.page : run.page;
+}
+
 void check_access(struct actor *actor, struct run run, uint8_t needs, int ret,
 		  enum reader reader)
 {
 	const struct shadow *shadow = &actor->life->shadow;
+	size_t page = page_without(shadow, run, needs);
 	bool may = shadow_all(shadow, run, needs);
 	bool must = may && !shadow_any(shadow, run, PAGE_LOST) &&
 		    !actor->life->limited;
@@ -123,12 +178,11 @@ void check_access(struct actor *actor, struct run run, uint8_t needs, int ret,
 	if (!shadow_stands(shadow, run, actor->changes))
 		return;
 	if (!ret && !may)
-		soak_fail(actor, "%s could access %zu pages from %zu at %p, but the process may not access all of them",
-			  readers[reader], run.pages, run.page, run_at(shadow, run));
+		soak_fail_page(actor, page, "%s could access %zu pages from %zu, of which the process may not access all",
+			       readers[reader], run.pages, run.page);
 	if ((ret == -EFAULT || ret == -EPERM) && must)
-		soak_fail(actor, "%s could not access %zu pages from %zu at %p, but the process may: %s",
-			  readers[reader], run.pages, run.page, run_at(shadow, run),
-			  strerror(-ret));
+		soak_fail_page(actor, page, "%s could not access %zu pages from %zu, but the process may: %s",
+			       readers[reader], run.pages, run.page, strerror(-ret));
 }
 
 /* The kernel copies, and so it can say that it could not. */

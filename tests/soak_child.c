@@ -38,8 +38,7 @@ static void look(struct actor *actor, int mirror)
 	}
 	ret = dmirror_call(mirror, HMM_DMIRROR_READ, at, 1, actor->buffer, NULL);
 	if (ret == -EFAULT && !actor->life->limited)
-		soak_fail(actor, "a child's mirror can't read page %zu at %p",
-			  run.page, at);
+		soak_fail_page(actor, run.page, "a child's mirror can't read it");
 	if (!ret && shadow_which(shadow, page, actor->buffer) < 0)
 		soak_wrong_page(actor, run.page, "a child's mirror", actor->buffer);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,13 +30,16 @@ static struct actor actors[ACTORS];
 /* What a thread that has ended has done; it will come no further. */
 #define ACTS_ENDED	UINT64_MAX
 
+/* Half of it may be accessed from the beginning on. */
 static void arena_new(uint64_t seed)
 {
 	life.shadow.base = area_reserve(ARENA_PAGES * PAGE);
 	life.shadow.series = seed;
+	CHECK_EQ(mprotect(life.shadow.base, ARENA_PAGES / 2 * PAGE,
+			  PROT_READ | PROT_WRITE), 0);
 	for (size_t i = 0; i < ARENA_PAGES; i++) {
 		shadow_set(&life.shadow.pages[i], VERSION_ZEROS);
-		life.shadow.pages[i].flags = PAGE_MAPPED;
+		life.shadow.pages[i].flags = i < ARENA_PAGES / 2 ? PAGE_RW : PAGE_MAPPED;
 	}
 	life.hunger = area_reserve(HUNGER);
 }
@@ -73,10 +77,12 @@ static void enter_cgroup(void)
 		FAIL("%s", why);
 }
 
+/* It leaves most of the time to the one that changes things. */
 static void *harmless(void *arg)
 {
 	struct actor *actor = arg;
 
+	setpriority(PRIO_PROCESS, gettid(), 10);
 	while (!life.ending)
 		act(actor);
 	life.slot->acts[actor->index] = ACTS_ENDED;

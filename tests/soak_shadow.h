@@ -24,7 +24,7 @@
 
 #define ARENA_PAGES	2048
 #define VERSIONS_MOST	4
-#define LAST		4
+#define LAST		8
 
 /* Zeros; and what a server brings for a page, whose number stands in the other bits. */
 #define VERSION_ZEROS	0U
@@ -51,16 +51,16 @@ enum {
  * @may: the versions it may have
  * @nr_may: how many these are
  * @flags: PAGE_*
- * @nr_last: how many actions it has seen
- * @last: the last of them
+ * @last: the last actions that it has seen
+ * @nr_last: how many it has seen in all
  */
 struct shadow_page {
 	_Atomic uint32_t changes;
 	uint32_t may[VERSIONS_MOST];
 	uint8_t nr_may;
 	uint8_t flags;
-	uint8_t nr_last;
 	uint8_t last[LAST];
+	uint32_t nr_last;
 };
 
 struct shadow {
