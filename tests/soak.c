@@ -42,7 +42,7 @@ struct soak_options soak_options = { .seconds = 20 };
 struct soak_shared *soak_shared;
 
 struct soak {
-	uint64_t seed, random, lives, until;
+	uint64_t seed, random, lives, until, retries;
 	bool swap;
 	unsigned int rounds, killed, swaps;
 	uint64_t acts[LIVES][ACTORS], moved[LIVES][ACTORS];
@@ -50,7 +50,9 @@ struct soak {
 
 static bool is_ours(const char *pid)
 {
-	return getpgid(atoi(pid)) == getpgrp() && atoi(pid) > 0;
+	int number = atoi(pid);
+
+	return number > 0 && number != getpid() && getpgid(number) == getpgrp();
 }
 
 static void print_file(const char *what, const char *path)
@@ -221,15 +223,17 @@ static uint64_t draw_time(struct soak *soak, unsigned int most_ms)
 	return clock_ns() + random_draw(&soak->random, most_ms) * 1000000ULL;
 }
 
+/* Where few live, threads of one process meet; where many do, they wait for each other. */
 static void let_live(struct soak *soak)
 {
 	uint64_t until = draw_time(soak, ROUND_MOST_MS), next = 0;
+	int lives = 1 + random_draw(&soak->random, LIVES);
 
 	if (until > soak->until)
 		until = soak->until;
 	soak_shared->stop = false;
 	while (clock_ns() < until) {
-		for (int i = 0; i < LIVES; i++)
+		for (int i = LIVES - lives; i < LIVES; i++)
 			if (!soak_shared->slots[i].pid)
 				start_life(soak, i);
 		wait_for_end(20);
@@ -265,6 +269,7 @@ static void one_round(struct soak *soak)
 	let_live(soak);
 	let_end(soak);
 	CHECK_EQ(mirror_total("in_flight"), 0);
+	soak->retries += mirror_retries();
 	modules_unload();
 	modules_load();
 	soak->rounds++;
@@ -349,10 +354,11 @@ static void report(struct soak *soak)
 	     (unsigned long long)soak_shared->server.poisoned,
 	     (unsigned long long)soak_shared->server.woken,
 	     (unsigned long long)soak_shared->server.died);
-	note("pages compared: %llu of CPUs, %llu of mirrors, %llu of guests; swap was away %u times",
+	note("pages compared: %llu of CPUs, %llu of mirrors, %llu of guests; %llu retries for invalidations; swap was away %u times",
 	     (unsigned long long)soak_shared->checked[BY_CPU],
 	     (unsigned long long)soak_shared->checked[BY_MIRROR],
-	     (unsigned long long)soak_shared->checked[BY_GUEST], soak->swaps);
+	     (unsigned long long)soak_shared->checked[BY_GUEST],
+	     (unsigned long long)soak->retries, soak->swaps);
 	for (int i = 0; i < 3; i++)
 		CHECK_REL(soak_shared->checked[i], >, 0);
 	if (missing && soak_options.seconds >= LONG_SECONDS)

@@ -45,7 +45,7 @@
 #define ERRNOS		134
 
 /* The life that has little memory, and the name of its cgroup. */
-#define LIMITED		0
+#define LIMITED		(LIVES - 1)
 #define SOAK_CGROUP	"soak"
 
 /* Its first guest page of each partition. */
@@ -173,6 +173,7 @@ struct life {
  * @life: whose
  * @index: 0: the one that changes things
  * @action: what it does
+ * @burst: it does so many times, to the pages that everybody likes
  * @random: its randomness
  * @buffer: RUN_MOST pages
  * @spare: a page of a file, through which memory can be touched without dying of it
@@ -182,6 +183,7 @@ struct actor {
 	struct life *life;
 	unsigned int index;
 	unsigned int action;
+	bool burst;
 	uint64_t random;
 	char *buffer;
 	int spare;

@@ -22,6 +22,11 @@
 
 #define RUN_SHORT	32
 
+/* Pages that everybody likes; with a boundary of 2 MiB in them. */
+#define HOT_FIRST	504
+#define HOT_PAGES	16
+#define BURST		64
+
 static struct shadow_page *page_of(struct actor *actor, size_t page)
 {
 	return &actor->life->shadow.pages[page];
@@ -37,19 +42,31 @@ static size_t draw_length(struct actor *actor)
 	return 1 + draw(actor, draw(actor, 12) ? RUN_SHORT : RUN_MOST);
 }
 
+/* Half of the time where all the others are, or they would hardly meet. */
+static size_t draw_page(struct actor *actor)
+{
+	return draw(actor, 2) ? HOT_FIRST + draw(actor, HOT_PAGES) :
+				draw(actor, ARENA_PAGES);
+}
+
 struct run draw_any(struct actor *actor)
 {
-	struct run run = { .pages = draw_length(actor) };
+	struct run run = { .page = draw_page(actor), .pages = draw_length(actor) };
 
-	run.page = draw(actor, ARENA_PAGES - run.pages + 1);
+	if (actor->burst)
+		return (struct run) { HOT_FIRST, HOT_PAGES };
+	if (run.pages > ARENA_PAGES - run.page)
+		run.pages = ARENA_PAGES - run.page;
 	return run;
 }
 
 struct run draw_run(struct actor *actor, uint8_t flags)
 {
-	size_t most = draw_length(actor), from = draw(actor, ARENA_PAGES), i, page;
+	size_t most = draw_length(actor), from = draw_page(actor), i, page;
 	struct run run = {};
 
+	if (actor->burst)
+		from = HOT_FIRST;
 	for (i = 0; i < ARENA_PAGES; i++) {
 		page = (from + i) % ARENA_PAGES;
 		if ((page_of(actor, page)->flags & flags) == flags)
@@ -553,12 +570,22 @@ void count_act(unsigned int action, int ret)
 		soak_shared->done[action][-ret]++;
 }
 
+/*
+ * What is harmless is done many times in a row to the same pages now and then: two such
+ * threads that are at it meet in the few instructions between a look and what is made of it.
+ */
 void act(struct actor *actor)
 {
 	struct slot *slot = actor->life->slot;
+	unsigned int times = 1;
 
 	actor->action = draw_action(actor);
+	actor->burst = actor->index && !draw(actor, 16);
+	if (actor->burst)
+		times = BURST;
 	slot->doing[actor->index] = actor->action;
-	count_act(actor->action, actions[actor->action].fn(actor));
-	slot->acts[actor->index]++;
+	while (times-- && !actor->life->ending && !soak_shared->stop) {
+		count_act(actor->action, actions[actor->action].fn(actor));
+		slot->acts[actor->index]++;
+	}
 }

@@ -82,7 +82,7 @@ static void *harmless(void *arg)
 {
 	struct actor *actor = arg;
 
-	setpriority(PRIO_PROCESS, gettid(), 10);
+	setpriority(PRIO_PROCESS, gettid(), 5);
 	while (!life.ending)
 		act(actor);
 	life.slot->acts[actor->index] = ACTS_ENDED;

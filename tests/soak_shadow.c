@@ -100,13 +100,14 @@ void shadow_tell(const struct shadow *shadow, const void *content, char *text,
 	}
 	for (uint32_t i = 1; i <= shadow->version; i++) {
 		if (shadow_is(shadow, content, i)) {
-			snprintf(text, size, "version %u of %u", i, shadow->version);
+			snprintf(text, size, "version %#x of %#x", i, shadow->version);
 			return;
 		}
 	}
 	for (uint32_t i = 0; i < ARENA_PAGES; i++) {
 		if (shadow_is(shadow, content, VERSION_SERVED | i)) {
-			snprintf(text, size, "what a server has for page %u", i);
+			snprintf(text, size, "version %#x, what a server has for page %u",
+				 VERSION_SERVED | i, i);
 			return;
 		}
 	}
