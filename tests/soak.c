@@ -9,6 +9,7 @@
  * a second.
  */
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>

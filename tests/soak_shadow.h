@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "content.h"
+
 #define ARENA_PAGES	2048
 #define VERSIONS_MOST	4
 #define LAST		8
@@ -78,7 +80,7 @@ struct run {
 
 static inline char *run_at(const struct shadow *shadow, struct run run)
 {
-	return shadow->base + run.page * 4096;
+	return shadow->base + run.page * PAGE;
 }
 
 /* The pages change from here, and have changed. */
