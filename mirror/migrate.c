@@ -28,6 +28,11 @@
  * Hazards:
  * - migrate_vma_setup() inserts zeros where nothing is, and backs off from a userfaultfd
  *   that waits for missing pages: so not before the fault.
+ * - migrate_vma_setup() takes pages out of the page table that it walks, and has them
+ *   put back through the reverse map. KSM's pages are not always in that: those of a
+ *   child whose parent has merged them and is gone, until ksmd comes round again. What is
+ *   not put back is a migration entry for ever, and the kernel dies of it (swapops.h,
+ *   6.1 and 6.12). So memory that may be merged (VM_MERGEABLE) is not moved to a device.
  * - Pages that are only looked at here, to know whether it is worth trying, may be freed
  *   meanwhile by MADV_DONTNEED: nothing follows from what is seen but that.
  */
@@ -100,6 +105,8 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 
 	mmap_assert_locked(vma->vm_mm);
 
+	if (to_memory && vma->vm_flags & VM_MERGEABLE)
+		return 0;
 	move->n = 0;
 	ret = migrate_vma_setup(&args);
 	if (ret)

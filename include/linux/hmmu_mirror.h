@@ -189,7 +189,8 @@ enum hmmu_place {
  * @needed_end: with @best_effort: first address after, likewise; no page is needed if
  *		the two are alike
  * @present_only: fault nothing: what is there is mapped, as it can be had
- * @to_memory: have the pages in the mirror's device memory, where they can be moved
+ * @to_memory: have the pages in the mirror's device memory, where they can be moved:
+ *	       anonymous memory that is not MADV_MERGEABLE
  * @places: with @to_memory, or NULL: where each page is when it is mapped, enum
  *	    hmmu_place, a byte a page
  * @timeout: jiffies that invalidations may cost, 0 for no limit; begins again with
