@@ -207,7 +207,8 @@ void *dmirror_entry(struct dmirror *dmirror, unsigned long addr)
  */
 bool dmirror_differs(const void *entry, unsigned long cpu)
 {
-	if (!entry)
+	/* What the device has for itself the CPU has not. */
+	if (!entry || xa_pointer_tag((void *)entry) == DEVICE_ALONE)
 		return false;
 	return !(cpu & HMM_PFN_VALID) ||
 	       xa_untag_pointer((void *)entry) != hmm_pfn_to_page(cpu) ||
