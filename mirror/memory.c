@@ -14,6 +14,7 @@
  */
 #include <linux/export.h>
 #include <linux/ioport.h>
+#include <linux/memcontrol.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -154,6 +155,13 @@ int hmmu_move_copy(struct hmmu_memory *memory, struct hmmu_move *move,
 	return ret;
 }
 
+/* On its way into use or out of it: no page table's, and charged to no memory cgroup. */
+static bool is_nobodys(struct page *page)
+{
+	return !PageAnon(page) ||
+	       (!mem_cgroup_disabled() && !folio_memcg(page_folio(page)));
+}
+
 /**
  * hmmu_move_home() - find places for pages of device memory
  * @move: pages that were made ready to be moved
@@ -166,12 +174,14 @@ int hmmu_move_copy(struct hmmu_memory *memory, struct hmmu_move *move,
 void hmmu_move_home(struct hmmu_move *move, unsigned int pages,
 		    struct vm_area_struct *vma, unsigned long addr)
 {
-	struct page *to;
+	struct page *to, *from;
 	unsigned int i;
 
 	for (i = 0; i < pages; i++, addr += PAGE_SIZE) {
-		if (!(move->src[i] & MIGRATE_PFN_MIGRATE) ||
-		    !migrate_pfn_to_page(move->src[i]))
+		from = migrate_pfn_to_page(move->src[i]);
+		if (!(move->src[i] & MIGRATE_PFN_MIGRATE) || !from)
+			continue;
+		if (is_nobodys(from))
 			continue;
 		to = vma ? alloc_page_vma(GFP_HIGHUSER_MOVABLE, vma, addr) :
 			   alloc_page(GFP_HIGHUSER_MOVABLE);
