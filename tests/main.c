@@ -70,9 +70,16 @@ int main(int argc, char **argv)
 	suite_kill();
 	suite_limits();
 	suite_failures();
+	suite_failures_dev();
 	suite_dmirror();
 	suite_mirror();
 	suite_teardown();
+	suite_migrate();
+	suite_populate_dev();
+	suite_exclusive();
+	suite_pinned();
+	suite_moving();
+	suite_ends_dev();
 	suite_template();
 	suite_region();
 	suite_windows();

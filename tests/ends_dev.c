@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ends of all kinds, with memory on a device and calls under way that move it: nothing
+ * of it may be left in use.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "fail.h"
+#include "main.h"
+#include "module.h"
+#include "victim.h"
+
+#define PAGES	VICTIM_PAGES
+#define WAITING	4
+
+/* Set before a process is made that uses it. */
+static const struct device *the_device;
+
+struct waiting {
+	int fd;
+	char *at;
+};
+
+static void *wait_thread(void *arg)
+{
+	const struct waiting *w = arg;
+	uint8_t byte = HMM_DMIRROR_PROT_WRITE;
+
+	device_populate(w->fd, w->at, 1, &byte, NULL);
+	return NULL;
+}
+
+/* Memory of its own is on the device already. */
+static int waiting_begin(const struct area *area, size_t waiting)
+{
+	static struct waiting w[WAITING];
+	struct area own = area_new(&kind_anon, PAGES);
+	int fd = dmirror_open(the_device->number);
+	pthread_t thread;
+
+	area_fill(&own);
+	device_takes(the_device, fd, &own, SERIES);
+	for (size_t i = 0; i < waiting; i++) {
+		w[i] = (struct waiting) { fd, area->at + i * PAGE };
+		if (pthread_create(&thread, NULL, wait_thread, &w[i]))
+			die("no thread");
+	}
+	return fd;
+}
+
+static const struct victim_use waiting = { waiting_begin };
+
+/* A page server never answers. */
+static void ends_waiting(const void *variant)
+{
+	const struct device *d = variant;
+	struct victim v;
+
+	close(device_new(d, 0));
+	the_device = d;
+	v = victim_new(&waiting, WAITING, d->of);
+	CHECK_REL(devices_in_use(), >=, PAGES);
+	close(v.fd);
+	victim_ends(&v);
+	victim_memory_is_gone(&v);
+	close(v.uffd);
+	devices_idle();
+	CHECK_EQ(mirror_total("in_flight"), 0);
+	modules_unload();
+	modules_load();
+}
+
+/**
+ * struct busy - a process that moves its memory in all ways
+ * @device: the first of its devices
+ * @area: the memory
+ * @fds: both devices
+ * @steps: how often it has, which others see
+ */
+static struct busy {
+	const struct device *device;
+	struct area area;
+	int fds[2];
+	atomic_ulong *steps;
+} busy;
+
+static void *busy_thread(void *arg)
+{
+	static const unsigned long numbers[] = {
+		HMM_DMIRROR_MIGRATE_TO_DEV, HMM_DMIRROR_MIGRATE_TO_SYS,
+		HMM_DMIRROR_POPULATE_DEV, HMM_DMIRROR_POPULATE_DEV,
+		HMM_DMIRROR_READ, HMM_DMIRROR_WRITE, HMM_DMIRROR_RELEASE,
+		HMM_DMIRROR_EXCLUSIVE,
+	};
+	/* Not beside RELEASE: see moving.c. */
+	const size_t n = ARRAY_SIZE(numbers) - busy.device->reachable;
+	unsigned int seed = (uintptr_t)arg;
+	char *buffer = calloc(PAGES, PAGE);
+
+	for (;; ++*busy.steps) {
+		unsigned long number = numbers[rand_r(&seed) % n];
+		size_t first = rand_r(&seed) % PAGES;
+
+		if (number == HMM_DMIRROR_POPULATE_DEV)
+			memset(buffer, HMM_DMIRROR_PROT_WRITE, PAGES);
+		dmirror_call(busy.fds[rand_r(&seed) % 2], number,
+			     busy.area.at + first * PAGE,
+			     1 + rand_r(&seed) % (PAGES - first), buffer, NULL);
+		busy.area.at[rand_r(&seed) % PAGES * PAGE]++;
+	}
+	return NULL;
+}
+
+static void busy_run(const struct device *d, atomic_ulong *steps,
+		     unsigned int seed, unsigned long until)
+{
+	const struct end *end = d->of;
+	pthread_t thread;
+
+	busy.device = d;
+	busy.area = area_new(&kind_anon, PAGES);
+	busy.steps = steps;
+	for (size_t i = 0; i < ARRAY_SIZE(busy.fds); i++)
+		busy.fds[i] = dmirror_open(d->number + i);
+	for (uintptr_t i = 0; i < 3; i++)
+		if (pthread_create(&thread, NULL, busy_thread, (void *)(seed + i)))
+			die("no thread");
+	while (*steps < until)
+		sched_yield();
+	end->of();
+}
+
+#define ROUNDS	5
+
+/* At any point of any call. */
+static void ends_anywhere(const void *variant)
+{
+	unsigned int seed = time(NULL);
+	atomic_ulong *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	CHECK(steps != MAP_FAILED);
+	close(device_new(variant, 0));
+	note("seed %u", seed);
+	for (int i = 0; i < ROUNDS; i++) {
+		*steps = 0;
+		fflush(stdout);
+		pid = fork();
+		CHECK_REL(pid, >=, 0);
+		if (!pid)
+			busy_run(variant, steps, seed + i, rand_r(&seed) % 60);
+		CHECK_EQ(waitpid(pid, NULL, 0), pid);
+		devices_idle();
+		CHECK_EQ(mirror_total("in_flight"), 0);
+	}
+	modules_unload();
+	modules_load();
+}
+
+static void heir(const struct area *area, int heard, int said)
+{
+	char token;
+
+	CHECK_EQ(write(said, "", 1), 1);
+	CHECK_EQ(read(heard, &token, 1), 1);
+	CHECK_EQ(content_wrong(area->at, SERIES, 0, PAGES), 0);
+	CHECK_EQ(write(said, "", 1), 1);
+	fflush(stdout);
+	_exit(0);
+}
+
+/* Have memory on the device that is a child's too, and end. */
+static void leave(const struct device *d, int heard, int said)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	int fd = device_open(d, 0);
+	const struct end *end = d->of;
+	pid_t pid;
+
+	area_fill(&area);
+	device_takes(d, fd, &area, SERIES);
+	fflush(stdout);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid) {
+		close(fd);
+		heir(&area, heard, said);
+	}
+	end->of();
+}
+
+/*
+ * Somebody else has the memory too, with no device of its own: it is brought home, or
+ * keeps the module, and nobody misses anything.
+ */
+static void outlived(const void *variant)
+{
+	const struct device *d = variant;
+	int say[2], hear[2];
+	char token;
+	pid_t pid;
+
+	close(device_new(d, 0));
+	CHECK_EQ(pipe(say), 0);
+	CHECK_EQ(pipe(hear), 0);
+	fflush(stdout);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid)
+		leave(d, say[0], hear[1]);
+	CHECK_EQ(read(hear[0], &token, 1), 1);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	if (devices_in_use())
+		CHECK_EQ(module_unload(DMIRROR_MODULE), -EAGAIN);
+	CHECK_EQ(write(say[1], "", 1), 1);
+	CHECK_EQ(read(hear[0], &token, 1), 1);
+	devices_idle();
+	modules_unload();
+	modules_load();
+}
+
+void suite_ends_dev(void)
+{
+	for (size_t i = 0; i < NR_ENDS; i++) {
+		add_device_cases(ends_waiting, &ends[i], "device/ends/%s",
+				 ends[i].name);
+		add_slow_device_cases(120, ends_anywhere, &ends[i],
+				      "device/ends-anywhere/%s", ends[i].name);
+		add_device_cases(outlived, &ends[i], "device/outlived/%s",
+				 ends[i].name);
+	}
+}

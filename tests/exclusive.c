@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Access for the device alone: EXCLUSIVE and CHECK_EXCLUSIVE. Whatever a CPU does with
+ * a page takes it away again, and finds there what the device wrote.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "main.h"
+
+#define PAGES	150	/* more than are had at a time */
+
+static int exclusive_new(void)
+{
+	int fd;
+
+	devices_idle();
+	fd = dmirror_open(0);
+	if (dmirror_call(fd, HMM_DMIRROR_CHECK_EXCLUSIVE, NULL, 1, NULL, NULL) ==
+	    -EOPNOTSUPP)
+		skip("this kernel has no exclusive access for devices");
+	return fd;
+}
+
+static int check_exclusive(int fd, const char *at, size_t pages)
+{
+	return dmirror_call(fd, HMM_DMIRROR_CHECK_EXCLUSIVE, at, pages, NULL,
+			    NULL);
+}
+
+static int try_alone(int fd, const char *at, size_t pages, uint64_t series)
+{
+	char *buffer = calloc(pages, PAGE);
+	struct hmm_dmirror_cmd cmd;
+	int ret;
+
+	CHECK(buffer);
+	ret = dmirror_call(fd, HMM_DMIRROR_EXCLUSIVE, at, pages, buffer, &cmd);
+	if (!ret) {
+		CHECK_EQ(cmd.cpages, pages);
+		CHECK_EQ(content_wrong(buffer, series, 0, pages), 0);
+	}
+	free(buffer);
+	return ret;
+}
+
+/* All of them, each of which has to be so. */
+static void have_alone(int fd, const char *at, size_t pages, uint64_t series)
+{
+	CHECK_EQ(try_alone(fd, at, pages, series), 0);
+	for (size_t i = 0; i < pages; i++)
+		CHECK_EQ(check_exclusive(fd, at + i * PAGE, 1), -EPERM);
+}
+
+/* The CPU takes away what it touches, and no more. */
+static void touched(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	size_t pages = area.pages;
+	int fd = exclusive_new();
+	uint64_t had = mirror_total("exclusive");
+
+	area_fill(&area);
+	CHECK_EQ(check_exclusive(fd, area.at, pages), 0);
+	have_alone(fd, area.at, pages, SERIES);
+	CHECK_REL(mirror_total("exclusive"), >=, had + pages);
+	device_fill(fd, area.at, OTHER_SERIES, 0, pages, 0);
+	CHECK_EQ(check_exclusive(fd, area.at, 1), -EPERM);
+
+	for (size_t i = 0; i < pages; i += 2)
+		CHECK_EQ(content_wrong(area.at + i * PAGE, OTHER_SERIES, i, 1),
+			 0);
+	for (size_t i = 0; i < pages; i++)
+		CHECK_EQ(check_exclusive(fd, area.at + i * PAGE, 1),
+			 i % 2 ? -EPERM : 0);
+	area_fill(&area);
+	CHECK_EQ(check_exclusive(fd, area.at, pages), 0);
+	device_is_exact(fd, area.at, pages);
+	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, pages, ANY_FAULTS), 0);
+}
+
+/* What is missing is faulted, by a server where there is one. */
+static void served(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	uint64_t series = SERIES;
+	int fd = exclusive_new();
+	struct server server = {
+		.uffd = uffd_need(0, "missing faults"), .base = area.at,
+		.pages = PAGES, .fill = server_fill_series, .arg = &series,
+	};
+
+	CHECK_EQ(uffd_register(server.uffd, area.at, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	server_start(&server);
+	have_alone(fd, area.at, PAGES, SERIES);
+	server_stop(&server);
+	CHECK_EQ(server.served, PAGES);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
+}
+
+static void protected(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	char *buffer = calloc(PAGES, PAGE);
+	int fd = exclusive_new();
+
+	CHECK(buffer);
+	area_fill(&area);
+	have_alone(fd, area.at, PAGES, SERIES);
+	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ), 0);
+	CHECK_EQ(check_exclusive(fd, area.at, PAGES), 0);
+	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_WRITE, area.at, PAGES, buffer,
+			      NULL), -EPERM);
+	CHECK_EQ(try_alone(fd, area.at, PAGES, SERIES), -EPERM);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
+
+	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
+	have_alone(fd, area.at, PAGES, SERIES);
+}
+
+/* Both have what was there when it forked. */
+static void forked(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	int fd = exclusive_new(), say[2];
+	char token;
+	pid_t pid;
+
+	area_fill(&area);
+	CHECK_EQ(pipe(say), 0);
+	have_alone(fd, area.at, PAGES, SERIES);
+	fflush(stdout);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	if (!pid) {
+		CHECK_EQ(read(say[0], &token, 1), 1);
+		CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
+		area.at[0]++;
+		_exit(0);
+	}
+	CHECK_EQ(check_exclusive(fd, area.at, PAGES), 0);
+	have_alone(fd, area.at, PAGES, SERIES);
+	device_fill(fd, area.at, OTHER_SERIES, 0, PAGES, 0);
+	CHECK_EQ(write(say[1], "", 1), 1);
+	child_passes(pid);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
+}
+
+/* Two that want it: who comes last has it. */
+static void two_devices(const void *unused)
+{
+	struct area area = area_new(&kind_anon, PAGES);
+	int one = exclusive_new(), other = dmirror_open(1);
+
+	area_fill(&area);
+	have_alone(one, area.at, PAGES, SERIES);
+	have_alone(other, area.at, PAGES, SERIES);
+	CHECK_EQ(check_exclusive(one, area.at, PAGES), 0);
+	device_fill(other, area.at, OTHER_SERIES, 0, PAGES, 0);
+	CHECK_EQ(device_wrong(one, area.at, OTHER_SERIES, 0, PAGES, ANY_FAULTS),
+		 0);
+	CHECK_EQ(check_exclusive(other, area.at, PAGES), 0);
+}
+
+/* What lies in the device's memory is had as well, wherever it is then. */
+static void from_memory(const void *variant)
+{
+	const struct device *d = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	int fd;
+
+	close(exclusive_new());
+	fd = device_new(d, 0);
+	area_fill(&area);
+	device_takes(d, fd, &area, SERIES);
+	have_alone(fd, area.at, PAGES, SERIES);
+	device_fill(fd, area.at, OTHER_SERIES, 0, PAGES, 0);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES / 2), 0);
+
+	/* And the other way: what is exclusive can be moved. */
+	CHECK_EQ(device_populate_all(fd, area.at, PAGES, HMM_DMIRROR_PROT_WRITE),
+		 PAGES);
+	CHECK_EQ(check_exclusive(fd, area.at, PAGES), 0);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
+}
+
+/* Files, and what these kernels can't take apart for it. */
+static void refused(const void *variant)
+{
+	struct area area = area_new(variant, PAGES_IN_HUGE);
+	int fd = exclusive_new();
+
+	area_fill(&area);
+	CHECK_EQ(try_alone(fd, area.at, area.pages, SERIES), -EBUSY);
+	CHECK_EQ(check_exclusive(fd, area.at + PAGE, area.pages - 1), 0);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	device_is_exact(fd, area.at, area.pages);
+}
+
+static void gap(const void *unused)
+{
+	struct area area = area_new(&kind_anon, 4);
+	int fd = exclusive_new();
+
+	area_fill(&area);
+	CHECK_EQ(munmap(area.at + 3 * PAGE, PAGE), 0);
+	CHECK_EQ(try_alone(fd, area.at, 4, SERIES), -EFAULT);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, 3), 0);
+}
+
+#define ROUNDS	400
+
+struct rival {
+	int fd;
+	struct area area;
+	atomic_bool stop;
+	atomic_size_t touches;
+};
+
+static void *touch_thread(void *arg)
+{
+	struct rival *r = arg;
+
+	while (!r->stop) {
+		CHECK_EQ(content_wrong(r->area.at, SERIES, 0, r->area.pages), 0);
+		r->touches++;
+	}
+	return NULL;
+}
+
+/* A CPU that touches the pages all the time: had or EBUSY, and always what they hold. */
+static void contended(const void *unused)
+{
+	struct rival r = { .fd = exclusive_new(),
+			   .area = area_new(&kind_anon, 4) };
+	size_t had = 0, i;
+	pthread_t thread;
+	int ret;
+
+	area_fill(&r.area);
+	CHECK_EQ(pthread_create(&thread, NULL, touch_thread, &r), 0);
+	for (i = 0; i < ROUNDS || !had || !r.touches; i++) {
+		ret = try_alone(r.fd, r.area.at, r.area.pages, SERIES);
+		CHECK(!ret || ret == -EBUSY);
+		had += !ret;
+	}
+	r.stop = true;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	note("had %zu times of %zu, touched %zu times", had, i, r.touches);
+	device_is_exact(r.fd, r.area.at, r.area.pages);
+}
+
+void suite_exclusive(void)
+{
+	static const struct kind *const others[] = {
+		&kind_file, &kind_shmem, &kind_hugetlb, &kind_thp,
+	};
+
+	add_case(touched, NULL, "exclusive/touched");
+	add_case(served, NULL, "exclusive/served");
+	add_case(protected, NULL, "exclusive/protected");
+	add_case(forked, NULL, "exclusive/forked");
+	add_case(two_devices, NULL, "exclusive/two-devices");
+	add_device_cases(from_memory, NULL, "exclusive/from-memory");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		add_case(refused, others[i], "exclusive/refused/%s",
+			 others[i]->name);
+	add_case(gap, NULL, "exclusive/gap");
+	add_case(contended, NULL, "exclusive/contended");
+}
