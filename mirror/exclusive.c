@@ -18,6 +18,7 @@
 
 #include "../compat/memory.h"
 #include "../fault/call.h"
+#include "memory.h"
 #include "mirror.h"
 
 #define PIECE_PAGES	64U
@@ -100,8 +101,10 @@ static int try_piece(struct hmmu_flight *flight, struct piece *piece,
 		return -ECANCELED;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
+	down_read(&hmmu_evicting);
 	piece->n = hmmu_make_exclusive(mm, piece->start, piece->end,
 				       piece->pages, flight);
+	up_read(&hmmu_evicting);
 	if (piece->n > 0 && make_entries(piece))
 		ret = map_piece(flight, piece, seq, map);
 	let_go(piece);

@@ -26,6 +26,16 @@
 /* How often to go over all of the memory for pages that somebody had locked. */
 #define EVICT_ROUNDS	16
 
+/*
+ * Held by who evicts, and for read by who makes pages exclusive. When the kernel brings
+ * a page home that a device has for itself alone, it takes that entry of the page table for
+ * one of the migration's, and takes a reference too many with it (6.12: check_pte() with
+ * PVMW_MIGRATION). Such a page is mapped nowhere, which is how it is told.
+ *
+ * Lock order: mmap lock -> this.
+ */
+DECLARE_RWSEM(hmmu_evicting);
+
 static struct hmmu_memory *memory_of(const struct page *page)
 {
 	return container_of(hmmu_pagemap_of(page), struct hmmu_memory, pagemap);
@@ -240,6 +250,22 @@ static const struct dev_pagemap_ops pagemap_ops = {
 	.migrate_to_ram = migrate_to_ram,
 };
 
+/* Only what is mapped: see hmmu_evicting. */
+static void make_ready(struct hmmu_move *move, unsigned long pfn, unsigned int pages)
+{
+	unsigned int i, stop;
+
+	for (i = 0; i < pages; i = stop) {
+		for (stop = i; stop < pages; stop++)
+			if (!page_mapped(pfn_to_page(pfn + stop)))
+				break;
+		if (stop > i)
+			migrate_device_range(move->src + i, pfn + i, stop - i);
+		else
+			move->src[stop++] = 0;
+	}
+}
+
 /* Returns how many of the pages are in use afterwards. */
 static unsigned long evict_some(struct hmmu_memory *memory, struct hmmu_move *move,
 				unsigned long pfn, unsigned int pages)
@@ -249,7 +275,7 @@ static unsigned long evict_some(struct hmmu_memory *memory, struct hmmu_move *mo
 
 	memset(move->dst, 0, pages * sizeof(*move->dst));
 	move->n = 0;
-	migrate_device_range(move->src, pfn, pages);
+	make_ready(move, pfn, pages);
 	hmmu_move_home(move, pages, NULL, 0);
 	hmmu_move_copy(memory, move, pages);
 	migrate_device_pages(move->src, move->dst, pages);
@@ -268,7 +294,10 @@ static unsigned long evict_round(struct hmmu_memory *memory,
 
 	for (; pfn < end && !fatal_signal_pending(current); pfn += pages) {
 		pages = min_t(unsigned long, HMMU_MOVE_PAGES, end - pfn);
+		if (down_write_killable(&hmmu_evicting))
+			break;
 		left += evict_some(memory, move, pfn, pages);
+		up_write(&hmmu_evicting);
 		cond_resched();
 	}
 	return left;
@@ -283,8 +312,9 @@ static unsigned long evict_round(struct hmmu_memory *memory,
  * Context: Process context, no locks held. Sleeps; killable.
  * Return:
  * * %0	      - none is in use, or was
- * * %-EBUSY  - some could not be moved: somebody holds them, or there was no memory for
- *		them. They stay where they are, and of use; ask again
+ * * %-EBUSY  - some could not be moved: somebody holds them, a device has them for itself
+ *		alone, or there was no memory for them. They stay where they are, and of use;
+ *		ask again
  * * %-ENOMEM - no memory to begin with
  * * %-EINTR  - fatal signal
  */

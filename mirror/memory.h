@@ -18,6 +18,7 @@
 #define _MIRROR_MEMORY_H
 
 #include <linux/hmmu_memory.h>
+#include <linux/rwsem.h>
 
 /* At a time: a page table's. */
 #define HMMU_MOVE_PAGES	512U
@@ -39,6 +40,8 @@ struct hmmu_move {
 };
 
 struct vm_area_struct;
+
+extern struct rw_semaphore hmmu_evicting;
 
 struct hmmu_move *hmmu_move_new(unsigned int pages);
 void hmmu_move_free(struct hmmu_move *move);

@@ -239,8 +239,7 @@ static void crossing_begin(const struct device *d)
 		crossing.fds[i] = i ? device_open(d, 1) : device_new(d, 0);
 	crossing.alone = dmirror_call(crossing.fds[0],
 				      HMM_DMIRROR_CHECK_EXCLUSIVE,
-				      crossing.area.at, 1, NULL, NULL) == 0 &&
-			 !d->reachable;
+				      crossing.area.at, 1, NULL, NULL) == 0;
 	for (size_t i = 0; i < PAGES; i++) {
 		pthread_mutex_init(&crossing.pages[i].lock, NULL);
 		crossing.pages[i].series = SERIES;

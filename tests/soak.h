@@ -241,7 +241,7 @@ void server_run(struct life *life, int uffd, uint64_t random)
 void child_run(struct actor *actor, uint64_t random) __attribute__((noreturn));
 
 /* The life's actions upon its devices; see soak_device.c. */
-action_fn device_read, device_write, device_populate, device_prefetch, device_cancel,
+action_fn device_read, device_write, device_maps, device_prefetch, device_cancel,
 	  device_snapshot, device_compare, device_to_memory, device_to_system,
 	  device_populate_memory, device_release, device_exclusive, device_reopen,
 	  guest_set, guest_unset, guest_reads, guest_writes, guest_dirty;

@@ -513,7 +513,7 @@ const struct action actions[] = {
 	{ "collapse", 2, do_collapse, true, EINVAL },
 	{ "device-write", 16, device_write },
 	{ "device-read", 20, device_read, true },
-	{ "device-populate", 12, device_populate, true },
+	{ "device-populate", 12, device_maps, true },
 	{ "device-prefetch", 6, device_prefetch, true },
 	{ "device-cancel", 1, device_cancel, true },
 	{ "device-snapshot", 6, device_snapshot, true },

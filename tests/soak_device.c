@@ -199,7 +199,7 @@ static int compare(struct actor *actor, int fd, struct run run, uint64_t flags)
  * What was mapped though it was taken away meanwhile is wrong but until the next does better:
  * so it is looked for at once.
  */
-int device_populate(struct actor *actor)
+int device_maps(struct actor *actor)
 {
 	uint64_t flags = draw_populate(actor);
 	struct run run = draw_accessible(actor, needed(flags));
