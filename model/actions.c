@@ -41,6 +41,7 @@ enum step {
  * @useful: may it begin? NULL: always
  * @help: what it stands for
  * @event: MMU_NOTIFY_* of its invalidation
+ * @owner: whose memory that is about, or NULL
  */
 struct operation {
 	const char *name;
@@ -51,6 +52,7 @@ struct operation {
 	bool (*useful)(const struct action *a);
 	const char *help;
 	enum mmu_notifier_event event;
+	const void *(*owner)(const struct action *a);
 };
 
 static void each_page(const struct actor_state *state, void (*f)(unsigned int))
@@ -172,7 +174,7 @@ static void begin_migration(const struct action *a, struct actor_state *state)
 
 static void end_migration(const struct action *a, struct actor_state *state)
 {
-	if (world.pages[a->first].kind == MIGRATING)
+	if (page_is_taken(a->first, 0))
 		new_frame(a->first, world.pages[a->first].area & VM_WRITE);
 }
 
@@ -382,6 +384,92 @@ static void make_exclusive(const struct action *a, struct actor_state *state)
 	}
 }
 
+/* Migration to and from device memory: what is locked by then, or is none, stays. */
+static void make_ready(unsigned int page, u8 mover, bool to_memory)
+{
+	const struct page *p = &world.pages[page];
+
+	if (to_memory ? p->kind == PRESENT && !p->zero && !p->huge &&
+			!(p->area & VM_SHARED) : !!memory_of_page(page))
+		page_ready(page, mover);
+}
+
+static u8 mover_of(const struct actor_state *state)
+{
+	return mover_of_actor(state - world.actors);
+}
+
+static void take_pages(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		make_ready(page, mover_of(state), true);
+}
+
+static void put_in_memory(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		if (page_is_taken(page, mover_of(state)))
+			page_put(page, mover_of(state), take_device_frame());
+}
+
+static void put_elsewhere(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		if (page_is_taken(page, mover_of(state))) {
+			page_put_home(page, mover_of(state));
+			world.pages[page].kind = DEVICE_OTHER;
+		}
+}
+
+static void fill_in_memory(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		page_insert(page, take_device_frame());
+}
+
+static void take_home(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		make_ready(page, mover_of(state), false);
+}
+
+static void put_home(const struct action *a, struct actor_state *state)
+{
+	for (unsigned int page = state->first; page <= state->last; page++)
+		page_put_home(page, mover_of(state));
+}
+
+static bool can_be_taken(const struct action *a)
+{
+	for (unsigned int page = a->first; page <= a->last; page++)
+		if (world.pages[page].kind == PRESENT)
+			return true;
+	return false;
+}
+
+static bool is_in_memory(const struct action *a)
+{
+	for (unsigned int page = a->first; page <= a->last; page++)
+		if (memory_of_page(page))
+			return true;
+	return false;
+}
+
+static const void *our_memory(const struct action *a)
+{
+	return &world.memory;
+}
+
+static const void *their_memory(const struct action *a)
+{
+	return &other_memory;
+}
+
+static const void *its_memory(const struct action *a)
+{
+	return memory_of_page(a->first);
+}
+
 static void close_mirror(const struct action *a, struct actor_state *state)
 {
 	world.mirror.closing = true;
@@ -472,6 +560,21 @@ static const struct operation operations[] = {
 	{ "exclusive", ONE_PAGE, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
 	  make_exclusive, NULL, is_present, "another device wants the page for itself",
 	  MMU_NOTIFY_EXCLUSIVE },
+	{ "take", PAGES, { TAKE_READ, INVALIDATION(CHANGE), CHANGE_MORE, RELEASE },
+	  take_pages, put_in_memory, can_be_taken, "another task moves these to the device's memory",
+	  MMU_NOTIFY_MIGRATE, our_memory },
+	{ "take-holes", PAGES, { TAKE_READ, INVALIDATION(CHANGE), RELEASE },
+	  fill_in_memory, NULL, can_be_touched, "the same where nothing is: zeros there",
+	  MMU_NOTIFY_MIGRATE, our_memory },
+	{ "take-away", PAGES, { TAKE_READ, INVALIDATION(CHANGE), CHANGE_MORE, RELEASE },
+	  take_pages, put_elsewhere, can_be_taken, "another device moves these to its own memory",
+	  MMU_NOTIFY_MIGRATE, their_memory },
+	{ "come-home", ONE_PAGE, { TAKE_READ, INVALIDATION(CHANGE), CHANGE_MORE, RELEASE },
+	  take_home, put_home, is_in_memory, "the CPU touches a page in device memory",
+	  MMU_NOTIFY_MIGRATE, its_memory },
+	{ "evict", PAGES, { INVALIDATION(CHANGE), CHANGE_MORE },
+	  take_home, put_home, is_in_memory, "device memory is emptied: no mmap lock",
+	  MMU_NOTIFY_CLEAR },
 	{ "nothing", PAGES, { START, CALLBACK, END },
 	  NULL, NULL, NULL, "an invalidation, and all stays as it was: a migration that fails",
 	  MMU_NOTIFY_CLEAR },
@@ -528,7 +631,9 @@ enum deeds operation_deeds(const struct operation *operation)
 	if (operation->change == mark)
 		deeds |= REAPS;
 	if (operation->change == zero_pages || operation->change == share_pages ||
-	    operation->change == make_exclusive)
+	    operation->change == make_exclusive ||
+	    operation->change == take_pages ||
+	    operation->change == fill_in_memory)
 		deeds |= REPLACES;
 	return deeds;
 }
@@ -685,7 +790,8 @@ static bool do_step(unsigned int actor, const struct action *a)
 	case START:
 		tell_step(actor, a, "invalidation begins");
 		invalidate_start(&world.invalidation[actor], state->first,
-				 state->last, a->operation->event);
+				 state->last, a->operation->event,
+				 a->operation->owner ? a->operation->owner(a) : NULL);
 		break;
 	case CALLBACK:
 		tell_step(actor, a, "invalidate callback");
@@ -735,11 +841,11 @@ void actor_step(unsigned int actor)
 {
 	const struct action *a = next_action(actor);
 
-	tally.acting = true;
+	tally.acting = tally.stepping = true;
 	if (!world.actors[actor].step && !is_waiting(actor))
 		begin_action(actor, a);
 	if (do_step(actor, a))
 		next_step(actor, a);
-	tally.acting = false;
+	tally.acting = tally.stepping = false;
 	contract_actor_acted();
 }

@@ -103,10 +103,21 @@ static void page_may_fail(unsigned int page)
 		page_fails(page, -EPERM);
 }
 
+/* For those who do nothing but move. */
+static void page_may_be_immovable(unsigned int page)
+{
+	u32 area = world.pages[page].area;
+
+	if (!(area & VM_READ) || area & (VM_HUGETLB | VM_IO | VM_PFNMAP))
+		contract_may_fail(-EINVAL);
+}
+
 void contract_world_changed(void)
 {
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
-		if (in_range(page))
+		if (in_range(page) && scenario.subject->moves)
+			page_may_be_immovable(page);
+		else if (in_range(page))
 			page_may_fail(page);
 	if (world.reaped)
 		contract_may_fail(-EFAULT);
@@ -417,6 +428,8 @@ void contract_unlocked(void)
 	struct watch *w = &me()->watch;
 
 	memset(w->read, UNREAD, sizeof(w->read));
+	if (running == SUBJECT)
+		contract_lock_is_gone();
 	w->idle_holding = 0;
 	w->killed = me()->killed;
 	w->slept = false;
@@ -462,6 +475,8 @@ void contract_read(unsigned int page, unsigned long entry)
 		violated("page %u is read as somebody else's device memory", page);
 	w->read[page] = satisfies(page, entry) ? READ_FINE : READ_SHORT;
 	w->gets_on &= w->read[page] == READ_FINE;
+	if (running == SUBJECT)
+		contract_is_there(page, entry);
 	if (running == SUBJECT && w->gets_on && page == w->furthest) {
 		w->furthest++;
 		progress();
@@ -478,7 +493,7 @@ static void check_flags(unsigned int page, unsigned int flags)
 	unsigned int expected = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
 				FAULT_FLAG_KILLABLE;
 
-	if (!asked)
+	if (!asked || scenario.present_only)
 		violated("page %u was faulted, and nobody asked for it", page);
 	if (asked & HMM_PFN_REQ_WRITE)
 		expected |= FAULT_FLAG_WRITE;

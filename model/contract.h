@@ -97,7 +97,17 @@ void contract_map_fails(int error);
 void contract_prepares(void);
 void contract_prepare_fails(void);
 void contract_wakes(void);
+void contract_is_there(unsigned int page, unsigned long entry);
+void contract_lock_is_gone(void);
+void contract_migrates(unsigned int first, unsigned int end,
+		       const struct vm_area_struct *vma, const void *owner,
+		       bool to_memory);
+void contract_copies(unsigned int n);
+void contract_pages_moved(unsigned int n);
+void contract_migrate_returned(int ret, unsigned long moved);
 void contract_flight_returned(int ret, enum hmmu_mirror_counter which);
+/* What it says of places is what was so when they were mapped; NOWHERE before that. */
+void contract_places(const u8 *places);
 
 const char *error_name(int error);
 

@@ -12,6 +12,8 @@
 
 /* As in the kit: how often map() may be short of memory in a window. */
 #define REFILLS_MAX	8
+/* Likewise: how often pages of a window may be moved. */
+#define MOVES_MAX	4
 
 static void count(enum hmmu_mirror_counter which, u64 n)
 {
@@ -79,6 +81,7 @@ void contract_invalidation_starts(struct invalidation *inv)
 	} else if (!w->reason) {
 		w->reason = true;
 		w->cause = inv->range.event;
+		w->own = scenario.has_memory && inv->range.owner == &world.memory;
 	}
 }
 
@@ -111,7 +114,7 @@ void contract_flight_calls(void)
 	contract_next_call(w->window);
 }
 
-static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
+static enum hmmu_mirror_counter retry_counter(const struct flight_watch *w)
 {
 	static const enum hmmu_mirror_counter counters[] = {
 		[MMU_NOTIFY_UNMAP] = HMMU_MIRROR_RETRY_UNMAP,
@@ -124,7 +127,9 @@ static enum hmmu_mirror_counter retry_counter(enum mmu_notifier_event cause)
 		[MMU_NOTIFY_EXCLUSIVE] = HMMU_MIRROR_RETRY_OTHER,
 	};
 
-	return counters[cause];
+	if (w->cause == MMU_NOTIFY_MIGRATE && w->own)
+		return HMMU_MIRROR_RETRY_OWN;
+	return counters[w->cause];
 }
 
 /* It wants to begin a pass. */
@@ -133,10 +138,12 @@ void contract_flight_asks(void)
 	struct flight_watch *w = &world.flight;
 
 	if (w->passes) {
+		if (w->moves && w->may_call)
+			violated("begins again by itself after it has moved pages, in place of a new call");
 		if (!w->reason)
 			violated("begins again, and no invalidation of pages %u-%u has started since",
 				 w->window, window_end() - 1);
-		count(retry_counter(w->cause), 1);
+		count(retry_counter(w), 1);
 		tally.restarts++;
 	}
 	count(HMMU_MIRROR_WAITS, overlapping_runs() || crowded());
@@ -187,6 +194,7 @@ void contract_flight_passes(void)
 			 w->window, window_end() - 1);
 	w->passes = true;
 	w->reason = w->spared = false;
+	w->there = w->movable = 0;
 }
 
 /* All that is under way, or just prefetches, is about to be told to end. */
@@ -222,6 +230,143 @@ static void check_window(const struct hmmu_pages *pages)
 			 w->window, window_end() - 1);
 }
 
+static bool is_movable(unsigned int page)
+{
+	const struct page *p = &world.pages[page];
+
+	return p->kind == PRESENT && !frame_is_on_device(p->frame) &&
+	       !(p->area & VM_SHARED);
+}
+
+/* What the walk was told, of use until the next pass. */
+void contract_is_there(unsigned int page, unsigned long entry)
+{
+	u64 bit = 1ULL << page;
+
+	if (!scenario.has_memory)
+		return;
+	world.flight.there &= ~bit;
+	world.flight.movable &= ~bit;
+	if (!(entry & HMM_PFN_VALID))
+		return;
+	world.flight.there |= bit;
+	if (is_movable(page))
+		world.flight.movable |= bit;
+}
+
+void contract_lock_is_gone(void)
+{
+	if (world.migration.end)
+		violated("lets go of the mmap lock, and pages %u-%u were made ready to be moved",
+			 world.migration.first, world.migration.end - 1);
+}
+
+static void check_may_be_moved(unsigned int page)
+{
+	struct flight_watch *w = &world.flight;
+	u64 bit = 1ULL << page;
+
+	if (page < w->window || page >= window_end())
+		violated("page %u is to be moved, and is not in the window", page);
+	if (!scenario_asked(page))
+		violated("page %u is to be moved, and nobody asked for it", page);
+	if (!(w->there & bit))
+		violated("page %u is to be moved before it was found to be there", page);
+	if (!(w->movable & bit))
+		violated("page %u is to be moved, and is none that could be (%s)", page,
+			 page_text(page));
+	if (w->handed & bit)
+		violated("page %u is to be moved for the second time", page);
+	w->handed |= bit;
+}
+
+/* However many pieces there are: they are one move until all is collected again. */
+static void note_move(unsigned int pages)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (!w->may_call && ++w->moves > MOVES_MAX)
+		violated("pages of one window are moved for the %uth time", w->moves);
+	if (w->moves > 1 && !tally.acted)
+		violated("pages of one window are moved again, and nobody has done anything");
+	w->may_call = true;
+	count(HMMU_MIRROR_PAGES_STAYED, pages);
+}
+
+/* Pages are to be made ready to be moved. */
+void contract_migrates(unsigned int first, unsigned int end,
+		       const struct vm_area_struct *vma, const void *owner,
+		       bool to_memory)
+{
+	if (to_memory == scenario.home)
+		violated("pages are selected for the other way");
+	if (owner != &world.memory)
+		violated("pages are moved in the name of another device");
+	if (world.migration.end)
+		violated("pages are to be moved while others are");
+	if (first >= end || end * PAGE_SIZE > vma->vm_end)
+		violated("pages %u-%u are to be moved, and their mapping ends before",
+			 first, end - 1);
+	for (unsigned int page = first; scenario.subject->maps && page < end; page++)
+		check_may_be_moved(page);
+	if (scenario.subject->maps)
+		note_move(end - first);
+}
+
+/* They were made ready. */
+void contract_copies(unsigned int n)
+{
+	const struct migration *m = &world.migration;
+
+	model_assert_locked();
+	if (!m->end || m->done)
+		violated("pages are copied that were not made ready");
+	if (n > m->end - m->first)
+		violated("%u pages are copied, %u are to be moved", n, m->end - m->first);
+	contract_device();
+}
+
+void contract_pages_moved(unsigned int n)
+{
+	if (!scenario.subject->maps) {
+		world.migration.moved += n;
+		return;
+	}
+	count(HMMU_MIRROR_PAGES_MOVED, n);
+	count(HMMU_MIRROR_PAGES_STAYED, -(u64)n);
+}
+
+static enum hmmu_place place_of(unsigned long entry)
+{
+	if (!(entry & HMM_PFN_VALID))
+		return HMMU_PLACE_NONE;
+	if (frame_is_ours(entry))
+		return HMMU_PLACE_MEMORY;
+	return frame_is_on_device(entry) ? HMMU_PLACE_OTHER : HMMU_PLACE_SYSTEM;
+}
+
+void contract_places(const u8 *places)
+{
+	unsigned int first = page_of(world.range.start), page;
+
+	for (page = first; page < page_of(world.range.end); page++) {
+		u8 place = page < world.flight.window ? world.flight.place[page] : NOWHERE;
+
+		if (places[page - first] != place)
+			violated("page %u was at place %u when it was mapped, and is said to be at %u",
+				 page, place, places[page - first]);
+	}
+}
+
+/* Nobody has tried to move it, and that can't be for a limit. */
+static bool is_left_behind(unsigned int page)
+{
+	const struct flight_watch *w = &world.flight;
+
+	return scenario.has_memory && is_movable(page) && w->moves < MOVES_MAX &&
+	       !(w->handed >> page & 1);
+}
+
 static void check_handed_on(unsigned int page, unsigned long entry, bool mapped)
 {
 	if (entry & HMM_PFN_VALID && !contract_mapped_alike(page, entry))
@@ -231,6 +376,9 @@ static void check_handed_on(unsigned int page, unsigned long entry, bool mapped)
 		violated("page %u is handed on, and is short of its request", page);
 	if (mapped && entry && !(entry & HMM_PFN_VALID))
 		violated("page %u is not there, and its entry is not empty", page);
+	if (mapped && entry && is_left_behind(page))
+		violated("page %u is mapped where it is, and was to be in the device's memory",
+			 page);
 	if (mapped && entry && !scenario_asked(page))
 		violated("page %u is handed to map(), and nobody asked for it", page);
 }
@@ -251,13 +399,15 @@ void contract_committed(const struct hmmu_pages *pages, bool mapped)
 {
 	struct flight_watch *w = &world.flight;
 
-	for (unsigned int page = 0; mapped && page < window_end() - w->window; page++)
+	for (unsigned int page = 0; mapped && page < window_end() - w->window; page++) {
 		count(HMMU_MIRROR_PAGES_MAPPED, !!pages->entries[page]);
+		w->place[w->window + page] = place_of(pages->entries[page]);
+	}
 	count(HMMU_MIRROR_WINDOWS, 1);
 	count(HMMU_MIRROR_RETRIES_AVOIDED, w->spared);
 	w->window = window_end();
 	w->may_call = true;
-	w->refills = 0;
+	w->refills = w->moves = 0;
 }
 
 void contract_map_is_short(void)
@@ -376,5 +526,17 @@ void contract_flight_returned(int ret, enum hmmu_mirror_counter which)
 		count(HMMU_MIRROR_FAILED, !!ret);
 		count(HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
 	}
+	check_counters();
+}
+
+/* hmmu_mirror_migrate(): nothing is populated, nothing is counted. */
+void contract_migrate_returned(int ret, unsigned long moved)
+{
+	check_left_behind();
+	if (moved != world.migration.moved)
+		violated("says that %lu pages were moved, there were %u", moved,
+			 world.migration.moved);
+	if (ret && !contract_has_reason(ret))
+		violated("there was no reason to fail with %s", error_name(ret));
 	check_counters();
 }

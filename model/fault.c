@@ -24,19 +24,36 @@ static struct page *page_at(const struct fault *f)
 	return &world.pages[f->page];
 }
 
-/* A fault that invalidates: breaking COW, leaving device memory. */
+/* A fault that invalidates: breaking COW. */
 static vm_fault_t replace(const struct fault *f)
 {
 	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
 
-	invalidate_start(inv, f->page, f->page, page_at(f)->kind == PRESENT ?
-			 MMU_NOTIFY_CLEAR : MMU_NOTIFY_MIGRATE);
+	invalidate_start(inv, f->page, f->page, MMU_NOTIFY_CLEAR, NULL);
 	tell(stack_name(running), "its fault invalidates page %u", f->page);
 	invalidate_callback(inv);
 	point();
 	zap(f->page);
 	new_frame(f->page, page_at(f)->area & VM_WRITE);
 	invalidate_end(inv);
+	return 0;
+}
+
+/* Leaving device memory: if somebody else moves it, that comes to nothing. */
+static vm_fault_t bring_home(const struct fault *f)
+{
+	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
+	const void *memory = memory_of_page(f->page);
+
+	invalidate_start(inv, f->page, f->page, MMU_NOTIFY_MIGRATE, memory);
+	tell(stack_name(running), "its fault brings page %u home", f->page);
+	invalidate_callback(inv);
+	point();
+	if (memory_of_page(f->page) == memory)
+		page_ready(f->page, mover_of_stack());
+	invalidate_end(inv);
+	point();
+	page_put_home(f->page, mover_of_stack());
 	return 0;
 }
 
@@ -203,7 +220,7 @@ static vm_fault_t resolve(const struct fault *f)
 		return VM_FAULT_HWPOISON;
 	case DEVICE_OURS:
 	case DEVICE_OTHER:
-		return replace(f);
+		return bring_home(f);
 	case SPECIAL:
 		violated("page %u is special and was faulted", f->page);
 	default:

@@ -169,6 +169,7 @@ enum {
 	VM_IO		= 0x4000,
 	VM_HUGETLB	= 0x400000,
 	VM_HUGEPAGE	= 0x20000000,
+	VM_MERGEABLE	= 0x80000000,	/* of no VMA here: AREA_MAPPED */
 };
 
 typedef struct {
@@ -259,6 +260,7 @@ struct hmm_range {
 #define HMM_PFN_WRITE		(1UL << 62)
 #define HMM_PFN_ERROR		(1UL << 61)
 #define HMM_PFN_ORDER_SHIFT	56
+#define HMM_PFN_FLAGS		(0xffUL << HMM_PFN_ORDER_SHIFT)
 #define HMM_PFN_REQ_FAULT	HMM_PFN_VALID
 #define HMM_PFN_REQ_WRITE	HMM_PFN_WRITE
 

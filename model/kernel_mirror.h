@@ -182,20 +182,73 @@ struct mmu_notifier_range {
 	const void *owner;
 };
 
-/* Device memory: mirror/migrate.c is not in the model, nothing asks for it. */
+/*
+ * Device memory. To the kit a page is a name and nothing more, made of the number of its
+ * frame, whatever the model itself calls by that.
+ */
 typedef u64 phys_addr_t;
 
 struct page;
 
+enum memory_type {
+	MEMORY_DEVICE_PRIVATE = 1,
+	MEMORY_DEVICE_COHERENT,
+};
+
 struct dev_pagemap {
 	void *owner;
+	enum memory_type type;
 };
+
+enum migrate_vma_direction {
+	MIGRATE_VMA_SELECT_SYSTEM		= 0x1,
+	MIGRATE_VMA_SELECT_DEVICE_PRIVATE	= 0x2,
+	MIGRATE_VMA_SELECT_DEVICE_COHERENT	= 0x4,
+};
+
+#define MIGRATE_PFN_VALID	(1UL << 0)
+#define MIGRATE_PFN_MIGRATE	(1UL << 1)
+#define MIGRATE_PFN_WRITE	(1UL << 3)
+#define MIGRATE_PFN_SHIFT	6
+
+struct migrate_vma {
+	struct vm_area_struct *vma;
+	unsigned long *dst;
+	unsigned long *src;
+	unsigned long start;
+	unsigned long end;
+	void *pgmap_owner;
+	unsigned long flags;
+};
+
+int migrate_vma_setup(struct migrate_vma *args);
+void migrate_vma_pages(struct migrate_vma *args);
+void migrate_vma_finalize(struct migrate_vma *args);
 
 #define PTRS_PER_PTE			(PMD_SIZE / PAGE_SIZE)
 #define DECLARE_BITMAP(name, bits)	unsigned long name[((bits) + 63) / 64]
 #define bitmap_zero(map, bits)		memset(map, 0, ((bits) + 63) / 64 * 8)
+
+static inline bool test_bit(unsigned long bit, const unsigned long *map)
+{
+	return map[bit / 64] >> bit % 64 & 1;
+}
+
+static inline void bitmap_set(unsigned long *map, unsigned int bit, unsigned int n)
+{
+	for (; n--; bit++)
+		map[bit / 64] |= 1UL << bit % 64;
+}
+
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_SHARED);
+}
+
 struct page *hmm_pfn_to_page(unsigned long entry);
+bool is_zero_pfn(unsigned long pfn);
+bool is_zone_device_page(const struct page *page);
 bool is_device_coherent_page(const struct page *page);
-bool is_device_private_page(const struct page *page);
+bool PageAnon(const struct page *page);
 
 #endif

@@ -102,6 +102,7 @@ struct page *new_frame(unsigned int page, bool writable)
 	p->kind = PRESENT;
 	p->writable = writable;
 	p->copied = p->zero = p->huge = p->slow = false;
+	p->mover = p->was = 0;
 	return p;
 }
 
@@ -127,6 +128,7 @@ void zap(unsigned int page)
 			world.pages[i].huge = false;
 	p->kind = ABSENT;
 	p->writable = p->copied = p->zero = p->guarded = false;
+	p->mover = p->was = 0;
 }
 
 /*
@@ -144,7 +146,7 @@ unsigned long cpu_entry(unsigned int page, const void *owner)
 	case SPECIAL:
 		return HMM_PFN_ERROR;
 	case DEVICE_OURS:
-		if (owner != &scenario)
+		if (owner != &world.memory)
 			return 0;
 		/* fall through */
 	case PRESENT:

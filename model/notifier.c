@@ -84,12 +84,14 @@ static void plain_end(struct invalidation *inv)
 }
 
 void invalidate_start(struct invalidation *inv, unsigned int first,
-		      unsigned int last, enum mmu_notifier_event event)
+		      unsigned int last, enum mmu_notifier_event event,
+		      const void *owner)
 {
 	inv->range = (struct mmu_notifier_range){
 		.start = first * PAGE_SIZE,
 		.end = (last + 1) * PAGE_SIZE,
 		.event = event,
+		.owner = owner,
 	};
 	if (scenario.subject->plain)
 		plain_start(inv);

@@ -203,6 +203,7 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 		{ "swapped", SWAPPED }, { "slow", SWAPPED },
 		{ "poisoned", POISONED }, { "special", SPECIAL },
 		{ "ours", DEVICE_OURS }, { "foreign", DEVICE_OTHER },
+		{ "coherent", PRESENT },
 		{}
 	};
 
@@ -214,8 +215,13 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 	p->guarded = !strcmp(word, "guarded");
 	p->generation = p->kind != ABSENT;
 	p->frame = p->generation << 8 | (page + 1);
+	if (p->kind == DEVICE_OURS)
+		p->frame = device_frame(page);
+	if (!strcmp(word, "coherent"))
+		p->frame = coherent_frame(page);
 	p->writable = p->area & VM_WRITE &&
 		      (!strcmp(word, "present") || p->huge ||
+		       !strcmp(word, "coherent") ||
 		       p->kind == DEVICE_OURS);
 }
 
@@ -236,7 +242,8 @@ static void set_state(char **words)
 }
 
 /* Troubles that are not the result of a fault. */
-enum { REFUSAL = 1 << 24, NO_THREAD, MAP_SHORT, MAP_FAILS };
+enum { REFUSAL = 1 << 24, NO_THREAD, MAP_SHORT, MAP_FAILS, MEMORY_FULL, COPY_FAILS,
+       PINNED };
 
 static void set_trouble(char **words)
 {
@@ -256,6 +263,9 @@ static void set_trouble(char **words)
 		{ "no-thread", NO_THREAD },
 		{ "map-short", MAP_SHORT },
 		{ "map-fails", MAP_FAILS },
+		{ "memory-full", MEMORY_FULL },
+		{ "copy-fails", COPY_FAILS },
+		{ "pinned", PINNED },
 		{}
 	};
 	unsigned long result;
@@ -271,6 +281,12 @@ static void set_trouble(char **words)
 			scenario.map_is_short = true;
 		else if (result == MAP_FAILS)
 			scenario.map_fails = true;
+		else if (result == MEMORY_FULL)
+			scenario.memory_is_full = true;
+		else if (result == COPY_FAILS)
+			scenario.copy_fails = true;
+		else if (result == PINNED)
+			scenario.pinned = true;
 		else if (scenario.troubles < 8)
 			scenario.trouble[scenario.troubles++] = result;
 		else
@@ -303,7 +319,8 @@ static void set_flag(char **words)
 		{ "torn", 0 }, { "timed", 1 }, { "nopage-release", 2 },
 		{ "reaped", 3 }, { "no-users", 4 }, { "kthread", 5 },
 		{ "no-prepare", 6 }, { "short-rounds", 7 },
-		{ "twice", 8 }, {}
+		{ "twice", 8 }, { "memory", 9 }, { "present-only", 10 },
+		{ "home", 11 }, { "mapped", 12 }, {}
 	};
 
 	switch (meaning(words[0], flags, "something that the world can be")) {
@@ -333,6 +350,18 @@ static void set_flag(char **words)
 		break;
 	case 8:
 		scenario.twice = true;
+		break;
+	case 9:
+		scenario.has_memory = true;
+		break;
+	case 10:
+		scenario.present_only = true;
+		break;
+	case 11:
+		scenario.home = true;
+		break;
+	case 12:
+		scenario.mapped = true;
 		break;
 	}
 }
@@ -490,7 +519,7 @@ static void defaults(void)
 		.start.notifier.invalidate_seq = 1,
 		.start.notifier.interval_tree.last = MAX_PAGES * PAGE_SIZE - 1,
 		.start.range.notifier = &world.notifier,
-		.start.range.dev_private_owner = &scenario,
+		.start.range.dev_private_owner = &world.memory,
 		.start.invalidations.seq = 2,
 		.start.lock.writer = NOBODY,
 		.start.stack[SUBJECT].life = LIVES,
@@ -517,7 +546,7 @@ static void collect_deeds(void)
 	for (unsigned int i = 0; i < scenario.actors; i++)
 		for (unsigned int j = 0; j < scenario.actor[i].actions; j++)
 			scenario.deeds |= operation_deeds(scenario.actor[i].action[j].operation);
-	if (scenario.deeds & REPLACES)
+	if (scenario.deeds & REPLACES || scenario.has_memory)
 		scenario.threads_deeds = INVALIDATES;
 	scenario.deeds |= scenario.threads_deeds;
 }

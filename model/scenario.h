@@ -41,6 +41,13 @@ struct actor {
  * @no_prepare: the device has no prepare()
  * @map_is_short: its map() may be short of memory, as one of the troubles
  * @map_fails: it may fail for another reason, likewise
+ * @has_memory: the device has memory of its own, and pages are to be there
+ * @home: a migration from there, for the subject that does nothing else
+ * @memory_is_full: there may be no more of it, as one of the troubles
+ * @copy_fails: the device may fail to copy, likewise
+ * @pinned: a page may be held by somebody, likewise
+ * @mapped: the device has mapped at first what there is
+ * @present_only: a populate that faults nothing
  * @best_effort: a populate that may leave out what can't be had, but for
  * @needed_first: this page and those that follow it
  * @needed_end: up to this one
@@ -58,6 +65,8 @@ struct scenario {
 	unsigned int in_flight, threads, switches;
 	bool short_rounds, twice;
 	bool no_prepare, map_is_short, map_fails;
+	bool has_memory, home, memory_is_full, copy_fails, pinned;
+	bool mapped, present_only;
 	bool best_effort;
 	unsigned int needed_first, needed_end;
 	unsigned long request[MAX_PAGES];

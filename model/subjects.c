@@ -4,7 +4,7 @@
 
 extern const struct subject subject_unlocked, subject_unlockable, subject_driver,
 	subject_stock, subject_malformed, subject_mirror, subject_snapshot,
-	subject_insane, subject_pace;
+	subject_insane, subject_migrate, subject_pace;
 
 const struct subject *const subjects[] = {
 	&subject_unlocked,
@@ -15,6 +15,7 @@ const struct subject *const subjects[] = {
 	&subject_mirror,
 	&subject_snapshot,
 	&subject_insane,
+	&subject_migrate,
 	&subject_pace,
 	NULL,
 };

@@ -29,6 +29,7 @@ struct plain_notifier {
  *	@last, after the interval's sequence was set; or NULL
  * @plain: it has a plain notifier in place of an interval one; or NULL
  * @maps: with that: what it collects is mapped, not just seen
+ * @moves: with that: it moves pages, and nothing else
  * @help: what it is
  */
 struct subject {
@@ -36,7 +37,7 @@ struct subject {
 	void (*run)(void);
 	void (*invalidate)(unsigned int first, unsigned int last);
 	const struct plain_notifier *plain;
-	bool maps;
+	bool maps, moves;
 	const char *help;
 };
 

@@ -16,7 +16,9 @@
 
 struct task_struct *model_current(void)
 {
-	return &me()->task;
+	static struct task_struct somebody_else;
+
+	return tally.stepping ? &somebody_else : &me()->task;
 }
 
 void usleep_range_state(unsigned long least, unsigned long most,
@@ -54,12 +56,20 @@ u64 ktime_get_ns(void)
 	return world.now;
 }
 
-static bool allocation_refused(void)
+/* One of the scenario's troubles, where it has @possible. */
+bool has_trouble(bool possible)
 {
-	if (!scenario.refusals || !world.trouble_left || !choose(2))
+	if (!possible || !world.trouble_left || !choose(2))
 		return false;
 	world.trouble_left--;
 	tally.acted = true;
+	return true;
+}
+
+static bool allocation_refused(void)
+{
+	if (!has_trouble(scenario.refusals))
+		return false;
 	contract_may_fail(-ENOMEM);
 	return true;
 }

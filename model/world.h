@@ -70,6 +70,8 @@ enum page_kind {
  * @huge: one entry maps the whole page table's worth
  * @guarded: userfaultfd write protection
  * @slow: the contents have to be read from somewhere first
+ * @mover: who has it ready to be moved, see memory.c; nobody if 0
+ * @was: with that: what kind it was
  */
 struct page {
 	u32 area;
@@ -77,6 +79,7 @@ struct page {
 	u8 generation;
 	uint16_t frame;
 	bool writable, copied, zero, huge, guarded, slow;
+	u8 mover, was;
 };
 
 /* A short-lived wait in a userfaultfd. */
@@ -216,6 +219,12 @@ struct call_watch {
  * @short_of_memory: map() was, and prepare() was not called since
  * @refills: how often it was, for this window
  * @error: what map() has failed with, if that ends the populate
+ * @own: that was a migration to or from the device's own memory
+ * @there: pages that were read to be there, since the pass began; as bits
+ * @movable: those of them that could be moved to the device's memory
+ * @handed: pages that this was tried with
+ * @moves: how often, for this window
+ * @place: where each page was when it was mapped
  */
 struct flight_watch {
 	bool flying, cancelled;
@@ -225,6 +234,25 @@ struct flight_watch {
 	bool spared, short_of_memory;
 	u8 refills;
 	short error;
+	bool own;
+	u64 there, movable, handed;
+	u8 moves;
+	u8 place[MAX_PAGES];
+};
+
+/**
+ * struct migration - what the subject has under way, see memory.c
+ * @first: pages from here on
+ * @end: up to this one; 0: there is none
+ * @done: they were moved, and wait for the end
+ * @held: pages taken for it that nobody has so far
+ * @moved: how many pages were, in all that a subject does that does nothing else
+ */
+struct migration {
+	u8 first, end;
+	bool done;
+	u8 held;
+	u8 moved;
 };
 
 enum life { NO_STACK, CREATED, LIVES, ENDED };
@@ -270,6 +298,10 @@ struct world {
 	struct hmmu_mirror mirror;
 	struct hmmu_prefetch prefetch;
 	struct flight_watch flight;
+	/* The device's own, if the scenario says that it has any; how much was taken. */
+	struct hmmu_memory memory;
+	u8 memory_taken;
+	struct migration migration;
 	/* After those of the actors, those of the faults of each stack. */
 	struct invalidation invalidation[MAX_INVALIDATIONS];
 	u64 now;
@@ -309,6 +341,7 @@ extern struct world world;
  *	gone on, and did not
  * @passed_over_before: the same when @work was 0
  * @acting: an actor does a step just now, not the subject
+ * @stepping: the same, and never set for what the subject does in one step
  */
 struct tally {
 	u64 entries_read;
@@ -325,7 +358,7 @@ struct tally {
 	bool acted;
 	unsigned int passed_over;
 	unsigned int passed_over_before;
-	bool acting;
+	bool acting, stepping;
 };
 
 extern struct tally tally;
@@ -367,7 +400,8 @@ void lock_dropped(void);
 
 /* notifier.c */
 void invalidate_start(struct invalidation *inv, unsigned int first,
-		      unsigned int last, enum mmu_notifier_event event);
+		      unsigned int last, enum mmu_notifier_event event,
+		      const void *owner);
 void invalidate_callback(struct invalidation *inv);
 void invalidate_end(struct invalidation *inv);
 bool sequence_moved(void);
@@ -387,7 +421,25 @@ void areas_forget_all(void);
 void areas_check(const struct vm_area_struct *vma, unsigned int page);
 const char *page_text(unsigned int page);
 
+/* memory.c */
+extern const char other_memory;
+const void *memory_of_page(unsigned int page);
+bool frame_is_on_device(unsigned long frame);
+bool frame_is_ours(unsigned long frame);
+uint16_t device_frame(unsigned int n);
+uint16_t coherent_frame(unsigned int n);
+uint16_t take_device_frame(void);
+u8 mover_of_actor(unsigned int actor);
+u8 mover_of_stack(void);
+bool page_is_taken(unsigned int page, u8 mover);
+void page_ready(unsigned int page, u8 mover);
+void page_put(unsigned int page, u8 mover, uint16_t frame);
+void page_put_home(unsigned int page, u8 mover);
+void page_put_back(unsigned int page, u8 mover);
+bool page_insert(unsigned int page, uint16_t frame);
+
 /* task.c */
+bool has_trouble(bool possible);
 #define MEMORY_FREED_SIZE	4096
 #define MEMORY_KEPT_SIZE	1024
 #define MEMORY_SIZE		(MEMORY_FREED_SIZE + MEMORY_KEPT_SIZE)

@@ -8,18 +8,6 @@
 #include "schedule.h"
 #include "../mirror/mirror.h"
 
-static bool use_up_trouble(void)
-{
-	world.trouble_left--;
-	tally.acted = true;
-	return true;
-}
-
-static bool has_trouble(bool possible)
-{
-	return possible && world.trouble_left && choose(2) && use_up_trouble();
-}
-
 static void map_page(unsigned int page, unsigned long entry)
 {
 	world.device[page] = (struct device_entry){};
@@ -122,6 +110,13 @@ static const struct plain_notifier notifier = {
 	.end = end,
 };
 
+static void map_what_there_is(void)
+{
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		map_page(page, cpu_entry(page, world.range.dev_private_owner));
+	contract_device();
+}
+
 /* What the interval of the scenario is for an interval notifier the mirror is here. */
 static void register_mirror(void)
 {
@@ -136,7 +131,16 @@ static void register_mirror(void)
 		world.mirror.faults_in_flight = scenario.in_flight;
 	world.flight.window = page_of(world.range.start);
 	world.range.dev_private_owner = NULL;
+	if (scenario.has_memory) {
+		world.memory.pagemap.type = MEMORY_DEVICE_PRIVATE;
+		world.mirror.memory = &world.memory;
+		world.range.dev_private_owner = &world.memory;
+	}
 	contract_call_begins();
+	for (unsigned int page = 0; scenario.present_only && page < MAX_PAGES; page++)
+		world.call.may_get_less[page] = EXCUSED_ALL;
+	if (scenario.mapped)
+		map_what_there_is();
 }
 
 static enum hmmu_access access_asked(unsigned int page)
@@ -148,19 +152,23 @@ static enum hmmu_access access_asked(unsigned int page)
 	return asked & HMM_PFN_REQ_WRITE ? HMMU_ACCESS_WRITE : HMMU_ACCESS_READ;
 }
 
-/* @accesses are for all pages of the scenario's range. */
-static struct hmmu_request make_request(u8 *accesses)
+/* @accesses and @places are for all pages of the scenario's range. */
+static struct hmmu_request make_request(u8 *accesses, u8 *places)
 {
 	struct hmmu_request request = {
 		.start = world.range.start,
 		.end = world.range.end,
 		.best_effort = scenario.best_effort,
+		.present_only = scenario.present_only,
+		.to_memory = scenario.has_memory,
 		.timeout = scenario.timeout,
 	};
 	unsigned int first = page_of(request.start), page;
 
 	for (page = first; page < page_of(request.end); page++)
 		accesses[page - first] = access_asked(page);
+	if (scenario.has_memory)
+		request.places = memset(places, NOWHERE, MAX_PAGES);
 	if (world.range.pfn_flags_mask)
 		request.accesses = accesses;
 	else
@@ -175,12 +183,12 @@ static struct hmmu_request make_request(u8 *accesses)
 
 static int populate(void)
 {
-	u8 accesses[MAX_PAGES];
+	u8 accesses[MAX_PAGES], places[MAX_PAGES];
 	struct hmmu_request request;
 	int ret;
 
 	register_mirror();
-	request = make_request(accesses);
+	request = make_request(accesses, places);
 	tell("subject", "populates pages %u-%u", page_of(request.start),
 	     page_of(request.end) - 1);
 	if (subject_stack()->task.flags & PF_KTHREAD)
@@ -189,6 +197,8 @@ static int populate(void)
 		ret = hmmu_mirror_populate(&world.mirror, &request);
 	tell("subject", "returns %s", error_name(ret));
 	contract_flight_returned(ret, HMMU_MIRROR_POPULATES);
+	if (scenario.has_memory)
+		contract_places(places);
 	return ret;
 }
 
@@ -246,6 +256,32 @@ const struct subject subject_snapshot = {
 	.help = "hmmu_mirror_snapshot(), once",
 };
 
+static void run_migrate(void)
+{
+	unsigned long moved = 1;
+	int ret;
+
+	register_mirror();
+	ret = hmmu_mirror_migrate(&world.mirror, world.range.start + 1, world.range.end,
+				  !scenario.home, &moved);
+	if (ret != -EINVAL || moved)
+		violated("insane: hmmu_mirror_migrate() returns %s", error_name(ret));
+	tell("subject", "moves pages %u-%u %s", page_of(world.range.start),
+	     page_of(world.range.end) - 1, scenario.home ? "home" : "to the device");
+	ret = hmmu_mirror_migrate(&world.mirror, world.range.start, world.range.end,
+				  !scenario.home, &moved);
+	tell("subject", "returns %s, %lu moved", error_name(ret), moved);
+	contract_migrate_returned(ret, moved);
+}
+
+const struct subject subject_migrate = {
+	.name = "migrate",
+	.run = run_migrate,
+	.plain = &notifier,
+	.moves = true,
+	.help = "hmmu_mirror_migrate(), once",
+};
+
 static void break_request(struct hmmu_request *r, u8 *accesses, unsigned int how)
 {
 	switch (how) {
@@ -288,6 +324,12 @@ static void break_request(struct hmmu_request *r, u8 *accesses, unsigned int how
 		r->best_effort = true;
 		r->needed_end++;
 		break;
+	case 11:
+		r->to_memory = true;
+		break;
+	case 12:
+		r->places = accesses;
+		break;
 	}
 }
 
@@ -296,11 +338,12 @@ static void run_insane(void)
 {
 	u8 accesses[MAX_PAGES];
 	struct hmmu_request request;
-	unsigned int how = choose(11);
+	unsigned int how = choose(13);
+	unsigned long moved;
 	int ret;
 
 	register_mirror();
-	request = make_request(accesses);
+	request = make_request(accesses, NULL);
 	break_request(&request, accesses, how);
 	ret = hmmu_mirror_populate(&world.mirror, &request);
 	if (ret != -EINVAL)
@@ -311,6 +354,10 @@ static void run_insane(void)
 					   request.end, see, &world);
 	if (ret != -EINVAL)
 		violated("insane in way %u: hmmu_mirror_snapshot() returns %s", how,
+			 error_name(ret));
+	ret = hmmu_mirror_migrate(&world.mirror, request.start, request.end, true, &moved);
+	if (ret != -EINVAL || moved)
+		violated("without device memory hmmu_mirror_migrate() returns %s",
 			 error_name(ret));
 	contract_may_fail(-EINVAL);
 	contract_flight_returned(-EINVAL, HMMU_MIRROR_POPULATES);
