@@ -99,15 +99,20 @@ static int try_piece(struct hmmu_flight *flight, struct piece *piece,
 	seq = hmmu_flight_begin(&flight->notifier);
 	if (READ_ONCE(flight->cancelled))
 		return -ECANCELED;
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	down_read(&hmmu_evicting);
+	/* Its holders do not wait for this lock, and faults may be slow. */
+	if (!down_read_trylock(&hmmu_evicting))
+		goto out_unlock;
 	piece->n = hmmu_make_exclusive(mm, piece->start, piece->end,
 				       piece->pages, flight);
 	up_read(&hmmu_evicting);
 	if (piece->n > 0 && make_entries(piece))
 		ret = map_piece(flight, piece, seq, map);
 	let_go(piece);
+out_unlock:
 	mmap_read_unlock(mm);
 	return ret;
 }
@@ -133,9 +138,10 @@ static int have_piece(struct hmmu_flight *flight, struct piece *piece,
 		if (ret)
 			return ret;
 		ret = try_piece(flight, piece, map);
+		if (ret == -EBUSY)
+			schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
 	} while ((ret == -EBUSY || ret == -ENOMEM) && ++tries < TRIES);
 	return ret;
 }

@@ -32,7 +32,8 @@
  * one of the migration's, and takes a reference too many with it (6.12: check_pte() with
  * PVMW_MIGRATION). Such a page is mapped nowhere, which is how it is told.
  *
- * Lock order: mmap lock -> this.
+ * Lock order: mmap lock -> this (tried only) -> whatever moving a page takes: the driver's
+ * unmap(), copy(), attach() and detach(), and memory.
  */
 DECLARE_RWSEM(hmmu_evicting);
 
@@ -59,10 +60,10 @@ static struct page *pop(struct hmmu_memory *memory)
 	unsigned long flags;
 
 	spin_lock_irqsave(&memory->lock, flags);
-	page = memory->free;
+	page = memory->closing ? NULL : memory->free;
 	if (page) {
 		memory->free = page->zone_device_data;
-		memory->in_use++;
+		WRITE_ONCE(memory->in_use, memory->in_use + 1);
 	}
 	spin_unlock_irqrestore(&memory->lock, flags);
 	return page;
@@ -75,7 +76,7 @@ static void push(struct hmmu_memory *memory, struct page *page)
 	spin_lock_irqsave(&memory->lock, flags);
 	page->zone_device_data = memory->free;
 	memory->free = page;
-	memory->in_use--;
+	WRITE_ONCE(memory->in_use, memory->in_use - 1);
 	spin_unlock_irqrestore(&memory->lock, flags);
 }
 
@@ -313,8 +314,8 @@ static unsigned long evict_round(struct hmmu_memory *memory,
  * Return:
  * * %0	      - none is in use, or was
  * * %-EBUSY  - some could not be moved: somebody holds them, a device has them for itself
- *		alone, or there was no memory for them. They stay where they are, and of use;
- *		ask again
+ *		alone, or they could not be copied. They stay where they are, and of use; ask
+ *		again
  * * %-ENOMEM - no memory to begin with
  * * %-EINTR  - fatal signal
  */
@@ -340,7 +341,7 @@ int hmmu_memory_evict(struct hmmu_memory *memory)
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_evict);
 
-/* Addresses that are nobody's. */
+/* Addresses that are nobody's; the kernel rounds up to what it can hot-plug. */
 static int claim_private(struct hmmu_memory *memory, u64 size)
 {
 	struct resource *region;
@@ -362,6 +363,11 @@ static int claim(struct hmmu_memory *memory, enum hmmu_memory_type type,
 {
 	if (type == HMMU_MEMORY_PRIVATE)
 		return claim_private(memory, size);
+	if (!IS_ALIGNED(start | size, memremap_compat_align()))
+		return -EINVAL;
+	memory->region = request_mem_region(start, size, "hmm_unlocked");
+	if (!memory->region)
+		return -EBUSY;
 	memory->pagemap.type = MEMORY_DEVICE_COHERENT;
 	memory->pagemap.range.start = start;
 	memory->pagemap.range.end = start + size - 1;
@@ -385,6 +391,8 @@ static void list_free(struct hmmu_memory *memory)
 
 		page->zone_device_data = memory->free;
 		memory->free = page;
+		if (!(i % PTRS_PER_PTE))
+			cond_resched();
 	}
 }
 
@@ -393,17 +401,17 @@ static void list_free(struct hmmu_memory *memory)
  * @memory: to be filled in; stays where it is until hmmu_memory_remove()
  * @type: how the CPU sees it
  * @start: its physical address, if it is coherent: the system must not use it
- * @size: in bytes. Both are multiples of what memory is hot-plugged in, 128 MiB on x86-64,
- *	  or at least of 2 MiB where the kernel takes that
+ * @size: in bytes. Of coherent memory both are multiples of memremap_compat_align(), 2 MiB
+ *	  on x86-64
  * @ops: the driver's
  *
  * Context: Process context. Sleeps.
  * Return:
  * * %0		  - added
- * * %-EINVAL	  - no @size, not of whole pages, or no @ops->copy
+ * * %-EINVAL	  - no @size, @start or @size is not aligned, or no @ops->copy
+ * * %-EBUSY	  - something else is at @start: the system's memory, or a device's
  * * %-EOPNOTSUPP - private, and the kernel is without CONFIG_DEVICE_PRIVATE
- * * other	  - what the kernel answers: %-ENOMEM, %-EBUSY or %-ENXIO where something
- *		    else is at @start
+ * * other	  - what the kernel answers: %-ENOMEM, or that there are no addresses left
  */
 int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,
 		    phys_addr_t start, u64 size,
@@ -437,12 +445,18 @@ EXPORT_SYMBOL_GPL(hmmu_memory_add);
 
 /**
  * hmmu_memory_remove() - end device memory
- * @memory: of which no page is in use: in the driver's module_exit() that is so
+ * @memory: of which no page is in use: in the driver's module_exit() that is so. Where a
+ *	    device can go away before, this waits for its pages, uninterruptibly: evict first
+ *
+ * No page can be had from it from now on.
  *
  * Context: Process context. Sleeps.
  */
 void hmmu_memory_remove(struct hmmu_memory *memory)
 {
+	spin_lock_irq(&memory->lock);
+	memory->closing = true;
+	spin_unlock_irq(&memory->lock);
 	memunmap_pages(&memory->pagemap);
 	let_region_go(memory);
 }

@@ -3,7 +3,7 @@
  * Moving a mirror's memory to its device's memory and back.
  *
  * Principle of populating with migration: fault first, with a lock that may be dropped;
- * then, under the hold of the lock under which all was found to be there, move what is
+ * then, with the lock held under which the last of it was found to be there, move what is
  * not in the device's memory yet; then forget what was collected and collect it again,
  * under a sequence taken after the migration's own invalidations. What is then there is
  * mapped, wherever it is.
@@ -105,8 +105,6 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 
 	mmap_assert_locked(vma->vm_mm);
 
-	if (to_memory && vma->vm_flags & VM_MERGEABLE)
-		return 0;
 	move->n = 0;
 	ret = migrate_vma_setup(&args);
 	if (ret)
@@ -167,22 +165,33 @@ static unsigned long end_of_run(const struct hmmu_flight *flight,
 	return i;
 }
 
-/* Whatever comes of it, these were tried. */
-static void move_run(struct hmmu_flight *flight, const struct hmm_range *range,
+/* See above of memory that may be merged. */
+static bool may_be_moved(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_MERGEABLE | VM_HUGETLB));
+}
+
+/* Whatever comes of it, not again. Returns whether anything was tried. */
+static bool move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 		     unsigned long from, unsigned long to)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long addr = range->start + (from << PAGE_SHIFT);
 	unsigned long stop, end = range->start + (to << PAGE_SHIFT);
 	struct vm_area_struct *vma;
+	bool tried = false;
 	int n, moved = 0;
 
 	bitmap_set(flight->moved, from, to - from);
 	for (; addr < end; addr = stop) {
 		vma = vma_lookup(mirror->mm, addr);
-		if (WARN_ON_ONCE(!vma))
+		/* munmap() takes the mapping away first, and tells us later. */
+		if (!vma)
 			break;
 		stop = min(end, vma->vm_end);
+		if (!may_be_moved(vma))
+			continue;
+		tried = true;
 		n = move_piece(mirror->memory, flight->move, vma, addr, stop,
 			       true);
 		moved += max(n, 0);
@@ -192,6 +201,7 @@ static void move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MOVED, moved);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_STAYED, to - from - moved);
 	spin_unlock(&mirror->lock);
+	return tried;
 }
 
 /**
@@ -199,7 +209,8 @@ static void move_run(struct hmmu_flight *flight, const struct hmm_range *range,
  * @flight: a populate
  * @range: the window, all of it collected
  *
- * Context: mmap lock held for read since it was collected. Sleeps.
+ * Context: mmap lock held for read, the same hold under which the last of it was
+ * collected. Sleeps.
  * Return: whether anything was tried: then what was collected is not true any more.
  */
 bool hmmu_migrate_window(struct hmmu_flight *flight,
@@ -216,8 +227,7 @@ bool hmmu_migrate_window(struct hmmu_flight *flight,
 		stop = end_of_run(flight, range, i, pages);
 		if (stop == i)
 			continue;
-		move_run(flight, range, i, stop);
-		tried = true;
+		tried |= move_run(flight, range, i, stop);
 	}
 	flight->moves += tried;
 	return tried;
@@ -230,22 +240,26 @@ static int migrate_one(struct hmmu_mirror *mirror, struct hmmu_move *move,
 
 	if (!vma || !(vma->vm_flags & VM_READ))
 		return -EINVAL;
-	*end = min3(*end, vma->vm_end, start + HMMU_CHUNK_SIZE);
+	*end = min3(*end, vma->vm_end, hmmu_table_end(start));
+	if (to_memory && vma->vm_flags & VM_MERGEABLE)
+		return 0;
 	return move_piece(mirror->memory, move, vma, start, *end, to_memory);
 }
 
-static int migrate_range(struct hmmu_mirror *mirror, struct hmmu_move *move,
-			 unsigned long start, unsigned long end, bool to_memory,
-			 unsigned long *moved)
+static int migrate_range(struct hmmu_flight *flight, unsigned long start,
+			 unsigned long end, bool to_memory, unsigned long *moved)
 {
+	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long stop;
 	int n;
 
 	for (; start < end; start = stop) {
+		if (READ_ONCE(flight->cancelled))
+			return -ECANCELED;
 		stop = end;
 		if (mmap_read_lock_killable(mirror->mm))
 			return -EINTR;
-		n = migrate_one(mirror, move, start, &stop, to_memory);
+		n = migrate_one(mirror, flight->move, start, &stop, to_memory);
 		mmap_read_unlock(mirror->mm);
 		if (n < 0)
 			return n;
@@ -255,6 +269,24 @@ static int migrate_range(struct hmmu_mirror *mirror, struct hmmu_move *move,
 		cond_resched();
 	}
 	return 0;
+}
+
+static int migrate_flight(struct hmmu_flight *flight, unsigned long start,
+			  unsigned long end, bool to_memory, unsigned long *moved)
+{
+	struct mm_struct *mm = flight->mirror->mm;
+	int ret;
+
+	flight->move = hmmu_move_new(HMMU_MOVE_PAGES);
+	if (!flight->move)
+		return -ENOMEM;
+	ret = -ESRCH;
+	if (mmget_not_zero(mm)) {
+		ret = migrate_range(flight, start, end, to_memory, moved);
+		mmput(mm);
+	}
+	hmmu_move_free(flight->move);
+	return ret;
 }
 
 /**
@@ -278,6 +310,7 @@ static int migrate_range(struct hmmu_mirror *mirror, struct hmmu_move *move,
  *		is mapped, can be read, and is memory that could be moved
  * * %-ENOMEM - no memory to begin with
  * * %-EINTR  - fatal signal
+ * * %-ECANCELED - as hmmu_mirror_populate()
  * * %-ESRCH  - the process has no memory any more
  * * other    - what copy() returned
  *
@@ -286,20 +319,17 @@ static int migrate_range(struct hmmu_mirror *mirror, struct hmmu_move *move,
 int hmmu_mirror_migrate(struct hmmu_mirror *mirror, unsigned long start,
 			unsigned long end, bool to_memory, unsigned long *moved)
 {
-	struct hmmu_move *move;
-	int ret = -ESRCH;
+	struct hmmu_flight flight = { .mirror = mirror };
+	int ret;
 
 	*moved = 0;
 	if (!mirror->memory || !hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;
-	move = hmmu_move_new(HMMU_MOVE_PAGES);
-	if (!move)
-		return -ENOMEM;
-	if (mmget_not_zero(mirror->mm)) {
-		ret = migrate_range(mirror, move, start, end, to_memory, moved);
-		mmput(mirror->mm);
-	}
-	hmmu_move_free(move);
+	ret = hmmu_flight_enter(&flight);
+	if (ret)
+		return ret;
+	ret = migrate_flight(&flight, start, end, to_memory, moved);
+	hmmu_flight_leave(&flight);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_migrate);

@@ -133,13 +133,13 @@ static int dmirror_flush(struct file *file, fl_owner_t owner)
 	return 0;
 }
 
-/* All goes home from the device's memory, but in a process that is being killed. */
+/* All goes home from the device's memory; not where the process ends, and its memory. */
 static int dmirror_release(struct inode *inode, struct file *file)
 {
 	struct dmirror *dmirror = file->private_data;
 
 	hmmu_mirror_unregister(&dmirror->mirror);
-	if (dmirror->mirror.memory)
+	if (dmirror->mirror.memory && !(current->flags & PF_EXITING))
 		hmmu_memory_evict(dmirror->mirror.memory);
 	xa_destroy(&dmirror->table);
 	kfree(dmirror);

@@ -95,7 +95,8 @@ int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to);
 int dmirror_map_alone(struct hmmu_mirror *mirror,
 		      const struct hmmu_pages *pages);
-bool dmirror_has_alone(struct dmirror *dmirror, unsigned long addr);
+bool dmirror_has_alone(struct dmirror *dmirror, unsigned long start,
+		       unsigned long end);
 void *dmirror_entry(struct dmirror *dmirror, unsigned long addr);
 bool dmirror_differs(const void *entry, unsigned long cpu);
 

@@ -94,7 +94,7 @@ static int add_coherent(struct dmirror_device *device, unsigned long start)
 		return 0;
 	ret = add(device, HMMU_MEMORY_COHERENT, start);
 	if (ret)
-		pr_err("hmm_dmirror: no %u MiB of device memory at %#lx: error %d; reserve them with memmap=%uM$%#lx on the kernel's command line\n",
+		pr_err("hmm_dmirror: no %u MiB of device memory at %#lx: error %d; multiples of 2 MiB, reserved with memmap=%uM$%#lx on the kernel's command line?\n",
 		       memory_mib, start, ret, memory_mib, start);
 	return ret;
 }
@@ -125,7 +125,7 @@ int dmirror_memory_add(struct dmirror_device *devices)
 	int ret = 0;
 
 	if (!memory_mib) {
-		pr_err("hmm_dmirror: memory_mib=0 is no memory: give 1 or more\n");
+		pr_err("hmm_dmirror: memory_mib=0 is no memory: give 2 or more\n");
 		return -EINVAL;
 	}
 	ret = add_private(&devices[0]) ?: add_private(&devices[1]);

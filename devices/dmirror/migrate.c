@@ -3,7 +3,6 @@
 #include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -110,18 +109,9 @@ int dmirror_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 
 int dmirror_check_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	unsigned long addr, end = cmd_end(cmd);
-
 	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
 		return -EOPNOTSUPP;
-	for (addr = cmd->addr; addr < end; addr += PAGE_SIZE) {
-		if (dmirror_has_alone(dmirror, addr))
-			return -EPERM;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	return 0;
+	return dmirror_has_alone(dmirror, cmd->addr, cmd_end(cmd)) ? -EPERM : 0;
 }
 
 static int accesses_of(u8 *bytes, unsigned long n)

@@ -179,13 +179,24 @@ int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 }
 
 /**
- * dmirror_has_alone() - does nobody else have access to a page?
+ * dmirror_has_alone() - does nobody else have access to one of these pages?
  * @dmirror: the device
- * @addr: address of the page
+ * @start: first address
+ * @end: first address after
  */
-bool dmirror_has_alone(struct dmirror *dmirror, unsigned long addr)
+bool dmirror_has_alone(struct dmirror *dmirror, unsigned long start,
+		       unsigned long end)
 {
-	return xa_pointer_tag(dmirror_entry(dmirror, addr)) == DEVICE_ALONE;
+	unsigned long page;
+	void *entry;
+
+	xa_for_each_range(&dmirror->table, page, entry, start >> PAGE_SHIFT,
+			  (end - 1) >> PAGE_SHIFT) {
+		if (xa_pointer_tag(entry) == DEVICE_ALONE)
+			return true;
+		cond_resched();
+	}
+	return false;
 }
 
 /**

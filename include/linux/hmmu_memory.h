@@ -39,7 +39,8 @@ struct hmmu_memory_ops {
 	 * system's.
 	 *
 	 * Guarantees: no CPU and no mirror has the pages mapped, and they are locked.
-	 * May sleep; the mmap lock may be held for read, so it must not fault.
+	 * May sleep; the mmap lock may be held for read, so it must not fault, and locks of
+	 * the kit's: it must not call in there.
 	 *
 	 * Return: 0, or an errno: then none of them is moved. Where the CPU has touched
 	 * one, its process gets SIGBUS.
@@ -83,7 +84,8 @@ struct hmmu_memory {
 	/* private: */
 	const struct hmmu_memory_ops *ops;
 	struct dev_pagemap pagemap;
-	struct resource *region;	/* where private memory pretends to be */
+	struct resource *region;	/* where it is, or private memory pretends to be */
+	bool closing;			/* protected by the lock */
 	spinlock_t lock;		/* protects the list, and in_use; from any context */
 	struct page *free;		/* by zone_device_data */
 };

@@ -19,6 +19,7 @@
  *   EBUSY	a second was lost to invalidations of these very pages
  *   ENOMEM	no memory
  *   EINTR	killed
+ *   ESRCH	the process has no memory any more
  *   ECANCELED	by HMM_DMIRROR_CANCEL, or because the process that opened the file
  *		closes it, or a duplicate of it: by close(), on exit, or by execve()
  *		where it is to be closed then
@@ -65,12 +66,14 @@ struct hmm_dmirror_cmd {
  *		forbids it, behind userfaultfd, or there is no memory for it. Those before it
  *		may have been
  *   EOPNOTSUPP	the device has no memory
- *   EINTR	killed
+ *
+ * and, but for EPERM, those of populating.
  */
 #define HMM_DMIRROR_MIGRATE_TO_DEV	_IOWR('H', 0x02, struct hmm_dmirror_cmd)
 
 /*
- * Move them back from there. @cpages: how many were. Errors as the last, but for ENOENT.
+ * Move them back from there. @cpages: how many were. EINVAL and EOPNOTSUPP as the last;
+ * ENOMEM, EINTR, ECANCELED.
  */
 #define HMM_DMIRROR_MIGRATE_TO_SYS	_IOWR('H', 0x03, struct hmm_dmirror_cmd)
 
@@ -84,7 +87,8 @@ struct hmm_dmirror_cmd {
  * Give the device alone access to the pages, which are faulted for writing. What it reads
  * goes to @ptr. The CPU's next access takes it away again.
  *
- *   EBUSY	not all pages could be had; ask again
+ *   EBUSY	not all pages could be had; ask again, unless they are a file's or part of
+ *		a huge page, which never can
  *   EOPNOTSUPP	the kernel can't do that: it is without CONFIG_DEVICE_PRIVATE
  *
  * and those of populating.
@@ -100,7 +104,7 @@ struct hmm_dmirror_cmd {
  */
 #define HMM_DMIRROR_RELEASE		_IOWR('H', 0x07, struct hmm_dmirror_cmd)
 
-/* Set the device's flags to what is in @npages, HMM_DMIRROR_FLAG_*. */
+/* Set flags of the device, for whoever uses it next: those in @npages, HMM_DMIRROR_FLAG_*. */
 #define HMM_DMIRROR_FLAGS		_IOWR('H', 0x08, struct hmm_dmirror_cmd)
 
 /* The next page of device memory can't be had. It is taken back with that. */
