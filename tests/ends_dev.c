@@ -5,12 +5,9 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -81,13 +78,11 @@ static void ends_waiting(const void *variant)
 
 /**
  * struct busy - a process that moves its memory in all ways
- * @device: the first of its devices
  * @area: the memory
  * @fds: both devices
  * @steps: how often it has, which others see
  */
 static struct busy {
-	const struct device *device;
 	struct area area;
 	int fds[2];
 	atomic_ulong *steps;
@@ -119,13 +114,11 @@ static void *busy_thread(void *arg)
 	return NULL;
 }
 
-static void busy_run(const struct device *d, atomic_ulong *steps,
-		     unsigned int seed, unsigned long until)
+static void busy_begin(const void *variant, atomic_ulong *steps, unsigned int seed)
 {
-	const struct end *end = d->of;
+	const struct device *d = variant;
 	pthread_t thread;
 
-	busy.device = d;
 	busy.area = area_new(&kind_anon, PAGES);
 	busy.steps = steps;
 	for (size_t i = 0; i < ARRAY_SIZE(busy.fds); i++)
@@ -133,35 +126,22 @@ static void busy_run(const struct device *d, atomic_ulong *steps,
 	for (uintptr_t i = 0; i < 3; i++)
 		if (pthread_create(&thread, NULL, busy_thread, (void *)(seed + i)))
 			die("no thread");
-	while (*steps < until)
-		sched_yield();
-	end->of();
 }
 
-#define ROUNDS	2
+static void busy_over(void)
+{
+	devices_idle();
+	CHECK_EQ(mirror_total("in_flight"), 0);
+}
 
 /* At any point of any call. */
-static void ends_anywhere(const void *variant)
+static void ends_while_moving(const void *variant)
 {
-	unsigned int seed = time(NULL);
-	atomic_ulong *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid;
+	static const struct busy_life life = { 2, 60, busy_begin, busy_over };
+	const struct device *d = variant;
 
-	CHECK(steps != MAP_FAILED);
-	close(device_new(variant, 0));
-	note("seed %u", seed);
-	for (int i = 0; i < ROUNDS; i++) {
-		*steps = 0;
-		fflush(stdout);
-		pid = fork();
-		CHECK_REL(pid, >=, 0);
-		if (!pid)
-			busy_run(variant, steps, seed + i, rand_r(&seed) % 60);
-		CHECK_EQ(waitpid(pid, NULL, 0), pid);
-		devices_idle();
-		CHECK_EQ(mirror_total("in_flight"), 0);
-	}
+	close(device_new(d, 0));
+	ends_anywhere(&life, d, d->of);
 	modules_unload();
 	modules_load();
 }
@@ -233,7 +213,7 @@ void suite_ends_dev(void)
 	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_device_cases(ends_waiting, &ends[i], "device/ends/%s",
 				 ends[i].name);
-		add_slow_device_cases(120, ends_anywhere, &ends[i],
+		add_slow_device_cases(120, ends_while_moving, &ends[i],
 				      "device/ends-anywhere/%s", ends[i].name);
 		add_device_cases(outlived, &ends[i], "device/outlived/%s",
 				 ends[i].name);

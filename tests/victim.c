@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -92,4 +95,38 @@ void victim_memory_is_gone(const struct victim *v)
 {
 	while (uffd_zeropage(v->uffd, v->area.at, PAGE) != -ESRCH)
 		sched_yield();
+}
+
+static void live(const struct busy_life *life, const void *variant,
+		 const struct end *end, atomic_ulong *steps, unsigned int seed,
+		 unsigned long until)
+{
+	life->begin(variant, steps, seed);
+	while (*steps < until)
+		sched_yield();
+	end->of();
+}
+
+void ends_anywhere(const struct busy_life *life, const void *variant,
+		   const struct end *end)
+{
+	unsigned int seed = time(NULL);
+	atomic_ulong *steps = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	CHECK(steps != MAP_FAILED);
+	note("seed %u", seed);
+	for (int i = 0; i < life->rounds; i++) {
+		*steps = 0;
+		fflush(stdout);
+		pid = fork();
+		CHECK_REL(pid, >=, 0);
+		if (!pid)
+			live(life, variant, end, steps, seed + i,
+			     rand_r(&seed) % life->steps);
+		CHECK_EQ(waitpid(pid, NULL, 0), pid);
+		life->look();
+	}
+	munmap(steps, PAGE);
 }

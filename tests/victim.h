@@ -3,6 +3,7 @@
 #ifndef TESTS_VICTIM_H
 #define TESTS_VICTIM_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "area.h"
@@ -54,6 +55,23 @@ struct victim victim_new(const struct victim_use *use, size_t waiting,
 
 /* Have it end. */
 void victim_ends(const struct victim *v);
+
+/**
+ * struct busy_life - a process that ends in the middle of what it does
+ * @rounds: how many of them, one after the other
+ * @steps: each ends when it has done less than so many
+ * @begin: begin all of it in threads, which count steps as they go
+ * @look: nothing may be left of one
+ */
+struct busy_life {
+	int rounds;
+	unsigned int steps;
+	void (*begin)(const void *variant, atomic_ulong *steps, unsigned int seed);
+	void (*look)(void);
+};
+
+void ends_anywhere(const struct busy_life *life, const void *variant,
+		   const struct end *end);
 
 /* Wait until a userfaultfd can no longer reach its memory. */
 void victim_memory_is_gone(const struct victim *v);
