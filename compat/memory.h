@@ -17,7 +17,8 @@ static inline struct dev_pagemap *hmmu_pagemap_of(const struct page *page)
 	return page->pgmap;
 }
 
-static inline bool hmmu_can_make_exclusive(void)
+/* Private device memory, and exclusive access to any: a kernel has both or neither. */
+static inline bool hmmu_has_device_private(void)
 {
 	return IS_ENABLED(CONFIG_DEVICE_PRIVATE);
 }

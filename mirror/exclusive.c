@@ -190,7 +190,7 @@ int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
 	struct hmmu_flight flight = { .mirror = mirror };
 	int ret;
 
-	if (!hmmu_can_make_exclusive())
+	if (!hmmu_has_device_private())
 		return -EOPNOTSUPP;
 	if (!hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;

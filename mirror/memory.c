@@ -346,7 +346,7 @@ static int claim_private(struct hmmu_memory *memory, u64 size)
 {
 	struct resource *region;
 
-	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
+	if (!hmmu_has_device_private())
 		return -EOPNOTSUPP;
 	region = request_free_mem_region(&iomem_resource, size, "hmm_unlocked");
 	if (IS_ERR(region))

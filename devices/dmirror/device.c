@@ -104,7 +104,6 @@ static int dmirror_open(struct inode *inode, struct file *file)
 	spin_lock_init(&dmirror->prefetch_lock);
 	init_waitqueue_head(&dmirror->prefetch_wait);
 	dmirror->files = current->files;
-	dmirror->device = device;
 	ret = hmmu_mirror_register(&dmirror->mirror, "hmm_dmirror", 0,
 				   ULONG_MAX & PAGE_MASK, &dmirror_ops);
 	if (ret) {

@@ -46,7 +46,6 @@ struct dmirror_device {
 
 /**
  * struct dmirror - an open file
- * @device: that was opened
  * @mirror: the opener's memory
  * @table: the device's page table: by page number, see table.c
  * @unmaps: how often something was unmapped from @table
@@ -58,7 +57,6 @@ struct dmirror_device {
  * @prefetch_wait: for @prefetches to be 0
  */
 struct dmirror {
-	struct dmirror_device *device;
 	struct hmmu_mirror mirror;
 	struct xarray table;
 	atomic_long_t unmaps;

@@ -161,6 +161,6 @@ int dmirror_flags(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 		return -EINVAL;
 	if (!dmirror->mirror.memory)
 		return -EOPNOTSUPP;
-	set_bit(DMIRROR_FAIL_ALLOC, &dmirror->device->flags);
+	set_bit(DMIRROR_FAIL_ALLOC, &device_of(dmirror->mirror.memory)->flags);
 	return 0;
 }

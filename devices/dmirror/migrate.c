@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../../compat/memory.h"
 #include "dmirror.h"
 
 #define BYTES_MAX	512UL
@@ -109,7 +110,7 @@ int dmirror_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 
 int dmirror_check_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE))
+	if (!hmmu_has_device_private())
 		return -EOPNOTSUPP;
 	return dmirror_has_alone(dmirror, cmd->addr, cmd_end(cmd)) ? -EPERM : 0;
 }
