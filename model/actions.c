@@ -701,7 +701,7 @@ bool actor_enabled(unsigned int actor)
 	case END_BUT_LAST:
 		return another_is_running(actor);
 	case CANCEL:
-		return !world.flight.flying || !world.flight.cancelled ||
+		return !flight_is_listed() || !world.flight.cancelled ||
 		       kick_would_wake();
 	default:
 		return true;

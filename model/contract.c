@@ -125,8 +125,7 @@ void contract_world_changed(void)
 		contract_may_fail(scenario.subject->plain ? -ESRCH : -EFAULT);
 }
 
-/* Killed or cancelled: nothing is to be begun any more. */
-static bool has_to_end(void)
+bool contract_has_to_end(void)
 {
 	return me()->killed || world.flight.cancelled;
 }
@@ -164,7 +163,7 @@ void contract_works(void)
 		violated("%u steps without progress, and nobody else could do anything",
 			 tally.work);
 	}
-	if (has_to_end() && ++*work_after_kill() > WORK_AFTER_KILL_MAX)
+	if (contract_has_to_end() && ++*work_after_kill() > WORK_AFTER_KILL_MAX)
 		violated("killed or cancelled %u steps ago, and still there",
 			 *work_after_kill());
 }
@@ -453,7 +452,7 @@ void contract_read_begins(unsigned int page, unsigned int end)
 
 	w->walked = true;
 	w->gets_on = true;
-	if (has_to_end() && ++w->reads_after_kill > 2)
+	if (contract_has_to_end() && ++w->reads_after_kill > 2)
 		violated("killed or cancelled, and reads on");
 	w->where = WALKING;
 	check_read_length(page, end);
@@ -572,7 +571,7 @@ void contract_fault_begins(unsigned int page, unsigned int flags)
 	w->faults = page;
 	check_flags(page, flags);
 	check_need(page, flags);
-	if (has_to_end() && ++w->faults_after_kill > 1)
+	if (contract_has_to_end() && ++w->faults_after_kill > 1)
 		violated("killed or cancelled, and begins another fault");
 	w->read[page] = UNREAD;
 	w->where = FAULTING;
@@ -624,7 +623,7 @@ static void fault_failed(unsigned int page, vm_fault_t result)
 		return;
 	if (error == -EINVAL || result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
 		contract_may_fail(error);
-	else if (!has_to_end())
+	else if (!contract_has_to_end())
 		page_fails(page, error);
 }
 

@@ -88,6 +88,8 @@ void contract_flight_asks(void);
 void contract_flight_waits(void);
 void contract_flight_slept(void);
 void contract_flight_passes(void);
+/* Killed or cancelled: nothing is to be begun any more. */
+bool contract_has_to_end(void);
 void contract_cancels(bool all);
 void contract_has_cancelled(void);
 void contract_commits(const struct hmmu_pages *pages);

@@ -200,7 +200,7 @@ void contract_flight_passes(void)
 /* All that is under way, or just prefetches, is about to be told to end. */
 void contract_cancels(bool all)
 {
-	if (!world.flight.flying)
+	if (!flight_is_listed())
 		return;
 	if (!all && !(subject_stack()->task.flags & PF_KTHREAD))
 		return;
@@ -210,7 +210,7 @@ void contract_cancels(bool all)
 
 void contract_has_cancelled(void)
 {
-	if (world.flight.flying && world.flight.cancelled)
+	if (flight_is_listed() && world.flight.cancelled)
 		violated("all that was cancelled is said to have ended, and it has not");
 }
 
@@ -293,6 +293,15 @@ static void note_move(unsigned int pages)
 	count(HMMU_MIRROR_PAGES_STAYED, pages);
 }
 
+/* What is made ready when it is told comes to its end; no more is begun. */
+static void note_move_of_range(void)
+{
+	struct flight_watch *w = &world.flight;
+
+	if (contract_has_to_end() && ++w->moves_after_end > 1)
+		violated("killed or cancelled, and moves on");
+}
+
 /* Pages are to be made ready to be moved. */
 void contract_migrates(unsigned int first, unsigned int end,
 		       const struct vm_area_struct *vma, const void *owner,
@@ -311,6 +320,8 @@ void contract_migrates(unsigned int first, unsigned int end,
 		check_may_be_moved(page);
 	if (scenario.subject->maps)
 		note_move(end - first);
+	else
+		note_move_of_range();
 }
 
 /* They were made ready. */

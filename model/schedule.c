@@ -108,7 +108,7 @@ static void check_wait(void)
 		return;
 	if (!any_at_work())
 		violated("a wake-up is lost: waits for its threads, and none is at work");
-	if (world.flight.flying && world.flight.cancelled)
+	if (flight_is_listed() && world.flight.cancelled)
 		violated("is cancelled, and waits for its threads until it is killed");
 }
 

@@ -209,7 +209,7 @@ struct call_watch {
 /**
  * struct flight_watch - the same for the mirror kit, see contract_mirror.c
  * @flying: a populate or snapshot has begun, and not ended
- * @cancelled: that was told to end
+ * @cancelled: that, or a call that does nothing but move, was told to end
  * @window: first page of what is to be handed on next
  * @may_call: it may call the engine: it has not for this window, or map() was short
  * @passes: it has begun a pass since
@@ -224,6 +224,8 @@ struct call_watch {
  * @movable: those of them that could be moved to the device's memory
  * @handed: pages that this was tried with
  * @moves: how often, for this window
+ * @moves_after_end: pieces moved by a call that has nothing else to do, since it was told
+ *		     to end
  * @place: where each page was when it was mapped
  */
 struct flight_watch {
@@ -236,7 +238,7 @@ struct flight_watch {
 	short error;
 	bool own;
 	u64 there, movable, handed;
-	u8 moves;
+	u8 moves, moves_after_end;
 	u8 place[MAX_PAGES];
 };
 
@@ -410,6 +412,11 @@ bool sequence_moved(void);
 bool kick_would_wake(void);
 bool waits_for_threads(void);
 bool cancel_flights(bool all);
+/* Whether the subject's is among those that a cancel would end. */
+static inline bool flight_is_listed(void)
+{
+	return !list_empty(&world.mirror.flights);
+}
 
 /* mm.c */
 struct page *new_frame(unsigned int page, bool writable);
