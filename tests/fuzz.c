@@ -56,7 +56,8 @@ static const unsigned long numbers[] = {
 	HMM_DMIRROR_MIGRATE_TO_SYS, HMM_DMIRROR_SNAPSHOT, HMM_DMIRROR_EXCLUSIVE,
 	HMM_DMIRROR_CHECK_EXCLUSIVE, HMM_DMIRROR_RELEASE, HMM_DMIRROR_FLAGS,
 	HMM_DMIRROR_READ_UNLOCKED, HMM_DMIRROR_POPULATE, HMM_DMIRROR_PREFETCH,
-	HMM_DMIRROR_CANCEL, HMM_DMIRROR_COMPARE,
+	HMM_DMIRROR_CANCEL, HMM_DMIRROR_COMPARE, HMM_DMIRROR_POPULATE_DEV,
+	HMM_DMIRROR_MOVE,
 	_IOWR('H', 0x0a, struct hmm_dmirror_cmd), _IO('H', 0x00),
 };
 
@@ -87,7 +88,9 @@ static struct hmm_dmirror_cmd random_cmd(unsigned int *seed,
 		.faults = rand_r(seed),
 	};
 
-	if (number >= HMM_DMIRROR_POPULATE)
+	if (number == HMM_DMIRROR_POPULATE_DEV)
+		memset(buffer, rand_r(seed) % 4, pages);
+	else if (number >= HMM_DMIRROR_POPULATE)
 		cmd.ptr = rand_r(seed) % 4;
 	switch (rand_r(seed) % 16) {
 	case 0:

@@ -108,7 +108,7 @@ static void counts(const void *variant)
 	CHECK_EQ(c.at[WORDS - 1], c.written);
 }
 
-#define SECONDS	8
+#define SECONDS	30
 #define PAGES	64
 #define USERS	4
 
@@ -283,5 +283,5 @@ static void all_at_once(const void *variant)
 void suite_moving(void)
 {
 	add_device_cases(counts, NULL, "moving/counts");
-	add_slow_device_cases(120, all_at_once, NULL, "moving/all-at-once");
+	add_slow_device_cases(150, all_at_once, NULL, "moving/all-at-once");
 }
