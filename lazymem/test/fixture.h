@@ -66,6 +66,8 @@ struct nbdkit {
 
 struct nbdkit nbdkit_run(const char *first, ...) __attribute__((sentinel));
 void nbdkit_kill(const struct nbdkit *nbdkit);
+/* By itself; asked once. */
+bool nbdkit_ended(const struct nbdkit *nbdkit);
 
 /* Memory with a userfaultfd; @flags are those of mmap(). */
 struct memory {

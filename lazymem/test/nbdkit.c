@@ -54,3 +54,8 @@ void nbdkit_kill(const struct nbdkit *nbdkit)
 	kill(nbdkit->pid, SIGKILL);
 	waitpid(nbdkit->pid, NULL, 0);
 }
+
+bool nbdkit_ended(const struct nbdkit *nbdkit)
+{
+	return waitpid(nbdkit->pid, NULL, WNOHANG) == nbdkit->pid;
+}
