@@ -107,6 +107,8 @@ enum lazymem_end {
  * @record: where the order of faults is kept, or NULL; sessions can share it
  * @give_up: seconds after which a read is failed though the source may come back;
  *	     0: never
+ * @timeout: seconds after which an NBD server that is asked and says nothing is taken for
+ *	     lost; 0: never
  * @latency_us: what a read of the image takes at least, in microseconds; others are in
  *		flight meanwhile. For demonstrations and measurements
  * @message: told of what went wrong, a line of text without newline; any session's thread
@@ -121,6 +123,7 @@ struct lazymem_options {
 	const char *replay;
 	struct lazymem_order *record;
 	unsigned int give_up;
+	unsigned int timeout;
 	unsigned int latency_us;
 	void (*message)(void *arg, const char *text);
 	int (*forked)(void *arg, struct lazymem *child);

@@ -106,7 +106,7 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	session->options = options;
 	session->ranges.stats = &session->stats;
 	session->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	session->source = source_new(options->image);
+	session->source = source_new(options->image, options->timeout);
 	if (session->stop_fd >= 0 && session->source)
 		return session;
 	lazymem_free(session);

@@ -22,7 +22,7 @@ static bool is_nbd(const char *where)
 	return false;
 }
 
-struct source *source_new(const char *where)
+struct source *source_new(const char *where, unsigned int timeout)
 {
 	const struct source_ops *ops = is_nbd(where) ? &source_nbd : &source_file;
 	struct source *source = ops->new(where);
@@ -31,6 +31,7 @@ struct source *source_new(const char *where)
 		return NULL;
 	source->ops = ops;
 	source->where = where;
+	source->timeout = timeout;
 	return source;
 }
 
@@ -68,7 +69,7 @@ static enum source_state wait_open(struct source *source)
 
 int64_t lazymem_image_size(const char *image, char why[LAZYMEM_WHY])
 {
-	struct source *source = source_new(image);
+	struct source *source = source_new(image, 0);
 	int64_t size = -ENOTCONN;
 
 	if (!source) {

@@ -43,9 +43,11 @@ struct source_read {
 	void (*done)(struct source_read *read, int error);
 };
 
+/* @timeout: see struct lazymem_options. */
 struct source {
 	const struct source_ops *ops;
 	const char *where;
+	unsigned int timeout;
 	char why[256];
 };
 
@@ -83,7 +85,7 @@ void source_found(struct source_read *read, uint64_t alike, bool hole);
 extern const struct source_ops source_file, source_nbd;
 
 /* Of the kind that @where asks for. NULL: out of memory. */
-struct source *source_new(const char *where);
+struct source *source_new(const char *where, unsigned int timeout);
 void source_free(struct source *source);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "source.h"
 
 #define ASK_BYTES	(64ULL << 20)
@@ -39,6 +40,7 @@ struct nbd {
 	struct source source;
 	struct nbd_handle *handle;
 	int64_t size;
+	uint64_t heard_at;	/* or asked, after a time of nothing to answer */
 	struct map map;
 	enum asking asking;
 	struct source_read *waiting[SOURCE_READS];
@@ -94,11 +96,23 @@ static void source_nbd_open(struct source *source)
 	}
 }
 
+/* A machine that is gone does not hang up. */
+static bool is_silent(struct nbd *nbd)
+{
+	unsigned int timeout = nbd->source.timeout;
+
+	if (!timeout || nbd_aio_in_flight(nbd->handle) <= 0 ||
+	    clock_ns() < nbd->heard_at + timeout * 1000000000ULL)
+		return false;
+	snprintf(nbd->source.why, sizeof(nbd->source.why), "no answer in %u s", timeout);
+	return true;
+}
+
 static enum source_state nbd_state(struct source *source)
 {
 	struct nbd *nbd = nbd_of(source);
 
-	if (!nbd->handle)
+	if (!nbd->handle || is_silent(nbd))
 		return SOURCE_GONE;
 	if (nbd_aio_is_dead(nbd->handle) || nbd_aio_is_closed(nbd->handle)) {
 		if (!source->why[0])
@@ -162,11 +176,18 @@ static int answered(void *arg, int *error)
 	return 1;
 }
 
+static void note_request(struct nbd *nbd)
+{
+	if (!nbd_aio_in_flight(nbd->handle))
+		nbd->heard_at = clock_ns();
+}
+
 static bool ask(struct nbd *nbd, uint64_t offset)
 {
 	uint64_t length = nbd->size - offset;
 
 	nbd->asking = ASKED;
+	note_request(nbd);
 	if (nbd_aio_block_status(nbd->handle, length < ASK_BYTES ? length : ASK_BYTES,
 				 offset,
 				 (nbd_extent_callback) {
@@ -210,6 +231,7 @@ static void start(struct nbd *nbd, struct source_read *read)
 		read->done(read, 0);
 		return;
 	}
+	note_request(nbd);
 	if (nbd_aio_pread(nbd->handle, read->buffer, read->length, read->offset,
 			  (nbd_completion_callback) {
 				.callback = completed,
@@ -273,6 +295,8 @@ static void nbd_run(struct source *source, short revents)
 	if (nbd_state(source) == SOURCE_GONE)
 		return;
 	direction = nbd_aio_get_direction(nbd->handle);
+	if (revents & POLLIN)
+		nbd->heard_at = clock_ns();
 	if (revents & (POLLIN | POLLHUP | POLLERR) &&
 	    direction & LIBNBD_AIO_DIRECTION_READ)
 		ret = nbd_aio_notify_read(nbd->handle);

@@ -40,14 +40,26 @@ static void *read_all(void *arg)
 	return (void *)image_wrong(memory->base, 0, PAGES);
 }
 
+/* How a source goes away: what it does, and what the server says of that. */
+struct loss {
+	int signal;
+	const char *timeout;
+	const char *said;
+};
+
+static const struct loss killed = { SIGKILL, "0", "source lost" };
+static const struct loss silent = { SIGSTOP, "1", "source lost: no answer in 1 s" };
+
 /* It goes away with reads in flight. Nobody gets anything wrong, nobody waits for ever. */
 static void gone_and_back(const void *variant)
 {
+	const struct loss *loss = variant;
 	const char *image = image_make(PAGES);
 	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image, "rdelay=5ms",
 					  NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--window", "4",
-						  "--no-prefetch", NULL);
+						  "--no-prefetch", "--timeout",
+						  loss->timeout, NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 	pthread_t reader;
 	void *wrong;
@@ -56,9 +68,10 @@ static void gone_and_back(const void *variant)
 	do
 		server_until(&server, "waiting", 1);
 	while (!server_number(&server, "served"));
-	nbdkit_kill(&nbdkit);
-	server_says(&server, "source lost");
+	kill(nbdkit.pid, loss->signal);
+	server_says(&server, loss->said);
 	server_until(&server, "waiting", 1);
+	nbdkit_kill(&nbdkit);
 	nbdkit = nbdkit_run("file", image, NULL);
 	server_says(&server, "source is back");
 	pthread_join(reader, &wrong);
@@ -230,8 +243,9 @@ void suite_source(void)
 	add_case(holes, NULL, "lazymem/source/holes");
 	add_case(nbd_holes, NULL, "lazymem/source/nbd-holes");
 	add_case(four_clients, NULL, "lazymem/source/nbd-four-clients");
-	add_case(gone_and_back, NULL, "lazymem/source/gone-and-back");
+	add_case(gone_and_back, &killed, "lazymem/source/gone-and-back");
 	add_case(away_at_first, NULL, "lazymem/source/away-at-first");
+	add_case(gone_and_back, &silent, "lazymem/source/silent");
 	add_case(give_up, NULL, "lazymem/source/give-up");
 	add_case(bad_page, NULL, "lazymem/source/bad-page");
 	add_case(shorter, NULL, "lazymem/source/shorter");

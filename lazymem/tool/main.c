@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 	struct tool tool = {
 		.on_exit = LAZYMEM_FILL,
 		.clients_most = 64,
-		.options = { .window = 32 << 10, .read_ahead = true },
+		.options = { .window = 32 << 10, .read_ahead = true,
+			     .timeout = 30 },
 	};
 	int status;
 

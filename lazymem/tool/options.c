@@ -24,6 +24,8 @@ static const char usage[] =
 	"  --replay FILE       prefetch in that order\n"
 	"  --give-up SECONDS   fail what waits for a lost source after this time; 0, the\n"
 	"                      default, is never\n"
+	"  --timeout SECONDS   take an NBD server for lost that is asked and says nothing for\n"
+	"                      this time, 30 if not given; 0 is never\n"
 	"  --on-exit HOW       what SIGINT and SIGTERM do with memory that is missing, after\n"
 	"                      all who wait are answered: fill (default) brings it, poison\n"
 	"                      has accesses killed by SIGBUS, drop makes it zeros. A second\n"
@@ -40,6 +42,7 @@ static const struct option options[] = {
 	{ "record", required_argument, NULL, 'r' },
 	{ "replay", required_argument, NULL, 'p' },
 	{ "give-up", required_argument, NULL, 'g' },
+	{ "timeout", required_argument, NULL, 't' },
 	{ "on-exit", required_argument, NULL, 'e' },
 	{ "max-clients", required_argument, NULL, 'm' },
 	{ "json", no_argument, NULL, 'j' },
@@ -93,6 +96,9 @@ static void take(struct tool *tool, int option)
 		break;
 	case 'g':
 		tool->options.give_up = number("--give-up", optarg, 0, 1000000);
+		break;
+	case 't':
+		tool->options.timeout = number("--timeout", optarg, 0, 1000000);
 		break;
 	case 'e':
 		tool->on_exit = on_exit_of(optarg);
