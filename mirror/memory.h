@@ -41,6 +41,12 @@ struct hmmu_move {
 
 struct vm_area_struct;
 
+/* A hint: somebody may take, or give back, pages now. */
+static inline bool hmmu_memory_is_full(const struct hmmu_memory *memory)
+{
+	return READ_ONCE(memory->in_use) >= memory->pages;
+}
+
 extern struct rw_semaphore hmmu_evicting;
 
 struct hmmu_move *hmmu_move_new(unsigned int pages);

@@ -221,7 +221,8 @@ bool hmmu_migrate_window(struct hmmu_flight *flight,
 
 	mmap_assert_locked(flight->mirror->mm);
 
-	if (!flight->move || flight->moves == MOVES_MAX)
+	if (!flight->move || flight->moves == MOVES_MAX ||
+	    hmmu_memory_is_full(flight->mirror->memory))
 		return false;
 	for (i = 0; i < pages; i = stop + 1) {
 		stop = end_of_run(flight, range, i, pages);

@@ -277,6 +277,8 @@ static void check_may_be_moved(unsigned int page)
 			 page_text(page));
 	if (w->handed & bit)
 		violated("page %u is to be moved for the second time", page);
+	if (scenario.no_room)
+		violated("page %u is to be moved, and there is no room for it", page);
 	w->handed |= bit;
 }
 
@@ -374,7 +376,7 @@ static bool is_left_behind(unsigned int page)
 {
 	const struct flight_watch *w = &world.flight;
 
-	return scenario.has_memory && is_movable(page) && w->moves < MOVES_MAX &&
+	return scenario.has_memory && !scenario.no_room && is_movable(page) && w->moves < MOVES_MAX &&
 	       !(w->handed >> page & 1);
 }
 

@@ -320,7 +320,8 @@ static void set_flag(char **words)
 		{ "reaped", 3 }, { "no-users", 4 }, { "kthread", 5 },
 		{ "no-prepare", 6 }, { "short-rounds", 7 },
 		{ "twice", 8 }, { "memory", 9 }, { "present-only", 10 },
-		{ "home", 11 }, { "mapped", 12 }, {}
+		{ "home", 11 }, { "mapped", 12 },
+		{ "full", 13 }, {}
 	};
 
 	switch (meaning(words[0], flags, "something that the world can be")) {
@@ -362,6 +363,9 @@ static void set_flag(char **words)
 		break;
 	case 12:
 		scenario.mapped = true;
+		break;
+	case 13:
+		scenario.no_room = true;
 		break;
 	}
 }

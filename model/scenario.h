@@ -46,6 +46,7 @@ struct actor {
  * @memory_is_full: there may be no more of it, as one of the troubles
  * @copy_fails: the device may fail to copy, likewise
  * @pinned: a page may be held by somebody, likewise
+ * @no_room: all of its memory is in use from the beginning
  * @mapped: the device has mapped at first what there is
  * @present_only: a populate that faults nothing
  * @best_effort: a populate that may leave out what can't be had, but for
@@ -66,7 +67,7 @@ struct scenario {
 	bool short_rounds, twice;
 	bool no_prepare, map_is_short, map_fails;
 	bool has_memory, home, memory_is_full, copy_fails, pinned;
-	bool mapped, present_only;
+	bool no_room, mapped, present_only;
 	bool best_effort;
 	unsigned int needed_first, needed_end;
 	unsigned long request[MAX_PAGES];

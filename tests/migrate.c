@@ -395,6 +395,7 @@ static void full(const void *variant)
 	struct area area = area_new(&kind_anon, pages);
 	struct area more = area_new(&kind_anon, 2);
 	int fd = device_new(d, 0);
+	uint64_t stayed;
 
 	area_fill(&area);
 	area_fill(&more);
@@ -404,6 +405,11 @@ static void full(const void *variant)
 	CHECK_EQ(device_has(d, fd, area.at, pages), room);
 	CHECK_EQ(device_has(d, fd, area.at, room), room);
 	CHECK_EQ(device_take(fd, more.at, 2), -ENOENT);
+
+	/* Nobody is disturbed for what can't be. */
+	stayed = mirror_total("pages_stayed");
+	CHECK_EQ(device_populate_all(fd, more.at, 2, HMM_DMIRROR_PROT_WRITE), 0);
+	CHECK_EQ(mirror_total("pages_stayed"), stayed);
 
 	CHECK_EQ(madvise(area.at, PAGE, MADV_DONTNEED), 0);
 	CHECK_EQ(device_take(fd, more.at, 2), -ENOENT);

@@ -133,6 +133,7 @@ static void register_mirror(void)
 	world.range.dev_private_owner = NULL;
 	if (scenario.has_memory) {
 		world.memory.pagemap.type = MEMORY_DEVICE_PRIVATE;
+		world.memory.pages = !scenario.no_room;
 		world.mirror.memory = &world.memory;
 		world.range.dev_private_owner = &world.memory;
 	}
