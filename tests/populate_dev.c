@@ -5,6 +5,7 @@
  * faulted or moved.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -85,6 +86,66 @@ static void served_zeros(const void *variant)
 	all_are(bytes + FEW / 2, FEW / 2, HMM_DMIRROR_AT_SYSTEM);
 	CHECK_EQ(mirror_total("pages_stayed"), stayed + FEW / 2);
 	CHECK_EQ(content_not_zero(area.at, FEW), 0);
+}
+
+struct writing {
+	int fd;
+	char *at;
+	atomic_bool done;
+};
+
+static void *write_thread(void *arg)
+{
+	struct writing *w = arg;
+
+	device_fill(w->fd, w->at, OTHER_SERIES, 0, FEW, ANY_FAULTS);
+	w->done = true;
+	return NULL;
+}
+
+/* Lift the protection where the device waits; returns how often it did. */
+static size_t unprotect(int uffd, const struct writing *w)
+{
+	struct pollfd fd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
+	size_t waits = 0;
+
+	while (!w->done) {
+		if (poll(&fd, 1, 10) != 1 ||
+		    read(uffd, &msg, sizeof(msg)) != sizeof(msg))
+			continue;
+		CHECK(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP);
+		CHECK_EQ(uffd_write_protect(uffd, (void *)(uintptr_t)
+					    msg.arg.pagefault.address, PAGE,
+					    false), 0);
+		waits++;
+	}
+	return waits;
+}
+
+/* A write to what is write-protected waits, wherever the page is. */
+static void write_protected(const void *variant)
+{
+	const struct device *d = variant;
+	struct area area = area_new(&kind_anon, FEW);
+	int fd = device_new(d, 0);
+	int uffd = uffd_need(UFFD_FEATURE_PAGEFAULT_FLAG_WP, "write protection");
+	struct writing w = { .fd = fd, .at = area.at };
+	pthread_t thread;
+
+	CHECK_EQ(uffd_register(uffd, area.at, FEW * PAGE,
+			       UFFDIO_REGISTER_MODE_WP), 0);
+	area_fill(&area);
+	CHECK_EQ(uffd_write_protect(uffd, area.at, FEW * PAGE, true), 0);
+	CHECK_EQ(device_populate_all(fd, area.at, FEW, ASK_READ), FEW);
+	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, FEW, 0), 0);
+
+	CHECK_EQ(pthread_create(&thread, NULL, write_thread, &w), 0);
+	CHECK_EQ(unprotect(uffd, &w), FEW);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	device_is_exact(fd, area.at, FEW);
+	CHECK_EQ(device_populate_all(fd, area.at, FEW, ASK_WRITE), FEW);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, FEW), 0);
 }
 
 enum { ABSENT, ABSENT_READ, ABSENT_WRITE, FILLED, FILLED_READ, STATES };
@@ -414,6 +475,7 @@ void suite_populate_dev(void)
 {
 	add_device_cases(served, &ask_read, "populate-dev/served/read");
 	add_device_cases(served, &ask_write, "populate-dev/served/write");
+	add_device_cases(write_protected, NULL, "populate-dev/write-protected");
 	add_device_cases(served_zeros, NULL, "populate-dev/served-zeros");
 	add_device_cases(accesses, NULL, "populate-dev/accesses");
 	add_device_cases(shared, NULL, "populate-dev/shared");
