@@ -218,9 +218,11 @@ void *dmirror_entry(struct dmirror *dmirror, unsigned long addr)
  */
 bool dmirror_differs(const void *entry, unsigned long cpu)
 {
-	/* What the device has for itself the CPU has not. */
-	if (!entry || xa_pointer_tag((void *)entry) == DEVICE_ALONE)
+	if (!entry)
 		return false;
+	/* What the device has for itself the CPU has not. */
+	if (xa_pointer_tag((void *)entry) == DEVICE_ALONE)
+		return cpu & HMM_PFN_VALID;
 	return !(cpu & HMM_PFN_VALID) ||
 	       xa_untag_pointer((void *)entry) != hmm_pfn_to_page(cpu) ||
 	       ((xa_pointer_tag((void *)entry) & DEVICE_WRITES) &&
