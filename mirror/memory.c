@@ -458,6 +458,7 @@ void hmmu_memory_remove(struct hmmu_memory *memory)
 	memory->closing = true;
 	spin_unlock_irq(&memory->lock);
 	memunmap_pages(&memory->pagemap);
+	WARN_ON_ONCE(memory->in_use);
 	let_region_go(memory);
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_remove);
