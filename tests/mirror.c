@@ -183,7 +183,7 @@ static void overlapping(const void *unused)
  */
 static void real_time(const void *unused)
 {
-	const struct itimerspec ms = { { 0, 1000000 }, { 0, 1000000 } };
+	const struct itimerspec ms = { .it_value = { 0, 1000000 } };
 	const struct sched_param high = { .sched_priority = 50 };
 	struct area area = area_new(&kind_anon, PAGES);
 	struct storm storm = { discard_and_touch, area.at, 64 };
@@ -197,9 +197,10 @@ static void real_time(const void *unused)
 	waits = mirror_total("waits");
 	storms_begin(&storm, 1);
 	rounds = storm.rounds;
-	CHECK_EQ(timerfd_settime(timer, 0, &ms, NULL), 0);
 	CHECK_EQ(sched_setscheduler(0, SCHED_FIFO, &high), 0);
-	while (populates < POPULATES || mirror_total("waits") == waits) {
+	while (populates < POPULATES || mirror_total("waits") == waits ||
+	       storm.rounds == rounds) {
+		CHECK_EQ(timerfd_settime(timer, 0, &ms, NULL), 0);
 		CHECK_EQ(read(timer, &ticks, sizeof(ticks)), sizeof(ticks));
 		CHECK_EQ(dmirror_populate(fd, area.at, PAGES, 0), 0);
 		populates++;
@@ -207,7 +208,6 @@ static void real_time(const void *unused)
 	note("%u populates, %llu waits, %llu rounds of invalidations", populates,
 	     (unsigned long long)(mirror_total("waits") - waits),
 	     (unsigned long long)(storm.rounds - rounds));
-	CHECK_REL(storm.rounds, >, rounds);
 	storms_end(&storm, 1);
 }
 
