@@ -376,8 +376,8 @@ static bool is_left_behind(unsigned int page)
 {
 	const struct flight_watch *w = &world.flight;
 
-	return scenario.has_memory && !scenario.no_room && is_movable(page) && w->moves < MOVES_MAX &&
-	       !(w->handed >> page & 1);
+	return scenario.has_memory && !scenario.no_room && is_movable(page) &&
+	       w->moves < MOVES_MAX && !(w->handed >> page & 1);
 }
 
 static void check_handed_on(unsigned int page, unsigned long entry, bool mapped)
