@@ -38,8 +38,9 @@
  *
  * Vocabulary: a window is the piece of a request that lies in one PMD; it is
  * collected, and handed to the driver, at a time. A flight is one populate,
- * snapshot, prefetch, migration or exclusive access while it is under way. An invalidation runs from its start
- * to its end. A flight is spared an invalidation that does not overlap its window.
+ * snapshot, prefetch, migration or exclusive access while it is under way. An
+ * invalidation runs from its start to its end. A flight is spared an invalidation
+ * that does not overlap its window.
  *
  * The sequence of a flight is that of a struct mmu_interval_notifier of its own,
  * WHICH IS NEVER INSERTED in the address space: to the engine and to the kernel's

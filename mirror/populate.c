@@ -415,8 +415,8 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
  * * %-ECANCELED - by hmmu_mirror_cancel() or hmmu_mirror_unregister()
  * * %-ESRCH	 - the process has no memory any more
  * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, asks for an access
- *		   that is none, for device memory where there is none, or for places without; or a
- *		   fault handler broke its rules
+ *		   that is none, for device memory where there is none, or for places
+ *		   without; or a fault handler broke its rules
  * * other	 - what map() or prepare() returned
  *
  * After an error the pieces before the one that failed are mapped.
