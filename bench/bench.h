@@ -32,6 +32,7 @@ void bench_latency(const struct bench *bench);
 void bench_matrix(const struct bench *bench);
 void bench_memory(const struct bench *bench);
 void bench_source(const struct bench *bench);
+void bench_prefetch(const struct bench *bench);
 void bench_scratch(const struct bench *bench);
 void bench_writer(const struct bench *bench);
 void bench_storm(const struct bench *bench);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "content.h"
 #include "fail.h"
 #include "lazy_program.h"
@@ -52,13 +53,13 @@ const char *lazy_program_lacks(bool by_nbd)
 }
 
 /* In memory: /tmp is that of the guest. */
-static void image_need(size_t pages)
+const char *lazy_program_image(size_t pages)
 {
 	char page[PAGE];
 	FILE *f;
 
 	if (image_pages >= pages)
-		return;
+		return IMAGE;
 	f = fopen(IMAGE, "we");
 	if (!f)
 		die_errno("cannot make " IMAGE);
@@ -69,6 +70,7 @@ static void image_need(size_t pages)
 	if (ferror(f) || fclose(f))
 		die_errno("cannot write " IMAGE);
 	image_pages = pages;
+	return IMAGE;
 }
 
 static pid_t spawn(const char *const *args, int output)
@@ -137,6 +139,7 @@ static void give(struct lazy_program *program, int uffd, const void *base)
 	cmsg->cmsg_len = CMSG_LEN(sizeof(uffd));
 	memcpy(CMSG_DATA(cmsg), &uffd, sizeof(uffd));
 
+	program->given_ns = clock_ns();
 	program->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connect(program->socket, (struct sockaddr *)&address, sizeof(address)) ||
 	    sendmsg(program->socket, &header, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
@@ -157,13 +160,14 @@ void lazy_program_start(struct lazy_program *program, int uffd, const void *base
 {
 	char window[16];
 	const char *const args[] = {
-		"lazymem", "serve", "--json", "--no-prefetch", "--socket", SOCKET,
+		"lazymem", "serve", "--json", "--socket", SOCKET,
 		"--window", window, "--image",
-		program->by_nbd ? "nbd+unix:///?socket=" NBD_SOCKET : IMAGE, NULL
+		program->by_nbd ? "nbd+unix:///?socket=" NBD_SOCKET : IMAGE,
+		program->ahead ? NULL : "--no-prefetch", NULL
 	};
 	int output[2];
 
-	image_need(program->pages);
+	lazy_program_image(program->pages);
 	if (program->by_nbd)
 		nbd_need(program->delay_ms);
 	snprintf(window, sizeof(window), "%u", program->window_kib);

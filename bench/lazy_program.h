@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -15,13 +16,17 @@
  * @pages: how much it serves
  * @by_nbd: the image is that of an NBD server, not a file
  * @delay_ms: how long the NBD server takes for a read
- * @window_kib: how much to bring for a fault; nothing else is brought unasked
+ * @window_kib: how much to bring for a fault
+ * @ahead: bring the rest unasked, else only that
+ * @given_ns: set by lazy_program_start(): when it was given the memory
  */
 struct lazy_program {
 	size_t pages;
 	bool by_nbd;
 	unsigned int delay_ms;
 	unsigned int window_kib;
+	bool ahead;
+	uint64_t given_ns;
 	/* private */
 	pid_t pid;
 	int socket;
@@ -33,6 +38,9 @@ const char *lazy_program_lacks(bool by_nbd);
 
 void lazy_program_start(struct lazy_program *program, int uffd, const void *base);
 void lazy_program_stop(struct lazy_program *program);
+
+/* The file that it serves, with so many pages at least; none of them is of zeros. */
+const char *lazy_program_image(size_t pages);
 
 /* End the NBD server too. */
 void lazy_program_end(void);

@@ -32,7 +32,7 @@ planned() {
 
 # Its libraries are wanted only where it is measured.
 build_page_server() {
-	[[ $plan == *source* ]] || return 0
+	[[ $plan == *source* || $plan == *prefetch* ]] || return 0
 	need_tools "${lazymem_tools[@]}"
 	build_lazymem
 }

@@ -185,12 +185,14 @@ bool ahead_can(const struct lazymem *session)
 /* What was there at once is in place already, and a fault may have come meanwhile. */
 void ahead_run(struct lazymem *session, uint64_t now)
 {
+	bool more = true;
+
 	session->ahead.look_on = false;
-	while (ahead_can(session)) {
+	while (more && ahead_can(session)) {
 		unsigned int busy = slots_busy(session);
 
-		if (!start_next(session))
-			break;
+		for (unsigned int i = 0; i < 2 && more && ahead_can(session); i++)
+			more = start_next(session);
 		slots_run(session, now);
 		if (slots_busy(session) <= busy)
 			break;

@@ -6,17 +6,21 @@
  * Principle. A *session* is one userfaultfd and what is to appear behind it. A session
  * belongs to one thread, the one in lazymem_run(), with its own connection to the image
  * and its own buffers. Sessions share nothing that they wait for: a client that lies,
- * hangs or dies can hold up its own thread and no other. The library starts no threads;
- * whoever serves many clients runs a thread for each. A client that wants several gives
- * several userfaultfds, each with some of its mappings.
+ * hangs or dies can hold up its own thread and no other. Whoever serves many clients runs
+ * a thread for each. A client that wants several gives several userfaultfds, each with
+ * some of its mappings.
  *
- * One thread a session, for the kernel's part is most of the work, and two threads that
- * copy into one address space do not get twice as much out of it. Of two processors that
- * had other work, two threads brought 1.0 to 1.4 times one's pages in a guest (6.12, 256
- * KiB a call), and 1.7 times once, while the machine was idle; outside most runs were near
- * 1.0, from 0.9 to 1.5. To leave reads from the page cache to io_uring's threads was slower
- * than to do them here: 0.54 against 0.62 of a bare loop's pages in the guest, 0.72 against
- * 0.82 outside.
+ * One thread reads, decides and answers faults. The one thing that is shared out is to put
+ * in place what is read ahead: of two slots that have been loaded the session does one and
+ * its helper the other, where that turns out faster. In guests it does (0.80 of a bare
+ * loop's pages become 0.9 to 1.1), on a virtual machine of two processors it did not (0.7
+ * against 0.9), and so was not kept to. The kernel's part is most of the work, and two
+ * threads that copy into one address space never get twice as much out of it.
+ *
+ * Tried, and no better anywhere outside a quiet guest: to leave reads from the page cache
+ * to io_uring's threads, one or many (0.69 of a bare loop's pages by many; outside 0.82
+ * against 0.94); and to copy from a mapping of the file (0.77; outside 0.65), for to map
+ * and unmap costs more than the copy it saves.
  *
  *	uffd --read--> queue of faults --> slots (buffers) --read--> source (file, NBD)
  *	  ^                                   |
@@ -35,11 +39,13 @@
  * split and move. The bits are advice for reading ahead; a fault is answered whatever
  * they say, for the kernel knows better.
  *
- * Where what is: faults.c the queue, slots.c from the queue to the client, place.c the
- * ioctls and their errors, ranges.c addresses and bits, messages.c faults and events,
- * connection.c the source's comings and goings, source_*.c the kinds of source, ahead.c
- * reading ahead, order.c its recorded order, dirty.c what was written to, session.c the
- * loop, finish.c the end, setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
+ * Where what is: faults.c the queue, slots.c from the queue to the client, runs.c what of
+ * a slot goes in one call, helper.c the second thread, place.c the ioctls and their errors,
+ * ranges.c addresses and bits, messages.c faults and events, connection.c the source's
+ * comings and goings, source_*.c the kinds of source, tried.c which of two ways is faster,
+ * ahead.c reading ahead, order.c its recorded order, dirty.c what was written to, session.c
+ * the loop, finish.c the end, setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/
+ * are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages) in a
  * memfd, so that a source can have the kernel fill them from a file, a queue of 1024
@@ -50,12 +56,15 @@
  * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
  * one write, and that of a request for dirty pages, held by the session while it does what
  * is asked. lazymem_stop(), lazymem_stats() and lazymem_dirty_*() may be called by any
- * thread; all else by one.
+ * thread; all else by one. The helper looks at nothing but the run it is handed, and the
+ * session waits for it before it goes on.
  *
  * Hazards, and what is done:
  * - While the client is in fork(), mremap(), munmap() or madvise(), the kernel answers
  *   every copy with EAGAIN until the event has been read. So a copy is never tried
- *   again at once: messages are read first, and the place looked up anew.
+ *   again at once: messages are read first, and the place looked up anew. And no copy
+ *   is under way while they are read: it could land behind a madvise() that was reported
+ *   meanwhile.
  * - Faults are handed out before events. A fault at an address that nobody knows may be
  *   that of a mremap() whose event is yet to come: it is judged only once nothing is left
  *   to read and no change is under way.

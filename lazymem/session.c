@@ -80,6 +80,7 @@ void lazymem_free(struct lazymem *session)
 {
 	if (session->source)
 		source_free(session->source);
+	helper_end(&session->helper);
 	order_close(&session->ahead.order);
 	ranges_free(&session->ranges);
 	if (session->buffers != MAP_FAILED)

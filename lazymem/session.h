@@ -4,6 +4,7 @@
 #define LAZYMEM_SESSION_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,9 +13,11 @@
 #include "order.h"
 #include "ranges.h"
 #include "source.h"
+#include "tried.h"
 
 #define SLOTS		SOURCE_READS
 #define SLOT_BYTES	(256UL << 10)
+#define SLOT_PAGES	64
 #define QUEUE		1024
 #define BATCH		64
 
@@ -48,6 +51,41 @@ struct slot {
 	uint64_t retry_at;
 	uint64_t faults_before;
 	char *buffer;
+};
+
+enum content { CONTENT_DATA, CONTENT_ZERO, CONTENT_NOBODYS };
+
+/* @count: how many pages, and once it is done how many of them are settled. */
+struct run {
+	uint64_t address;
+	const char *from;
+	unsigned int count;
+	enum content content;
+};
+
+/*
+ * What there is to do for a slot; all that a helper has to know.
+ * @size: of a page
+ * @done: how many of @n are; the last of them gave @error
+ * @data: bytes to be copied
+ */
+struct runs {
+	int uffd;
+	size_t size;
+	bool protect;
+	struct run of[SLOT_PAGES];
+	unsigned int n, done;
+	int error;
+	size_t data;
+};
+
+/* @tried: whether it is faster with it (the second way). @runs NULL: to end. */
+struct helper {
+	pthread_t thread;
+	sem_t work, done;
+	struct runs *runs;
+	bool there;
+	struct tried tried;
 };
 
 enum fault_kind {
@@ -131,6 +169,7 @@ struct lazymem {
 
 	struct ahead ahead;
 	struct dirty dirty;
+	struct helper helper;
 	uint64_t probe_at;
 	unsigned int messages;
 	struct lazymem_stats stats;
@@ -166,6 +205,20 @@ struct slot *slot_start(struct lazymem *session, struct place first,
 unsigned int slots_busy(const struct lazymem *session);
 /* How many pages a slot takes for @bytes. */
 unsigned int slot_pages(const struct pages *pages, size_t bytes);
+
+/*
+ * runs.c: put what slots have loaded in place. 0, or why the rest cannot be now: one of
+ * place.h's errors.
+ */
+int runs_place(struct slot *slot);
+void runs_place_two(struct slot *const slots[2], int errors[2]);
+/* Puts them in place, up to the first that fails. By any thread. */
+void runs_do(struct runs *runs);
+
+/* helper.c: false: there is no thread, and will be none. */
+bool helper_begin(struct helper *helper, struct runs *runs);
+void helper_wait(struct helper *helper);
+void helper_end(struct helper *helper);
 
 /* ahead.c */
 int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY]);

@@ -191,99 +191,6 @@ void slots_forget_reads(struct lazymem *session)
 			session->slots[i].state = SLOT_ASKED;
 }
 
-static bool all_zero(const char *page, size_t size)
-{
-	return !page[0] && !memcmp(page, page + 1, size - 1);
-}
-
-static bool wanted(const struct slot *slot, unsigned int i)
-{
-	return slot->wanted >> i & 1;
-}
-
-enum content { CONTENT_DATA, CONTENT_ZERO, CONTENT_NOBODYS };
-
-static bool is_zero(const struct slot *slot, unsigned int i)
-{
-	const struct pages *pages = slot->first.pages;
-
-	if (slot->read.hole || page_bit(pages->zero, slot->first.index + i))
-		return true;
-	return all_zero(slot->buffer + i * pages->size, pages->size);
-}
-
-/* What was given back while it was read is zero, or nothing if nobody wants it. */
-static enum content content_of(struct slot *slot, unsigned int i)
-{
-	struct pages *pages = slot->first.pages;
-
-	if (page_bit(pages->zero, slot->first.index + i) && !wanted(slot, i))
-		return CONTENT_NOBODYS;
-	if (!is_zero(slot, i))
-		return CONTENT_DATA;
-	/* The zero page cannot be protected. */
-	if (!pages->no_zeropage && !slot->session->dirty.on)
-		return CONTENT_ZERO;
-	memset(slot->buffer + i * pages->size, 0, pages->size);
-	return CONTENT_DATA;
-}
-
-static void settle(struct slot *slot, unsigned int n, enum content content)
-{
-	struct lazymem *session = slot->session;
-	struct pages *pages = slot->first.pages;
-	uint64_t first = slot->first.index + slot->placed, served = 0, prefetched = 0;
-
-	for (unsigned int i = 0; i < n && content != CONTENT_NOBODYS; i++) {
-		if (page_bit(pages->done, first + i))
-			continue;
-		if (wanted(slot, slot->placed + i))
-			served += pages->size;
-		else
-			prefetched += pages->size;
-	}
-	pages_done(&session->ranges, pages, first, n);
-	session->stats.served += served;
-	session->stats.prefetched += prefetched;
-	if (content == CONTENT_ZERO)
-		session->stats.zero += served + prefetched;
-	for (; n; n--)
-		slot->wanted &= ~(1UL << slot->placed++);
-}
-
-/* Puts in place what is next and alike, in one call. Returns 0 or place_copy()'s error. */
-static int place_run(struct slot *slot)
-{
-	struct lazymem *session = slot->session;
-	struct pages *pages = slot->first.pages;
-	struct place at = { pages, slot->first.index + slot->placed };
-	uint64_t run, address = ranges_address(&session->ranges, at, &run);
-	enum content content = content_of(slot, slot->placed);
-	typeof(place_copy) *put = session->dirty.on ? place_protected : place_copy;
-	unsigned int n = 1;
-	int error = 0;
-
-	if (!address || content == CONTENT_NOBODYS) {
-		settle(slot, 1, CONTENT_NOBODYS);
-		return 0;
-	}
-	while (n < run && slot->placed + n < slot->count &&
-	       content_of(slot, slot->placed + n) == content)
-		n++;
-	if (content == CONTENT_ZERO)
-		n = place_zero(session->uffd, address, n, pages->size, &error);
-	else
-		n = put(session->uffd, address,
-			slot->buffer + slot->placed * pages->size, n, pages->size,
-			&error);
-	settle(slot, n, content);
-	if (content == CONTENT_ZERO && error == -EINVAL) {
-		pages->no_zeropage = true;
-		return 0;
-	}
-	return error;
-}
-
 /* It fits nowhere: wrong page size, or memory that was never registered. */
 static void misfit(struct slot *slot, int error)
 {
@@ -298,13 +205,11 @@ static void misfit(struct slot *slot, int error)
 	slot->state = SLOT_FREE;
 }
 
-static void place_slot(struct slot *slot, uint64_t now)
+/* @error: what runs_place() said. */
+static void placed(struct slot *slot, int error, uint64_t now)
 {
 	struct lazymem *session = slot->session;
-	int error = 0;
 
-	while (!error && slot->placed < slot->count)
-		error = place_run(slot);
 	if (!error) {
 		if (slot->ahead && session->stats.faults == slot->faults_before &&
 		    session->ahead.depth < SLOTS / 2)
@@ -366,24 +271,38 @@ static void run_slot(struct slot *slot, uint64_t now)
 	/* It may have been read at once, and is not to arrive so soon. */
 	if (slot->retry_at > now)
 		return;
-	if (slot->state == SLOT_LOADED)
-		place_slot(slot, now);
+	if (slot->state == SLOT_LOADED && slot->wanted)
+		placed(slot, runs_place(slot), now);
 	else if (slot->state == SLOT_FAILED)
 		poison_slot(slot, now);
 }
 
-/* One at most that nobody waits for is put in place: faults may have come meanwhile. */
-void slots_run(struct lazymem *session, uint64_t now)
+/* What nobody waits for: two at most, for faults may have come meanwhile. */
+static void place_ahead(struct lazymem *session, uint64_t now)
 {
-	bool placed = false;
+	struct slot *loaded[2];
+	int errors[2];
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < SLOTS && !session->gone; i++) {
+	for (unsigned int i = 0; i < SLOTS && n < 2; i++) {
 		struct slot *slot = &session->slots[i];
 
-		if (slot->state == SLOT_FREE ||
-		    (placed && slot->state == SLOT_LOADED && !slot->wanted))
-			continue;
-		run_slot(slot, now);
-		placed |= slot->state == SLOT_FREE && slot->ahead;
+		if (slot->state == SLOT_LOADED && slot->retry_at <= now)
+			loaded[n++] = slot;
 	}
+	if (n == 2)
+		runs_place_two(loaded, errors);
+	else if (n)
+		errors[0] = runs_place(loaded[0]);
+	for (unsigned int i = 0; i < n; i++)
+		placed(loaded[i], errors[i], now);
+}
+
+void slots_run(struct lazymem *session, uint64_t now)
+{
+	for (unsigned int i = 0; i < SLOTS && !session->gone; i++)
+		if (session->slots[i].state != SLOT_FREE)
+			run_slot(&session->slots[i], now);
+	if (!session->gone)
+		place_ahead(session, now);
 }

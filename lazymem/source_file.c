@@ -8,7 +8,7 @@
  * Of a file in memory there are two ways to do that: read(), and to have the kernel copy
  * from file to file, the buffer being the other. Processors copy to user space at least as
  * fast, but emulated ones do not: 2.5 us a page from file to file, 8.5 us by read() (QEMU's
- * TCG, 6.12). So large reads try both in turn at first, and keep to the faster.
+ * TCG, 6.12). So large reads try both at first, and keep to the faster.
  *
  * Holes are not read.
  *
@@ -30,25 +30,17 @@
 
 #include "clock.h"
 #include "source.h"
+#include "tried.h"
 
-/* Large enough to tell, and how often each way is tried. */
+/* Large enough to tell. */
 #define TRY_BYTES	(64UL << 10)
-#define TRIES		4
-
-enum way { WAY_READ, WAY_SEND, WAYS };
-
-/* @least: nanoseconds that TRY_BYTES took, at best. */
-struct tried {
-	unsigned int times;
-	uint64_t least;
-};
 
 struct file {
 	struct source source;
 	struct io_uring ring;
 	int fd;
 	int at_once;
-	struct tried ways[WAYS];
+	struct tried send;	/* the second way is to send */
 	int64_t size;
 	off_t data, data_end;	/* where there are no holes */
 	unsigned int in_flight;
@@ -127,8 +119,7 @@ static void file_open(struct source *source)
 	}
 	file->data = file->data_end = 0;
 	file->at_once = flags_at_once(file->fd);
-	for (int way = 0; way < WAYS; way++)
-		file->ways[way] = (struct tried) { .least = UINT64_MAX };
+	file->send = (struct tried) {};
 	ret = io_uring_queue_init(SOURCE_READS, &file->ring, 0);
 	if (ret < 0)
 		no_ring(file, -ret);
@@ -200,39 +191,20 @@ static ssize_t send_at_once(const struct file *file, const struct source_read *r
 	return sendfile(read->file, file->fd, &from, read->length);
 }
 
-static enum way choose(const struct file *file)
-{
-	const struct tried *read = &file->ways[WAY_READ], *send = &file->ways[WAY_SEND];
-
-	if (read->times < TRIES || send->times < TRIES)
-		return send->times <= read->times ? WAY_SEND : WAY_READ;
-	return send->least < read->least ? WAY_SEND : WAY_READ;
-}
-
-/* What was not read wholly is no measure; a way that does not work is not tried again. */
-static void note(struct tried *tried, size_t asked, ssize_t got, uint64_t ns)
-{
-	uint64_t cost = ns * TRY_BYTES / asked;
-
-	tried->times++;
-	if (got == (ssize_t)asked && cost < tried->least)
-		tried->least = cost;
-	if (got < 0)
-		*tried = (struct tried) { TRIES, UINT64_MAX };
-}
-
 /* How much of it is there. The ring does the rest, and tells of errors. */
 static size_t read_at_once(struct file *file, const struct source_read *read)
 {
 	struct iovec to = { read->buffer, read->length };
-	bool both = can_send(file, read);
-	enum way way = both ? choose(file) : WAY_READ;
+	bool both = can_send(file, read), send = both && tried_second(&file->send);
 	uint64_t began = clock_ns();
-	ssize_t got = way == WAY_SEND ? send_at_once(file, read) :
+	ssize_t got = send ? send_at_once(file, read) :
 		      preadv2(file->fd, &to, 1, read->offset, file->at_once);
 
-	if (both)
-		note(&file->ways[way], read->length, got, clock_ns() - began);
+	if (send && got < 0)
+		tried_no_second(&file->send);
+	else if (both)
+		tried_note(&file->send, send, got == (ssize_t)read->length ? got : 0,
+			   clock_ns() - began);
 	return got > 0 ? got : 0;
 }
 

@@ -16,10 +16,8 @@ void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
 void suite_ahead(void);
+void suite_tried(void);
 void suite_soak(void);
-
-/* Prints how fast memory is read ahead. @runs: 100 at most. */
-void bench(unsigned int runs);
 
 /* Whether the machine's settings may be changed for the time of a case. */
 extern bool in_guest;

@@ -13,7 +13,6 @@
 
 static const char usage[] =
 	"usage: lazymem-test [--case PATTERN] [--list] [--guest] [--seconds N] [--seed N]\n"
-	"       lazymem-test --bench RUNS\n"
 	"\n"
 	"Test the page server on the running kernel: TAP on standard output.\n"
 	"\n"
@@ -22,7 +21,6 @@ static const char usage[] =
 	"  --guest         this machine is there for the tests: set it up as they need it\n"
 	"  --seconds N     how long lazymem/soak takes (default 60)\n"
 	"  --seed N        where its randomness begins; without, any, which is printed\n"
-	"  --bench RUNS    how fast memory is read ahead, beside a bare loop of UFFDIO_COPY\n"
 	"  --help          this text\n";
 
 static const struct option options[] = {
@@ -31,7 +29,6 @@ static const struct option options[] = {
 	{ "guest", no_argument, NULL, 'g' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "seed", required_argument, NULL, 'r' },
-	{ "bench", required_argument, NULL, 'b' },
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
@@ -40,7 +37,6 @@ int main(int argc, char **argv)
 {
 	const char *pattern = NULL;
 	bool list = false, good;
-	unsigned int runs = 0;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -59,9 +55,6 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			soak_options.seed = number("--seed", optarg, 1, UINT32_MAX);
-			break;
-		case 'b':
-			runs = number("--bench", optarg, 1, 100);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -82,6 +75,7 @@ int main(int argc, char **argv)
 	suite_exit();
 	suite_hostile();
 	suite_ahead();
+	suite_tried();
 	suite_soak();
 	if (list) {
 		list_cases(pattern);
@@ -89,11 +83,6 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	fixture_start();
-	if (runs) {
-		bench(runs);
-		fixture_stop();
-		return 0;
-	}
 	good = run_cases(pattern);
 	fixture_stop();
 	return !good;

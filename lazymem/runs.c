@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs: pages of a slot that follow one another and are alike, put in place by one call.
+ *
+ * Of two slots one can be left to the session's helper. Whether that is worth it depends
+ * on the machine: one whose processors share a core, or are slow to wake, is faster alone.
+ * So both are tried.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "place.h"
+#include "session.h"
+
+/* Less is in place before a helper is awake. */
+#define WORTH	(64UL << 10)
+
+static bool all_zero(const char *page, size_t size)
+{
+	return !page[0] && !memcmp(page, page + 1, size - 1);
+}
+
+static bool wanted(const struct slot *slot, unsigned int i)
+{
+	return slot->wanted >> i & 1;
+}
+
+static bool is_zero(const struct slot *slot, unsigned int i)
+{
+	const struct pages *pages = slot->first.pages;
+
+	if (slot->read.hole || page_bit(pages->zero, slot->first.index + i))
+		return true;
+	return all_zero(slot->buffer + i * pages->size, pages->size);
+}
+
+/* What was given back while it was read is zero, or nothing if nobody wants it. */
+static enum content content_of(struct slot *slot, unsigned int i)
+{
+	struct pages *pages = slot->first.pages;
+
+	if (page_bit(pages->zero, slot->first.index + i) && !wanted(slot, i))
+		return CONTENT_NOBODYS;
+	if (!is_zero(slot, i))
+		return CONTENT_DATA;
+	/* The zero page cannot be protected. */
+	if (!pages->no_zeropage && !slot->session->dirty.on)
+		return CONTENT_ZERO;
+	memset(slot->buffer + i * pages->size, 0, pages->size);
+	return CONTENT_DATA;
+}
+
+static void settle(struct slot *slot, unsigned int n, enum content content)
+{
+	struct lazymem *session = slot->session;
+	struct pages *pages = slot->first.pages;
+	uint64_t first = slot->first.index + slot->placed, served = 0, prefetched = 0;
+
+	for (unsigned int i = 0; i < n && content != CONTENT_NOBODYS; i++) {
+		if (page_bit(pages->done, first + i))
+			continue;
+		if (wanted(slot, slot->placed + i))
+			served += pages->size;
+		else
+			prefetched += pages->size;
+	}
+	pages_done(&session->ranges, pages, first, n);
+	session->stats.served += served;
+	session->stats.prefetched += prefetched;
+	if (content == CONTENT_ZERO)
+		session->stats.zero += served + prefetched;
+	for (; n; n--)
+		slot->wanted &= ~(1UL << slot->placed++);
+}
+
+/* What page @i of the slot begins. */
+static struct run run_at(struct slot *slot, unsigned int i)
+{
+	struct lazymem *session = slot->session;
+	struct pages *pages = slot->first.pages;
+	struct place at = { pages, slot->first.index + i };
+	uint64_t most, address = ranges_address(&session->ranges, at, &most);
+	struct run run = {
+		.address = address,
+		.from = slot->buffer + i * pages->size,
+		.count = 1,
+		.content = address ? content_of(slot, i) : CONTENT_NOBODYS,
+	};
+
+	if (run.content == CONTENT_NOBODYS)
+		return run;
+	while (run.count < most && i + run.count < slot->count &&
+	       content_of(slot, i + run.count) == run.content)
+		run.count++;
+	return run;
+}
+
+/* All that is left of the slot. */
+static void prepare(struct slot *slot, struct runs *runs)
+{
+	runs->uffd = slot->session->uffd;
+	runs->size = slot->first.pages->size;
+	runs->protect = slot->session->dirty.on;
+	runs->n = runs->done = runs->error = 0;
+	runs->data = 0;
+	for (unsigned int i = slot->placed; i < slot->count; runs->n++) {
+		struct run *run = &runs->of[runs->n];
+
+		*run = run_at(slot, i);
+		i += run->count;
+		if (run->content == CONTENT_DATA)
+			runs->data += run->count * runs->size;
+	}
+}
+
+static void place(struct runs *runs, struct run *run)
+{
+	typeof(place_copy) *put = runs->protect ? place_protected : place_copy;
+
+	if (run->content == CONTENT_ZERO)
+		run->count = place_zero(runs->uffd, run->address, run->count, runs->size,
+					&runs->error);
+	else if (run->content == CONTENT_DATA)
+		run->count = put(runs->uffd, run->address, run->from, run->count,
+				 runs->size, &runs->error);
+}
+
+void runs_do(struct runs *runs)
+{
+	while (!runs->error && runs->done < runs->n)
+		place(runs, &runs->of[runs->done++]);
+}
+
+static int end(struct slot *slot, const struct runs *runs)
+{
+	for (unsigned int i = 0; i < runs->done; i++)
+		settle(slot, runs->of[i].count, runs->of[i].content);
+	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == CONTENT_ZERO) {
+		slot->first.pages->no_zeropage = true;
+		return 0;
+	}
+	return runs->error;
+}
+
+int runs_place(struct slot *slot)
+{
+	struct runs runs;
+	int error = 0;
+
+	while (!error && slot->placed < slot->count) {
+		prepare(slot, &runs);
+		runs_do(&runs);
+		error = end(slot, &runs);
+	}
+	return error;
+}
+
+/* Returns whether by two. */
+static bool do_two(struct helper *helper, struct runs *mine, struct runs *other)
+{
+	bool helped = tried_second(&helper->tried) && helper_begin(helper, other);
+
+	runs_do(mine);
+	if (helped)
+		helper_wait(helper);
+	else
+		runs_do(other);
+	return helped;
+}
+
+void runs_place_two(struct slot *const slots[2], int errors[2])
+{
+	struct helper *helper = &slots[0]->session->helper;
+	struct runs runs[2];
+	uint64_t begun;
+	bool helped;
+
+	for (int i = 0; i < 2; i++)
+		prepare(slots[i], &runs[i]);
+	if (runs[0].data >= WORTH && runs[1].data >= WORTH) {
+		begun = clock_ns();
+		helped = do_two(helper, &runs[0], &runs[1]);
+		tried_note(&helper->tried, helped,
+			   runs[0].error || runs[1].error ? 0 : runs[0].data + runs[1].data,
+			   clock_ns() - begun);
+	}
+	for (int i = 0; i < 2; i++) {
+		runs_do(&runs[i]);
+		errors[i] = end(slots[i], &runs[i]);
+		if (!errors[i])
+			errors[i] = runs_place(slots[i]);
+	}
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which of two ways is kept to, by times that are made up. */
+#include "fixture.h"
+#include "tried.h"
+
+#define BYTES	(1UL << 20)
+#define TIMES	1000
+
+/* How often at most the way that is slower is taken. */
+#define TRIED	(TIMES / 16 + 8)
+
+/* Nanoseconds for BYTES in the first way and in the second. */
+struct ways {
+	uint64_t ns[2];
+	bool second;
+};
+
+static const struct ways ways[] = {
+	{ { 1000000, 500000 }, true },
+	{ { 1000000, 860000 }, true },
+	{ { 1000000, 950000 }, false },
+	{ { 1000000, 2000000 }, false },
+};
+
+#define NR_WAYS	(sizeof(ways) / sizeof(*ways))
+
+/* How often the second is taken, of TIMES. Every @bad-th time takes ten times as long. */
+static unsigned int take(const struct ways *ways, struct tried *tried, unsigned int bad)
+{
+	unsigned int taken = 0;
+
+	for (unsigned int i = 0; i < TIMES; i++) {
+		bool second = tried_second(tried);
+
+		tried_note(tried, second, BYTES, ways->ns[second] * (i % bad ? 1 : 10));
+		taken += second;
+	}
+	return taken;
+}
+
+static void is_kept_to(unsigned int taken, bool second)
+{
+	if (second)
+		taken = TIMES - taken;
+	CHECK_REL(taken, >, 4);
+	CHECK_REL(taken, <, TRIED);
+}
+
+static void keeps_faster(const void *variant)
+{
+	for (size_t i = 0; i < NR_WAYS; i++) {
+		struct tried tried = {};
+
+		is_kept_to(take(&ways[i], &tried, 7), ways[i].second);
+	}
+}
+
+static void changes(const void *variant)
+{
+	struct tried tried = {};
+
+	is_kept_to(take(&ways[0], &tried, 7), true);
+	CHECK_REL(take(&ways[3], &tried, TIMES + 1), <, TRIED);
+	CHECK_REL(take(&ways[0], &tried, TIMES + 1), >, TIMES - TRIED - 64);
+}
+
+static void no_second(const void *variant)
+{
+	struct tried tried = {};
+
+	take(&ways[0], &tried, 7);
+	tried_no_second(&tried);
+	CHECK_EQ(take(&ways[0], &tried, 7), 0);
+}
+
+static void no_measure(const void *variant)
+{
+	struct tried tried = {};
+	unsigned int taken = 0;
+
+	for (unsigned int i = 0; i < TIMES; i++) {
+		bool second = tried_second(&tried);
+
+		tried_note(&tried, second, second ? 0 : BYTES, 1000);
+		taken += second;
+	}
+	is_kept_to(taken, false);
+}
+
+void suite_tried(void)
+{
+	add_case(keeps_faster, NULL, "lazymem/tried/keeps-faster");
+	add_case(changes, NULL, "lazymem/tried/changes");
+	add_case(no_second, NULL, "lazymem/tried/no-second");
+	add_case(no_measure, NULL, "lazymem/tried/no-measure");
+}
