@@ -6,8 +6,12 @@
  * a quarter of the time that a page takes, the next fewer may cost a sixteenth more. A
  * number is tried for about as many pages; while more are better still more are tried.
  * What was no better is left alone for 32 times as long as it was tried, then 64 times,
- * ..., and nothing is tried before 8 ms were spent on waiting: where one at a time is
- * best, trying is to cost next to nothing. To wake threads costs more than a round shows.
+ * ...: where one at a time is best, trying is to cost next to nothing.
+ *
+ * Nor is anything tried before 8 ms were spent on waiting, or where trying in vain is
+ * dear 32 times its price, 16 ms at most. That is mostly what waking threads costs, which
+ * nobody can tell before: some microseconds, or half a millisecond under emulation. All
+ * calls together learn it, for most are over before they could.
  *
  * Nothing here knows why it is so. A server that is a millisecond away takes as many
  * as it is given; one that is the slower the more wait is asked by few.
@@ -23,6 +27,10 @@
 #define WAITED_MIN	(8 * NSEC_PER_MSEC)
 #define HOLD_SHIFT_MIN	5U
 #define HOLD_SHIFT_MAX	8U
+#define PRICE_MAX	(NSEC_PER_MSEC / 2)
+
+/* What trying in vain has cost lately, beyond what its pages take one at a time. In ns. */
+static unsigned long price;
 
 static unsigned int level_of(unsigned int width)
 {
@@ -39,7 +47,9 @@ static unsigned int width_of(unsigned int level, unsigned int limit)
 
 static bool may_try(const struct hmmu_pace *pace)
 {
-	return pace->eager || pace->waited >= max(pace->hold, WAITED_MIN);
+	u64 first = max(READ_ONCE(price) << HOLD_SHIFT_MIN, WAITED_MIN);
+
+	return pace->eager || pace->waited >= max(pace->hold, first);
 }
 
 /**
@@ -90,6 +100,15 @@ static bool is_better(const struct hmmu_pace *pace, unsigned int level)
 	return level > pace->level ? then < now - now / 4 : then < now + now / 16;
 }
 
+/* Calls may learn at the same time; what one of them has learned is lost then. */
+static void learn_price(const struct hmmu_pace *pace, unsigned int pages, u64 ns)
+{
+	u64 alone = pages * pace->cost[0], old = READ_ONCE(price);
+
+	WRITE_ONCE(price, old - old / 4 +
+			  min(ns - min(ns, alone), PRICE_MAX) / 4);
+}
+
 static void take(struct hmmu_pace *pace, unsigned int level)
 {
 	pace->eager = level > pace->level;
@@ -132,6 +151,8 @@ void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 	} else if (is_better(pace, level)) {
 		take(pace, level);
 	} else if (level) {
+		if (!pace->level)
+			learn_price(pace, pages, ns);
 		leave_alone(pace, ns);
 	}
 }

@@ -57,6 +57,12 @@ static u64 at_once(unsigned int width, unsigned int pages)
 	return one_by_one(10 * US, width, pages);
 }
 
+/* As under emulation: it answers at once, and to wake threads takes half a millisecond. */
+static u64 dear(unsigned int width, unsigned int pages)
+{
+	return pages * 40 * US + (width > 1 ? 600 * US : 0);
+}
+
 static u64 serial(unsigned int width, unsigned int pages)
 {
 	return one_by_one(1 * MS, width, pages);
@@ -208,6 +214,27 @@ static void check_no_use(server_fn *server, const char *what)
 	must_have_taken(&few, 105, 1, 64);
 }
 
+/* A call that has a pace of its own. */
+static void fault_anew(struct drive *drive, unsigned int pages)
+{
+	drive->pace = (struct hmmu_pace){};
+	drive->took = 0;
+	fault_table(drive, pages);
+}
+
+/* Short calls are over before they know; others have found out. */
+static void check_dear(void)
+{
+	struct drive drive = { "threads are dear to wake", dear, LIMIT };
+
+	for (unsigned int i = 0; i < 32; i++)
+		fault_anew(&drive, TABLE);
+	for (unsigned int pages = 64; pages <= 8 * TABLE; pages += 32) {
+		fault_anew(&drive, pages);
+		must_have_taken(&drive, 105, 1, pages);
+	}
+}
+
 static void check_saturates(void)
 {
 	struct drive drive = { "saturates at 4", saturates, LIMIT };
@@ -304,6 +331,7 @@ static void run_pace(void)
 	check_latency();
 	check_no_use(at_once, "answers at once");
 	check_no_use(serial, "one after the other");
+	check_dear();
 	check_saturates();
 	check_crowded();
 	for (unsigned int tables = 1; tables <= 4; tables++)
