@@ -34,7 +34,7 @@ static const struct part {
 	{ "source", "lazymem with a file, and with an NBD server",
 		bench_source, 40 },
 	{ "prefetch", "lazymem with a file that nobody asks for, by bare UFFDIO_COPY",
-		bench_prefetch, 20, TWO_CPUS },
+		bench_prefetch, 30, TWO_CPUS },
 	{ "scratch", "memory that a call allocates", bench_scratch, 1 },
 	{ "writer", "how long mmap() waits behind a call", bench_writer, 5, TWO_CPUS },
 	{ "crowd", "how long mmap() waits beside 64 fault threads",

@@ -191,7 +191,8 @@ void ahead_run(struct lazymem *session, uint64_t now)
 	while (more && ahead_can(session)) {
 		unsigned int busy = slots_busy(session);
 
-		for (unsigned int i = 0; i < 2 && more && ahead_can(session); i++)
+		for (unsigned int i = helper_slots(&session->helper);
+		     i && more && ahead_can(session); i--)
 			more = start_next(session);
 		slots_run(session, now);
 		if (slots_busy(session) <= busy)

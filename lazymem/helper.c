@@ -3,8 +3,9 @@
  * A second thread that puts pages in place.
  *
  * It does the runs of one slot, which the session has prepared, while the session does
- * those of another, and looks at nothing else. The session waits for it before it does anything that is not putting
- * in place: no copy is under way while messages are read, so none is late for an event.
+ * those of another, and looks at nothing else. The session waits for it before it does
+ * anything but put in place: no copy is under way while messages are read, so none is late
+ * for an event.
  *
  * There is none before it is wanted, and none on one processor.
  */
@@ -48,6 +49,11 @@ static bool start(struct helper *helper)
 	helper->there = !pthread_create(&helper->thread, NULL, help, helper);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return helper->there;
+}
+
+unsigned int helper_slots(const struct helper *helper)
+{
+	return tried_second(&helper->tried) ? 2 : 1;
 }
 
 bool helper_begin(struct helper *helper, struct runs *runs)

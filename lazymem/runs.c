@@ -156,39 +156,53 @@ int runs_place(struct slot *slot)
 	return error;
 }
 
-/* Returns whether by two. */
-static bool do_two(struct helper *helper, struct runs *mine, struct runs *other)
+static void note(struct helper *helper, bool helped, const struct runs *runs,
+		 unsigned int n, uint64_t begun)
 {
-	bool helped = tried_second(&helper->tried) && helper_begin(helper, other);
+	size_t data = 0;
 
-	runs_do(mine);
-	if (helped)
-		helper_wait(helper);
-	else
-		runs_do(other);
-	return helped;
+	while (n--)
+		data += runs[n].error ? 0 : runs[n].data;
+	tried_note(&helper->tried, helped, data, clock_ns() - begun);
+}
+
+/* What is left of it, if anything is. */
+static int end_all(struct slot *slot, const struct runs *runs)
+{
+	return end(slot, runs) ?: runs_place(slot);
+}
+
+int runs_place_ahead(struct slot *slot)
+{
+	struct helper *helper = &slot->session->helper;
+	uint64_t begun = clock_ns();
+	struct runs runs;
+
+	prepare(slot, &runs);
+	runs_do(&runs);
+	if (runs.data >= WORTH)
+		note(helper, false, &runs, 1, begun);
+	return end_all(slot, &runs);
 }
 
 void runs_place_two(struct slot *const slots[2], int errors[2])
 {
 	struct helper *helper = &slots[0]->session->helper;
+	uint64_t begun = clock_ns();
 	struct runs runs[2];
-	uint64_t begun;
 	bool helped;
 
 	for (int i = 0; i < 2; i++)
 		prepare(slots[i], &runs[i]);
-	if (runs[0].data >= WORTH && runs[1].data >= WORTH) {
-		begun = clock_ns();
-		helped = do_two(helper, &runs[0], &runs[1]);
-		tried_note(&helper->tried, helped,
-			   runs[0].error || runs[1].error ? 0 : runs[0].data + runs[1].data,
-			   clock_ns() - begun);
-	}
-	for (int i = 0; i < 2; i++) {
-		runs_do(&runs[i]);
-		errors[i] = end(slots[i], &runs[i]);
-		if (!errors[i])
-			errors[i] = runs_place(slots[i]);
-	}
+	helped = runs[0].data >= WORTH && runs[1].data >= WORTH &&
+		 helper_begin(helper, &runs[1]);
+	runs_do(&runs[0]);
+	if (helped)
+		helper_wait(helper);
+	else
+		runs_do(&runs[1]);
+	if (helped)
+		note(helper, true, runs, 2, begun);
+	for (int i = 0; i < 2; i++)
+		errors[i] = end_all(slots[i], &runs[i]);
 }

@@ -211,11 +211,15 @@ unsigned int slot_pages(const struct pages *pages, size_t bytes);
  * place.h's errors.
  */
 int runs_place(struct slot *slot);
+/* One that nobody waits for, or two of them, with the helper. */
+int runs_place_ahead(struct slot *slot);
 void runs_place_two(struct slot *const slots[2], int errors[2]);
 /* Puts them in place, up to the first that fails. By any thread. */
 void runs_do(struct runs *runs);
 
-/* helper.c: false: there is no thread, and will be none. */
+/* helper.c: how many slots to put in place together: two if the helper is to have one. */
+unsigned int helper_slots(const struct helper *helper);
+/* false: there is no thread, and will be none. */
 bool helper_begin(struct helper *helper, struct runs *runs);
 void helper_wait(struct helper *helper);
 void helper_end(struct helper *helper);

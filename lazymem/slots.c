@@ -282,9 +282,9 @@ static void place_ahead(struct lazymem *session, uint64_t now)
 {
 	struct slot *loaded[2];
 	int errors[2];
-	unsigned int n = 0;
+	unsigned int n = 0, most = helper_slots(&session->helper);
 
-	for (unsigned int i = 0; i < SLOTS && n < 2; i++) {
+	for (unsigned int i = 0; i < SLOTS && n < most; i++) {
 		struct slot *slot = &session->slots[i];
 
 		if (slot->state == SLOT_LOADED && slot->retry_at <= now)
@@ -293,7 +293,7 @@ static void place_ahead(struct lazymem *session, uint64_t now)
 	if (n == 2)
 		runs_place_two(loaded, errors);
 	else if (n)
-		errors[0] = runs_place(loaded[0]);
+		errors[0] = runs_place_ahead(loaded[0]);
 	for (unsigned int i = 0; i < n; i++)
 		placed(loaded[i], errors[i], now);
 }
