@@ -2,10 +2,11 @@
 /*
  * A second thread that puts pages in place.
  *
- * It does the runs of one slot, which the session has prepared, while the session does
- * those of another, and looks at nothing else. The session waits for it before it does
- * anything but put in place: no copy is under way while messages are read, so none is late
- * for an event.
+ * It brings one slot while the session brings another: has it fetched, looks what it is,
+ * puts it in place. Meanwhile neither changes anything but its own slot's buffer; what has
+ * come of it the session writes down afterwards. It waits for the helper before it does
+ * anything else: no copy is under way while messages are read, so none is late for an
+ * event.
  *
  * There is none before it is wanted, and none on one processor.
  */

@@ -10,12 +10,13 @@
  * a thread for each. A client that wants several gives several userfaultfds, each with
  * some of its mappings.
  *
- * One thread reads, decides and answers faults. The one thing that is shared out is to put
- * in place what is read ahead: of two slots that have been loaded the session does one and
- * its helper the other, where that turns out faster. In guests it does (0.80 of a bare
- * loop's pages become 0.9 to 1.1), on a virtual machine of two processors it did not (0.7
- * against 0.9), and so was not kept to. The kernel's part is most of the work, and two
- * threads that copy into one address space never get twice as much out of it.
+ * One thread decides and answers faults. What is read ahead is shared out: of two slots the
+ * session brings one and its helper the other, out of the page cache and into the client,
+ * where that turns out faster. It depends on whether processors share a core: in guests it
+ * is faster by a third or not at all from one minute to the next, on a virtual machine of
+ * two processors it was slower (0.7 of a bare loop's pages against 0.9) and not kept to.
+ * The kernel's part is most of the work, and two threads that copy into one address space
+ * never get twice as much out of it.
  *
  * Tried, and no better anywhere outside a quiet guest: to leave reads from the page cache
  * to io_uring's threads, one or many (0.69 of a bare loop's pages by many; outside 0.82
@@ -56,8 +57,9 @@
  * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
  * one write, and that of a request for dirty pages, held by the session while it does what
  * is asked. lazymem_stop(), lazymem_stats() and lazymem_dirty_*() may be called by any
- * thread; all else by one. The helper looks at nothing but the run it is handed, and the
- * session waits for it before it goes on.
+ * thread; all else by one. The helper writes to nothing but its slot and what describes
+ * that, and the session, which writes to nothing it reads meanwhile, waits for it before
+ * it goes on.
  *
  * Hazards, and what is done:
  * - While the client is in fork(), mremap(), munmap() or madvise(), the kernel answers

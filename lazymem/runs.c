@@ -97,13 +97,13 @@ static struct run run_at(struct slot *slot, unsigned int i)
 }
 
 /* All that is left of the slot. */
-static void prepare(struct slot *slot, struct runs *runs)
+static void prepare(struct runs *runs)
 {
+	struct slot *slot = runs->slot;
+
 	runs->uffd = slot->session->uffd;
 	runs->size = slot->first.pages->size;
 	runs->protect = slot->session->dirty.on;
-	runs->n = runs->done = runs->error = 0;
-	runs->data = 0;
 	for (unsigned int i = slot->placed; i < slot->count; runs->n++) {
 		struct run *run = &runs->of[runs->n];
 
@@ -126,14 +126,33 @@ static void place(struct runs *runs, struct run *run)
 				 runs->size, &runs->error);
 }
 
+static bool fetch(struct slot *slot)
+{
+	struct source *source = slot->session->source;
+
+	return !slot->read.late || source->ops->fetch(source, &slot->read);
+}
+
 void runs_do(struct runs *runs)
 {
+	if (!fetch(runs->slot)) {
+		runs->error = -ENODATA;
+		return;
+	}
+	prepare(runs);
 	while (!runs->error && runs->done < runs->n)
 		place(runs, &runs->of[runs->done++]);
 }
 
-static int end(struct slot *slot, const struct runs *runs)
+/* Returns 0, place.h's error, or -ENODATA: it is to be read again. */
+static int end(const struct runs *runs)
 {
+	struct slot *slot = runs->slot;
+	struct source *source = slot->session->source;
+
+	if (slot->read.late)
+		source->ops->fetched(source, &slot->read);
+	slot->read.late = false;
 	for (unsigned int i = 0; i < runs->done; i++)
 		settle(slot, runs->of[i].count, runs->of[i].content);
 	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == CONTENT_ZERO) {
@@ -145,13 +164,13 @@ static int end(struct slot *slot, const struct runs *runs)
 
 int runs_place(struct slot *slot)
 {
-	struct runs runs;
 	int error = 0;
 
 	while (!error && slot->placed < slot->count) {
-		prepare(slot, &runs);
+		struct runs runs = { .slot = slot };
+
 		runs_do(&runs);
-		error = end(slot, &runs);
+		error = end(&runs);
 	}
 	return error;
 }
@@ -163,38 +182,41 @@ static void note(struct helper *helper, bool helped, const struct runs *runs,
 
 	while (n--)
 		data += runs[n].error ? 0 : runs[n].data;
-	tried_note(&helper->tried, helped, data, clock_ns() - begun);
+	if (data >= WORTH)
+		tried_note(&helper->tried, helped, data, clock_ns() - begun);
 }
 
-/* What is left of it, if anything is. */
-static int end_all(struct slot *slot, const struct runs *runs)
+/* And what is left of it, if anything is. */
+static int end_all(const struct runs *runs)
 {
-	return end(slot, runs) ?: runs_place(slot);
+	return end(runs) ?: runs_place(runs->slot);
 }
 
 int runs_place_ahead(struct slot *slot)
 {
-	struct helper *helper = &slot->session->helper;
+	struct runs runs = { .slot = slot };
 	uint64_t begun = clock_ns();
-	struct runs runs;
 
-	prepare(slot, &runs);
 	runs_do(&runs);
-	if (runs.data >= WORTH)
-		note(helper, false, &runs, 1, begun);
-	return end_all(slot, &runs);
+	note(&slot->session->helper, false, &runs, 1, begun);
+	return end_all(&runs);
+}
+
+static bool is_worth_help(const struct slot *slot)
+{
+	return (slot->count - slot->placed) * slot->first.pages->size >= WORTH;
 }
 
 void runs_place_two(struct slot *const slots[2], int errors[2])
 {
-	struct helper *helper = &slots[0]->session->helper;
+	struct lazymem *session = slots[0]->session;
+	struct helper *helper = &session->helper;
+	struct runs runs[2] = { { .slot = slots[0] }, { .slot = slots[1] } };
 	uint64_t begun = clock_ns();
-	struct runs runs[2];
 	bool helped;
 
-	for (int i = 0; i < 2; i++)
-		prepare(slots[i], &runs[i]);
-	helped = runs[0].data >= WORTH && runs[1].data >= WORTH &&
+	slots[1]->read.file = session->helper_file;
+	helped = is_worth_help(slots[0]) && is_worth_help(slots[1]) &&
 		 helper_begin(helper, &runs[1]);
 	runs_do(&runs[0]);
 	if (helped)
@@ -204,5 +226,5 @@ void runs_place_two(struct slot *const slots[2], int errors[2])
 	if (helped)
 		note(helper, true, runs, 2, begun);
 	for (int i = 0; i < 2; i++)
-		errors[i] = end_all(slots[i], &runs[i]);
+		errors[i] = end_all(&runs[i]);
 }

@@ -71,7 +71,7 @@ static void none(struct lazymem *session)
 	session->peer = -1;
 	session->stop_fd = -1;
 	session->buffers = MAP_FAILED;
-	session->buffers_file = -1;
+	session->buffers_file = session->helper_file = -1;
 	pthread_mutex_init(&session->dirty.lock, NULL);
 	pthread_cond_init(&session->dirty.done, NULL);
 }
@@ -85,6 +85,8 @@ void lazymem_free(struct lazymem *session)
 	ranges_free(&session->ranges);
 	if (session->buffers != MAP_FAILED)
 		munmap(session->buffers, SLOTS * session->slot_bytes);
+	if (session->helper_file >= 0)
+		close(session->helper_file);
 	if (session->buffers_file >= 0)
 		close(session->buffers_file);
 	if (session->stop_fd >= 0)
@@ -133,6 +135,17 @@ static int make_file(size_t size)
 	return -1;
 }
 
+/* With a position of its own. */
+static int open_again(int file)
+{
+	char path[64];
+
+	if (file < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
 /* A slot holds one page at least. Memory is behind it once it is used. */
 static int make_buffers(struct lazymem *session)
 {
@@ -142,6 +155,7 @@ static int make_buffers(struct lazymem *session)
 		if (pages->size > session->slot_bytes)
 			session->slot_bytes = pages->size;
 	session->buffers_file = make_file(SLOTS * session->slot_bytes);
+	session->helper_file = open_again(session->buffers_file);
 	session->buffers = mmap(NULL, SLOTS * session->slot_bytes,
 				PROT_READ | PROT_WRITE,
 				session->buffers_file >= 0 ? MAP_SHARED :

@@ -45,6 +45,7 @@ struct slot {
 	unsigned int placed;
 	uint64_t wanted;
 	bool ahead;
+	bool at_once;	/* not to be fetched later: that has failed */
 	unsigned int tries;
 	int error;
 	uint64_t began;
@@ -64,12 +65,13 @@ struct run {
 };
 
 /*
- * What there is to do for a slot; all that a helper has to know.
+ * What there is to do for @slot, as its pages were looked at; it is settled afterwards.
  * @size: of a page
  * @done: how many of @n are; the last of them gave @error
  * @data: bytes to be copied
  */
 struct runs {
+	struct slot *slot;
 	int uffd;
 	size_t size;
 	bool protect;
@@ -159,7 +161,7 @@ struct lazymem {
 	struct slot slots[SLOTS];
 	size_t slot_bytes;
 	char *buffers;
-	int buffers_file;
+	int buffers_file, helper_file;
 
 	struct fault queue[QUEUE];
 	unsigned int head, queued;
@@ -214,7 +216,10 @@ int runs_place(struct slot *slot);
 /* One that nobody waits for, or two of them, with the helper. */
 int runs_place_ahead(struct slot *slot);
 void runs_place_two(struct slot *const slots[2], int errors[2]);
-/* Puts them in place, up to the first that fails. By any thread. */
+/*
+ * For @runs->slot: has it fetched if that was left for later, and puts it in place, up to
+ * the first run that fails. By any thread.
+ */
 void runs_do(struct runs *runs);
 
 /* helper.c: how many slots to put in place together: two if the helper is to have one. */

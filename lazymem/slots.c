@@ -73,6 +73,7 @@ struct slot *slot_start(struct lazymem *session, struct place first,
 		slot->placed = 0;
 		slot->wanted = wanted;
 		slot->ahead = !wanted;
+		slot->at_once = false;
 		slot->tries = 0;
 		slot->began = clock_ns();
 		slot->retry_at = 0;
@@ -179,6 +180,7 @@ static void start_read(struct lazymem *session, struct slot *slot)
 		.length = length,
 		.unit = pages->size,
 		.patient = slot->ahead && !slot->wanted,
+		.late = session->source->ops->fetch && slot->ahead && !slot->at_once,
 		.done = read_done,
 	};
 	session->source->ops->read(session->source, &slot->read);
@@ -215,6 +217,9 @@ static void placed(struct slot *slot, int error, uint64_t now)
 		    session->ahead.depth < SLOTS / 2)
 			session->ahead.depth *= 2;
 		slot->state = SLOT_FREE;
+	} else if (error == -ENODATA) {
+		slot->at_once = true;
+		slot->state = SLOT_ASKED;
 	} else if (error == -ESRCH) {
 		session->gone = true;
 	} else if (error == -EAGAIN) {

@@ -3,7 +3,9 @@
  * A local file or block device, read through io_uring.
  *
  * What the page cache has is read at once, which is cheaper than to ask the ring: into a
- * buffer that the processor's cache still has when it is copied on to the client.
+ * buffer that the processor's cache still has when it is copied on to the client. For the
+ * same reason what nobody waits for is fetched only when it is put in place, by the thread
+ * that does that.
  *
  * Of a file in memory there are two ways to do that: read(), and to have the kernel copy
  * from file to file, the buffer being the other. Processors copy to user space at least as
@@ -191,32 +193,80 @@ static ssize_t send_at_once(const struct file *file, const struct source_read *r
 	return sendfile(read->file, file->fd, &from, read->length);
 }
 
-/* How much of it is there. The ring does the rest, and tells of errors. */
-static size_t read_at_once(struct file *file, const struct source_read *read)
+/* What of it is there. */
+static size_t read_now(const struct file *file, const struct source_read *read,
+		       bool send)
 {
 	struct iovec to = { read->buffer, read->length };
-	bool both = can_send(file, read), send = both && tried_second(&file->send);
-	uint64_t began = clock_ns();
 	ssize_t got = send ? send_at_once(file, read) :
 		      preadv2(file->fd, &to, 1, read->offset, file->at_once);
 
-	if (send && got < 0)
-		tried_no_second(&file->send);
-	else if (both)
-		tried_note(&file->send, send, got == (ssize_t)read->length ? got : 0,
-			   clock_ns() - began);
 	return got > 0 ? got : 0;
+}
+
+/* What was not read wholly is no measure. */
+static void note(struct file *file, const struct source_read *read, bool send,
+		 size_t got, uint64_t ns)
+{
+	if (can_send(file, read))
+		tried_note(&file->send, send, got == read->length ? got : 0, ns);
+}
+
+static bool choose_send(const struct file *file, const struct source_read *read)
+{
+	return can_send(file, read) && tried_second(&file->send);
+}
+
+/* How much of it is there. The ring does the rest, and tells of errors. */
+static size_t read_at_once(struct file *file, const struct source_read *read)
+{
+	bool send = choose_send(file, read);
+	uint64_t began = clock_ns();
+	size_t got = read_now(file, read, send);
+
+	note(file, read, send, got, clock_ns() - began);
+	return got;
+}
+
+/* A guess: what comes last is there if all is. Files in memory are. */
+static bool is_cached(const struct file *file, const struct source_read *read)
+{
+	char last;
+	struct iovec to = { &last, 1 };
+
+	return !file->at_once ||
+	       preadv2(file->fd, &to, 1, read->offset + read->length - 1,
+		       file->at_once) == 1;
+}
+
+static bool file_fetch(struct source *source, struct source_read *read)
+{
+	const struct file *file = file_of(source);
+	uint64_t began = clock_ns();
+	bool send = read->by && read->file >= 0;
+	bool all = read_now(file, read, send) == read->length;
+
+	read->ns = all ? clock_ns() - began : 0;
+	return all;
+}
+
+static void file_fetched(struct source *source, struct source_read *read)
+{
+	note(file_of(source), read, read->by, read->ns ? read->length : 0, read->ns);
 }
 
 static void file_read(struct source *source, struct source_read *read)
 {
+	struct file *file = file_of(source);
 	struct part *part;
 	size_t got = 0;
 
-	look_for_hole(file_of(source), read);
-	if (!read->hole)
-		got = read_at_once(file_of(source), read);
-	if (read->hole || got == read->length) {
+	look_for_hole(file, read);
+	read->late = read->late && !read->hole && is_cached(file, read);
+	read->by = read->late && choose_send(file, read);
+	if (!read->hole && !read->late)
+		got = read_at_once(file, read);
+	if (read->hole || read->late || got == read->length) {
 		read->done(read, 0);
 		return;
 	}
@@ -227,7 +277,7 @@ static void file_read(struct source *source, struct source_read *read)
 	}
 	part->read = read;
 	part->got = got;
-	submit(file_of(source), part);
+	submit(file, part);
 }
 
 static void finish(struct part *part, int error)
@@ -316,6 +366,8 @@ const struct source_ops source_file = {
 	.state = file_state,
 	.size = file_size,
 	.read = file_read,
+	.fetch = file_fetch,
+	.fetched = file_fetched,
 	.poll = file_poll,
 	.run = file_run,
 	.close = file_close,
