@@ -101,29 +101,28 @@ static void prepare(struct runs *runs)
 {
 	struct slot *slot = runs->slot;
 
-	runs->uffd = slot->session->uffd;
-	runs->size = slot->first.pages->size;
-	runs->protect = slot->session->dirty.on;
 	for (unsigned int i = slot->placed; i < slot->count; runs->n++) {
 		struct run *run = &runs->of[runs->n];
 
 		*run = run_at(slot, i);
 		i += run->count;
 		if (run->content == CONTENT_DATA)
-			runs->data += run->count * runs->size;
+			runs->data += run->count * slot->first.pages->size;
 	}
 }
 
 static void place(struct runs *runs, struct run *run)
 {
-	typeof(place_copy) *put = runs->protect ? place_protected : place_copy;
+	const struct lazymem *session = runs->slot->session;
+	typeof(place_copy) *put = session->dirty.on ? place_protected : place_copy;
+	size_t size = runs->slot->first.pages->size;
 
 	if (run->content == CONTENT_ZERO)
-		run->count = place_zero(runs->uffd, run->address, run->count, runs->size,
+		run->count = place_zero(session->uffd, run->address, run->count, size,
 					&runs->error);
 	else if (run->content == CONTENT_DATA)
-		run->count = put(runs->uffd, run->address, run->from, run->count,
-				 runs->size, &runs->error);
+		run->count = put(session->uffd, run->address, run->from, run->count,
+				 size, &runs->error);
 }
 
 static bool fetch(struct slot *slot)

@@ -135,15 +135,22 @@ static int make_file(size_t size)
 	return -1;
 }
 
+struct fd_path {
+	char text[32];
+};
+
+static struct fd_path path_of(int fd)
+{
+	struct fd_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
 /* With a position of its own. */
 static int open_again(int file)
 {
-	char path[64];
-
-	if (file < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	return open(path, O_RDWR | O_CLOEXEC);
+	return file < 0 ? -1 : open(path_of(file).text, O_RDWR | O_CLOEXEC);
 }
 
 /* A slot holds one page at least. Memory is behind it once it is used. */
@@ -176,11 +183,9 @@ static int unblock(int uffd)
 
 static bool is_uffd(int fd)
 {
-	char path[64], name[64];
-	ssize_t length;
+	char name[64];
+	ssize_t length = readlink(path_of(fd).text, name, sizeof(name) - 1);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	length = readlink(path, name, sizeof(name) - 1);
 	if (length < 0)
 		return false;
 	name[length] = '\0';

@@ -66,15 +66,11 @@ struct run {
 
 /*
  * What there is to do for @slot, as its pages were looked at; it is settled afterwards.
- * @size: of a page
  * @done: how many of @n are; the last of them gave @error
  * @data: bytes to be copied
  */
 struct runs {
 	struct slot *slot;
-	int uffd;
-	size_t size;
-	bool protect;
 	struct run of[SLOT_PAGES];
 	unsigned int n, done;
 	int error;
