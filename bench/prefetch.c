@@ -22,7 +22,7 @@
 
 #define PAGES	65536
 #define CHUNK	(256UL << 10)
-#define LOOK_NS	20000000
+#define LOOK_NS	5000000
 
 enum { LAZYMEM, LOOP, LOOP_TWO, LOOP_PAGES, SUBJECTS };
 

@@ -182,18 +182,16 @@ bool ahead_can(const struct lazymem *session)
 	       slots_busy(session) < depth(session);
 }
 
-/* What was there at once is in place already, and a fault may have come meanwhile. */
+/* What is there at once lies ready while others are put in place; it need not be much. */
 void ahead_run(struct lazymem *session, uint64_t now)
 {
 	bool more = true;
 
 	session->ahead.look_on = false;
-	while (more && ahead_can(session)) {
+	while (more && ahead_can(session) && slots_ready(session, now) <= HELPER_JOBS) {
 		unsigned int busy = slots_busy(session);
 
-		for (unsigned int i = helper_slots(&session->helper);
-		     i && more && ahead_can(session); i--)
-			more = start_next(session);
+		more = start_next(session);
 		slots_run(session, now);
 		if (slots_busy(session) <= busy)
 			break;

@@ -13,6 +13,7 @@ static void down(struct lazymem *session, uint64_t now)
 	if (!session->lost)
 		session_message(session, "source lost: %s; trying again until it is back",
 				session->source->why);
+	slots_quiesce(session);
 	session->source->ops->close(session->source);
 	slots_forget_reads(session);
 	session->lost = true;

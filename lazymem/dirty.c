@@ -71,6 +71,7 @@ void dirty_run(struct lazymem *session)
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
 	if (request) {
+		slots_quiesce(session);
 		error = request->pages ? take_pages(session, request) :
 			protect_all(session);
 		if (error && error != -EAGAIN)

@@ -82,7 +82,7 @@ static struct slot *start_zero(struct lazymem *session, struct place place)
 	struct slot *slot = slot_start(session, place, 1, 1);
 
 	if (slot) {
-		slot->read.hole = true;
+		slot->read = (struct source_read) { .hole = true };
 		slot->state = SLOT_LOADED;
 	}
 	return slot;
@@ -127,8 +127,9 @@ static bool answer_present(struct lazymem *session, struct fault *fault,
 
 void faults_run(struct lazymem *session, uint64_t now)
 {
-	if (session->queue_again_at > now)
+	if (!session->queued || session->queue_again_at > now)
 		return;
+	slots_quiesce(session);
 	while (session->queued) {
 		struct fault *fault = &session->queue[session->head];
 		uint64_t run;

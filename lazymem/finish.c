@@ -97,6 +97,7 @@ static void unregister(struct lazymem *session)
 void session_release(struct lazymem *session)
 {
 	session->ahead.on = false;
+	slots_quiesce(session);
 	session->source->ops->close(session->source);
 	for (unsigned int i = 0; i < SLOTS; i++)
 		session->slots[i].state = SLOT_FREE;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A second thread that puts pages in place.
+ * A second thread that puts in place what nobody waits for.
  *
- * It brings one slot while the session brings another: has it fetched, looks what it is,
- * puts it in place. Meanwhile neither changes anything but its own slot's buffer; what has
- * come of it the session writes down afterwards. It waits for the helper before it does
- * anything else: no copy is under way while messages are read, so none is late for an
- * event.
+ * The session leaves slots to it, a job each, and brings others meanwhile. Of two jobs one
+ * is under way while the next lies ready, so that it need not wait for the session; that
+ * one can be taken back. A job changes nothing but its buffer and itself; what has come of
+ * it the session writes down when it collects it, in the order of giving.
  *
- * There is none before it is wanted, and none on one processor.
+ * Nothing that a job reads may change meanwhile. So whoever reads messages, or changes
+ * anything but what other slots have done, has the session wait first (slots_quiesce()).
+ *
+ * There is no thread before there is a job, and none on one processor.
  */
 #include <sched.h>
 #include <signal.h>
@@ -18,13 +20,17 @@
 static void *help(void *arg)
 {
 	struct helper *helper = arg;
+	struct runs *runs;
 
 	for (;;) {
 		while (sem_wait(&helper->work))
 			;
-		if (!helper->runs)
+		if (helper->ending)
 			return NULL;
-		runs_do(helper->runs);
+		runs = atomic_exchange(&helper->next, NULL);
+		if (!runs)
+			continue;
+		runs_do(runs, &helper->bounce);
 		sem_post(&helper->done);
 	}
 }
@@ -37,12 +43,10 @@ static bool have_processors(void)
 }
 
 /* Signals are for the program's own threads. */
-static bool start(struct helper *helper)
+static bool start_thread(struct helper *helper)
 {
 	sigset_t all, before;
 
-	if (!have_processors())
-		return false;
 	sem_init(&helper->work, 0, 0);
 	sem_init(&helper->done, 0, 0);
 	sigfillset(&all);
@@ -52,35 +56,73 @@ static bool start(struct helper *helper)
 	return helper->there;
 }
 
-unsigned int helper_slots(const struct helper *helper)
+static bool start(struct helper *helper, const struct lazymem *session)
 {
-	return tried_second(&helper->tried) ? 2 : 1;
+	if (helper->there || helper->never)
+		return helper->there;
+	helper->never = !have_processors() ||
+			(session->bounce.at &&
+			 bounce_make(&helper->bounce, session->bounce.size)) ||
+			!start_thread(helper);
+	return helper->there;
 }
 
-bool helper_begin(struct helper *helper, struct runs *runs)
+bool helper_give(struct helper *helper, struct slot *slot)
 {
-	if (!helper->there && !start(helper)) {
-		tried_no_second(&helper->tried);
+	unsigned int free = (helper->first + helper->given) % HELPER_JOBS;
+	struct runs *job = &helper->jobs[free];
+
+	if (helper->given == HELPER_JOBS || atomic_load(&helper->next) ||
+	    !start(helper, slot->session))
 		return false;
-	}
-	helper->runs = runs;
+	*job = (struct runs) { .slot = slot };
+	helper->given++;
+	atomic_store(&helper->next, job);
 	sem_post(&helper->work);
 	return true;
 }
 
-void helper_wait(struct helper *helper)
+struct slot *helper_take_back(struct helper *helper)
 {
+	struct runs *job = atomic_exchange(&helper->next, NULL);
+
+	if (!job)
+		return NULL;
+	helper->given--;
+	return job->slot;
+}
+
+static struct runs *collect(struct helper *helper)
+{
+	struct runs *job = &helper->jobs[helper->first];
+
+	helper->first = (helper->first + 1) % HELPER_JOBS;
+	helper->given--;
+	return job;
+}
+
+struct runs *helper_done(struct helper *helper)
+{
+	return helper->given && !sem_trywait(&helper->done) ? collect(helper) : NULL;
+}
+
+struct runs *helper_wait(struct helper *helper)
+{
+	if (!helper->given)
+		return NULL;
 	while (sem_wait(&helper->done))
 		;
+	return collect(helper);
 }
 
 void helper_end(struct helper *helper)
 {
-	if (!helper->there)
-		return;
-	helper->runs = NULL;
-	sem_post(&helper->work);
-	pthread_join(helper->thread, NULL);
-	sem_destroy(&helper->work);
-	sem_destroy(&helper->done);
+	if (helper->there) {
+		helper->ending = true;
+		sem_post(&helper->work);
+		pthread_join(helper->thread, NULL);
+		sem_destroy(&helper->work);
+		sem_destroy(&helper->done);
+	}
+	bounce_free(&helper->bounce);
 }

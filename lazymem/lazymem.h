@@ -10,18 +10,17 @@
  * a thread for each. A client that wants several gives several userfaultfds, each with
  * some of its mappings.
  *
- * One thread decides and answers faults. What is read ahead is shared out: of two slots the
- * session brings one and its helper the other, out of the page cache and into the client,
- * where that turns out faster. It depends on whether processors share a core: in guests it
- * is faster by a third or not at all from one minute to the next, on a virtual machine of
- * two processors it was slower (0.7 of a bare loop's pages against 0.9) and not kept to.
- * The kernel's part is most of the work, and two threads that copy into one address space
- * never get twice as much out of it.
+ * One thread decides and answers faults. What is read ahead is shared out: the session
+ * leaves slots to its helper and brings others meanwhile, out of the page cache and into
+ * the client. It looks for messages after each of its own, and waits for the helper only
+ * where there are some: while nothing is heard, neither waits for the other. To wait for
+ * each other after every slot gave less than one thread alone wherever processors share a
+ * core or are slow to wake (on a virtual machine of two 0.38 to 0.55 of a bare loop's pages
+ * in a second, where this gives 0.89 to 1.41).
  *
- * Tried, and no better anywhere outside a quiet guest: to leave reads from the page cache
- * to io_uring's threads, one or many (0.69 of a bare loop's pages by many; outside 0.82
- * against 0.94); and to copy from a mapping of the file (0.77; outside 0.65), for to map
- * and unmap costs more than the copy it saves.
+ * Tried, and no better: to leave reads from the page cache to io_uring's threads, one or
+ * many (0.69 of a bare loop's pages by many); and to copy from a mapping of the file (0.77;
+ * outside of guests 0.65), for to map and unmap costs more than the copy it saves.
  *
  *	uffd --read--> queue of faults --> slots (buffers) --read--> source (file, NBD)
  *	  ^                                   |
@@ -43,23 +42,23 @@
  * Where what is: faults.c the queue, slots.c from the queue to the client, runs.c what of
  * a slot goes in one call, helper.c the second thread, place.c the ioctls and their errors,
  * ranges.c addresses and bits, messages.c faults and events, connection.c the source's
- * comings and goings, source_*.c the kinds of source, tried.c which of two ways is faster,
- * ahead.c reading ahead, order.c its recorded order, dirty.c what was written to, session.c
- * the loop, finish.c the end, setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/
- * are the tests of both.
+ * comings and goings, source_*.c the kinds of source, bounce.c what is between a page cache
+ * and the client, tried.c which of two ways is faster, ahead.c reading ahead, order.c its
+ * recorded order, dirty.c what was written to, session.c the loop, finish.c the end,
+ * setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
- * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages) in a
- * memfd, so that a source can have the kernel fill them from a file, a queue of 1024
- * faults, and two bits a page: 64 KiB for a GiB. The bound is kept by not remembering:
- * a fault that finds the queue full is woken, comes again, and stands in the kernel's
- * queue meanwhile.
+ * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), of
+ * which a cached file needs none, two bounce buffers of that size, a queue of 1024 faults,
+ * and two bits a page: 64 KiB for a GiB. The bound is kept by not remembering: a fault
+ * that finds the queue full is woken, comes again, and stands in the kernel's queue
+ * meanwhile.
  *
  * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
  * one write, and that of a request for dirty pages, held by the session while it does what
  * is asked. lazymem_stop(), lazymem_stats() and lazymem_dirty_*() may be called by any
- * thread; all else by one. The helper writes to nothing but its slot and what describes
- * that, and the session, which writes to nothing it reads meanwhile, waits for it before
- * it goes on.
+ * thread; all else by one. The helper writes to nothing but its jobs and its buffer. The
+ * session waits for it (slots_quiesce()) before it changes anything that a job reads: before
+ * messages, faults and requests are looked at, the source is closed, the session ends.
  *
  * Hazards, and what is done:
  * - While the client is in fork(), mremap(), munmap() or madvise(), the kernel answers

@@ -129,6 +129,7 @@ void messages_read(struct lazymem *session)
 {
 	struct uffd_msg msgs[BATCH];
 
+	slots_quiesce(session);
 	for (unsigned int i = 0; i < BATCHES && !session->error; i++) {
 		ssize_t got = read(session->uffd, msgs, sizeof(msgs));
 

@@ -9,6 +9,7 @@
 #ifndef LAZYMEM_RANGES_H
 #define LAZYMEM_RANGES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ struct pages {
 	uint64_t offset;
 	uint64_t count;
 	size_t size;
-	bool no_zeropage;
+	_Atomic bool no_zeropage;
 	unsigned long *done;
 	unsigned long *zero;
 	unsigned long *dirty;	/* NULL: nobody asks */

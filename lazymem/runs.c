@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Runs: pages of a slot that follow one another and are alike, put in place by one call.
- *
- * Of two slots one can be left to the session's helper. Whether that is worth it depends
- * on the machine: one whose processors share a core, or are slow to wake, is faster alone.
- * So both are tried.
- */
+/* Runs: pages of a slot that follow one another and are alike, put in place by one call. */
 #include <errno.h>
 #include <string.h>
 
-#include "clock.h"
 #include "place.h"
 #include "session.h"
-
-/* Less is in place before a helper is awake. */
-#define WORTH	(64UL << 10)
 
 static bool all_zero(const char *page, size_t size)
 {
@@ -26,28 +16,35 @@ static bool wanted(const struct slot *slot, unsigned int i)
 	return slot->wanted >> i & 1;
 }
 
-static bool is_zero(const struct slot *slot, unsigned int i)
+static char *content_at(const struct runs *runs, unsigned int i)
 {
+	return runs->from + i * runs->slot->first.pages->size;
+}
+
+static bool is_zero(const struct runs *runs, unsigned int i)
+{
+	const struct slot *slot = runs->slot;
 	const struct pages *pages = slot->first.pages;
 
 	if (slot->read.hole || page_bit(pages->zero, slot->first.index + i))
 		return true;
-	return all_zero(slot->buffer + i * pages->size, pages->size);
+	return all_zero(content_at(runs, i), pages->size);
 }
 
 /* What was given back while it was read is zero, or nothing if nobody wants it. */
-static enum content content_of(struct slot *slot, unsigned int i)
+static enum content content_of(const struct runs *runs, unsigned int i)
 {
-	struct pages *pages = slot->first.pages;
+	const struct slot *slot = runs->slot;
+	const struct pages *pages = slot->first.pages;
 
 	if (page_bit(pages->zero, slot->first.index + i) && !wanted(slot, i))
 		return CONTENT_NOBODYS;
-	if (!is_zero(slot, i))
+	if (!is_zero(runs, i))
 		return CONTENT_DATA;
 	/* The zero page cannot be protected. */
 	if (!pages->no_zeropage && !slot->session->dirty.on)
 		return CONTENT_ZERO;
-	memset(slot->buffer + i * pages->size, 0, pages->size);
+	memset(content_at(runs, i), 0, pages->size);
 	return CONTENT_DATA;
 }
 
@@ -75,23 +72,22 @@ static void settle(struct slot *slot, unsigned int n, enum content content)
 }
 
 /* What page @i of the slot begins. */
-static struct run run_at(struct slot *slot, unsigned int i)
+static struct run run_at(const struct runs *runs, unsigned int i)
 {
-	struct lazymem *session = slot->session;
-	struct pages *pages = slot->first.pages;
-	struct place at = { pages, slot->first.index + i };
-	uint64_t most, address = ranges_address(&session->ranges, at, &most);
+	const struct slot *slot = runs->slot;
+	struct place at = { slot->first.pages, slot->first.index + i };
+	uint64_t most, address = ranges_address(&slot->session->ranges, at, &most);
 	struct run run = {
 		.address = address,
-		.from = slot->buffer + i * pages->size,
+		.from = content_at(runs, i),
 		.count = 1,
-		.content = address ? content_of(slot, i) : CONTENT_NOBODYS,
+		.content = address ? content_of(runs, i) : CONTENT_NOBODYS,
 	};
 
 	if (run.content == CONTENT_NOBODYS)
 		return run;
 	while (run.count < most && i + run.count < slot->count &&
-	       content_of(slot, i + run.count) == run.content)
+	       content_of(runs, i + run.count) == run.content)
 		run.count++;
 	return run;
 }
@@ -99,15 +95,11 @@ static struct run run_at(struct slot *slot, unsigned int i)
 /* All that is left of the slot. */
 static void prepare(struct runs *runs)
 {
-	struct slot *slot = runs->slot;
+	const struct slot *slot = runs->slot;
 
 	for (unsigned int i = slot->placed; i < slot->count; runs->n++) {
-		struct run *run = &runs->of[runs->n];
-
-		*run = run_at(slot, i);
-		i += run->count;
-		if (run->content == CONTENT_DATA)
-			runs->data += run->count * slot->first.pages->size;
+		runs->of[runs->n] = run_at(runs, i);
+		i += runs->of[runs->n].count;
 	}
 }
 
@@ -125,33 +117,42 @@ static void place(struct runs *runs, struct run *run)
 				 size, &runs->error);
 }
 
-static bool fetch(struct slot *slot)
+/* What is behind the image's end in its last page is zeros, as in a mapped file. */
+static void fill_page(const struct runs *runs)
 {
-	struct source *source = slot->session->source;
+	const struct slot *slot = runs->slot;
+	size_t length = slot->read.length, all = slot->count * slot->first.pages->size;
 
-	return !slot->read.late || source->ops->fetch(source, &slot->read);
+	if (!slot->read.hole && length < all)
+		memset(runs->from + length, 0, all - length);
 }
 
-void runs_do(struct runs *runs)
+/* Where the content is, once that is so. false: it is not there. */
+static bool fetch(struct runs *runs, struct bounce *bounce)
 {
-	if (!fetch(runs->slot)) {
+	struct source *source = runs->slot->session->source;
+	const struct source_read *read = &runs->slot->read;
+
+	runs->from = read->late ? bounce->at : runs->slot->buffer;
+	return !read->late || source->ops->fetch(source, read, bounce);
+}
+
+void runs_do(struct runs *runs, struct bounce *bounce)
+{
+	if (!fetch(runs, bounce)) {
 		runs->error = -ENODATA;
 		return;
 	}
+	fill_page(runs);
 	prepare(runs);
 	while (!runs->error && runs->done < runs->n)
 		place(runs, &runs->of[runs->done++]);
 }
 
-/* Returns 0, place.h's error, or -ENODATA: it is to be read again. */
-static int end(const struct runs *runs)
+int runs_end(const struct runs *runs)
 {
 	struct slot *slot = runs->slot;
-	struct source *source = slot->session->source;
 
-	if (slot->read.late)
-		source->ops->fetched(source, &slot->read);
-	slot->read.late = false;
 	for (unsigned int i = 0; i < runs->done; i++)
 		settle(slot, runs->of[i].count, runs->of[i].content);
 	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == CONTENT_ZERO) {
@@ -168,62 +169,8 @@ int runs_place(struct slot *slot)
 	while (!error && slot->placed < slot->count) {
 		struct runs runs = { .slot = slot };
 
-		runs_do(&runs);
-		error = end(&runs);
+		runs_do(&runs, &slot->session->bounce);
+		error = runs_end(&runs);
 	}
 	return error;
-}
-
-static void note(struct helper *helper, bool helped, const struct runs *runs,
-		 unsigned int n, uint64_t begun)
-{
-	size_t data = 0;
-
-	while (n--)
-		data += runs[n].error ? 0 : runs[n].data;
-	if (data >= WORTH)
-		tried_note(&helper->tried, helped, data, clock_ns() - begun);
-}
-
-/* And what is left of it, if anything is. */
-static int end_all(const struct runs *runs)
-{
-	return end(runs) ?: runs_place(runs->slot);
-}
-
-int runs_place_ahead(struct slot *slot)
-{
-	struct runs runs = { .slot = slot };
-	uint64_t begun = clock_ns();
-
-	runs_do(&runs);
-	note(&slot->session->helper, false, &runs, 1, begun);
-	return end_all(&runs);
-}
-
-static bool is_worth_help(const struct slot *slot)
-{
-	return (slot->count - slot->placed) * slot->first.pages->size >= WORTH;
-}
-
-void runs_place_two(struct slot *const slots[2], int errors[2])
-{
-	struct lazymem *session = slots[0]->session;
-	struct helper *helper = &session->helper;
-	struct runs runs[2] = { { .slot = slots[0] }, { .slot = slots[1] } };
-	uint64_t begun = clock_ns();
-	bool helped;
-
-	slots[1]->read.file = session->helper_file;
-	helped = is_worth_help(slots[0]) && is_worth_help(slots[1]) &&
-		 helper_begin(helper, &runs[1]);
-	runs_do(&runs[0]);
-	if (helped)
-		helper_wait(helper);
-	else
-		runs_do(&runs[1]);
-	if (helped)
-		note(helper, true, runs, 2, begun);
-	for (int i = 0; i < 2; i++)
-		errors[i] = end_all(&runs[i]);
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -71,7 +70,6 @@ static void none(struct lazymem *session)
 	session->peer = -1;
 	session->stop_fd = -1;
 	session->buffers = MAP_FAILED;
-	session->buffers_file = session->helper_file = -1;
 	pthread_mutex_init(&session->dirty.lock, NULL);
 	pthread_cond_init(&session->dirty.done, NULL);
 }
@@ -85,10 +83,7 @@ void lazymem_free(struct lazymem *session)
 	ranges_free(&session->ranges);
 	if (session->buffers != MAP_FAILED)
 		munmap(session->buffers, SLOTS * session->slot_bytes);
-	if (session->helper_file >= 0)
-		close(session->helper_file);
-	if (session->buffers_file >= 0)
-		close(session->buffers_file);
+	bounce_free(&session->bounce);
 	if (session->stop_fd >= 0)
 		close(session->stop_fd);
 	if (session->uffd >= 0)
@@ -116,25 +111,6 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	return NULL;
 }
 
-/*
- * Sealed: who touches a mapping of a file that was cut gets SIGBUS. Not beyond what
- * `ulimit -f` allows: SIGXFSZ would end the program. -1: there is none.
- */
-static int make_file(size_t size)
-{
-	struct rlimit most;
-	int file;
-
-	if (getrlimit(RLIMIT_FSIZE, &most) || most.rlim_cur < size)
-		return -1;
-	file = memfd_create("lazymem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (file < 0 || (!ftruncate(file, size) &&
-			 !fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)))
-		return file;
-	close(file);
-	return -1;
-}
-
 struct fd_path {
 	char text[32];
 };
@@ -147,12 +123,6 @@ static struct fd_path path_of(int fd)
 	return path;
 }
 
-/* With a position of its own. */
-static int open_again(int file)
-{
-	return file < 0 ? -1 : open(path_of(file).text, O_RDWR | O_CLOEXEC);
-}
-
 /* A slot holds one page at least. Memory is behind it once it is used. */
 static int make_buffers(struct lazymem *session)
 {
@@ -161,14 +131,13 @@ static int make_buffers(struct lazymem *session)
 	     pages = pages->next)
 		if (pages->size > session->slot_bytes)
 			session->slot_bytes = pages->size;
-	session->buffers_file = make_file(SLOTS * session->slot_bytes);
-	session->helper_file = open_again(session->buffers_file);
 	session->buffers = mmap(NULL, SLOTS * session->slot_bytes,
-				PROT_READ | PROT_WRITE,
-				session->buffers_file >= 0 ? MAP_SHARED :
-				MAP_PRIVATE | MAP_ANONYMOUS,
-				session->buffers_file, 0);
-	return session->buffers == MAP_FAILED ? -ENOMEM : 0;
+				PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
+	if (session->buffers == MAP_FAILED)
+		return -ENOMEM;
+	return session->source->ops->fetch ?
+	       bounce_make(&session->bounce, session->slot_bytes) : 0;
 }
 
 /* The client shares the flags, and may have left them alone. */
@@ -314,7 +283,8 @@ static uint64_t next_time(const struct lazymem *session, uint64_t now)
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		const struct slot *slot = &session->slots[i];
 
-		if (slot->state == SLOT_LOADED || slot->state == SLOT_FAILED ||
+		if (slot->state == SLOT_LOADED || slot->state == SLOT_HELPED ||
+		    slot->state == SLOT_FAILED ||
 		    (slot->state == SLOT_ASKED && session->phase == SOURCE_UP))
 			next = earlier(next, slot->retry_at);
 	}
@@ -374,6 +344,7 @@ int lazymem_run(struct lazymem *session)
 		if (is_finished(session))
 			break;
 		ahead_run(session, now);
+		slots_place_ahead(session, now);
 		session->stats.waiting = faults_waiting(session);
 		if (!session->gone && !is_finished(session))
 			wait(session);

@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bounce.h"
 #include "lazymem.h"
 #include "order.h"
 #include "ranges.h"
 #include "source.h"
-#include "tried.h"
 
 #define SLOTS		SOURCE_READS
 #define SLOT_BYTES	(256UL << 10)
@@ -32,6 +32,7 @@ enum slot_state {
 	SLOT_ASKED,	/* to be read, when the source and ->retry_at allow */
 	SLOT_READING,
 	SLOT_LOADED,	/* to be put in place, from page ->placed on */
+	SLOT_HELPED,	/* the helper puts it in place */
 	SLOT_FAILED,	/* to be poisoned: one page */
 };
 
@@ -66,24 +67,34 @@ struct run {
 
 /*
  * What there is to do for @slot, as its pages were looked at; it is settled afterwards.
+ * @from: its first page's content
  * @done: how many of @n are; the last of them gave @error
- * @data: bytes to be copied
  */
 struct runs {
 	struct slot *slot;
+	char *from;
 	struct run of[SLOT_PAGES];
 	unsigned int n, done;
 	int error;
-	size_t data;
 };
 
-/* @tried: whether it is faster with it (the second way). @runs NULL: to end. */
+#define HELPER_JOBS	2
+
+/*
+ * @work: posted for each job that is given; @done: for each that is done
+ * @next: the job that is not begun, if there is one
+ * @first, @given: which of @jobs the helper has
+ * @there, @never: whether it runs; whether it will never
+ */
 struct helper {
 	pthread_t thread;
 	sem_t work, done;
-	struct runs *runs;
-	bool there;
-	struct tried tried;
+	_Atomic(struct runs *) next;
+	_Atomic bool ending;
+	struct bounce bounce;
+	struct runs jobs[HELPER_JOBS];
+	unsigned int first, given;
+	bool there, never;
 };
 
 enum fault_kind {
@@ -157,7 +168,7 @@ struct lazymem {
 	struct slot slots[SLOTS];
 	size_t slot_bytes;
 	char *buffers;
-	int buffers_file, helper_file;
+	struct bounce bounce;
 
 	struct fault queue[QUEUE];
 	unsigned int head, queued;
@@ -191,8 +202,14 @@ void faults_queue(struct lazymem *session, struct fault fault);
 void faults_run(struct lazymem *session, uint64_t now);
 uint64_t faults_waiting(const struct lazymem *session);
 
-/* slots.c */
+/* slots.c: read, and put in place what is waited for. */
 void slots_run(struct lazymem *session, uint64_t now);
+/* What nobody waits for: one slot, and others by the helper, which goes on afterwards. */
+void slots_place_ahead(struct lazymem *session, uint64_t now);
+/* Until the helper has nothing to do. */
+void slots_quiesce(struct lazymem *session);
+/* How many it could put in place now. */
+unsigned int slots_ready(const struct lazymem *session, uint64_t now);
 void slots_forget_reads(struct lazymem *session);
 struct slot *slot_covering(struct lazymem *session, struct place place);
 /* Where the first that begins behind @place does, or the mapping's end. */
@@ -205,24 +222,25 @@ unsigned int slots_busy(const struct lazymem *session);
 unsigned int slot_pages(const struct pages *pages, size_t bytes);
 
 /*
- * runs.c: put what slots have loaded in place. 0, or why the rest cannot be now: one of
- * place.h's errors.
+ * runs.c: put what a slot has loaded in place. 0, or why the rest cannot be now: one of
+ * place.h's errors, or -ENODATA: it is to be read again.
  */
 int runs_place(struct slot *slot);
-/* One that nobody waits for, or two of them, with the helper. */
-int runs_place_ahead(struct slot *slot);
-void runs_place_two(struct slot *const slots[2], int errors[2]);
 /*
- * For @runs->slot: has it fetched if that was left for later, and puts it in place, up to
- * the first run that fails. By any thread.
+ * In two steps, of which any thread can take the first: for @runs->slot, have it fetched
+ * if that was left for later, and put it in place, up to the first run that fails. Some of
+ * it may be left even without an error.
  */
-void runs_do(struct runs *runs);
+void runs_do(struct runs *runs, struct bounce *bounce);
+int runs_end(const struct runs *runs);
 
-/* helper.c: how many slots to put in place together: two if the helper is to have one. */
-unsigned int helper_slots(const struct helper *helper);
-/* false: there is no thread, and will be none. */
-bool helper_begin(struct helper *helper, struct runs *runs);
-void helper_wait(struct helper *helper);
+/* helper.c: false: it has enough to do, or there is no helper. */
+bool helper_give(struct helper *helper, struct slot *slot);
+/* The slot that is not begun yet. NULL: there is none. */
+struct slot *helper_take_back(struct helper *helper);
+/* A job that is done, for runs_end(). NULL: none is; there is none to wait for. */
+struct runs *helper_done(struct helper *helper);
+struct runs *helper_wait(struct helper *helper);
 void helper_end(struct helper *helper);
 
 /* ahead.c */

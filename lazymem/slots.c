@@ -11,6 +11,9 @@
 #define TRIES		4
 #define RETRY_NS	(100 * MS)
 
+/* Less is in place before a helper is awake. */
+#define WORTH		(64UL << 10)
+
 unsigned int slots_busy(const struct lazymem *session)
 {
 	unsigned int busy = 0;
@@ -156,7 +159,6 @@ static void read_done(struct source_read *read, int error)
 	}
 }
 
-/* What is behind the image's end in its last page is zeros, as in a mapped file. */
 static void start_read(struct lazymem *session, struct slot *slot)
 {
 	const struct pages *pages = slot->first.pages;
@@ -164,23 +166,17 @@ static void start_read(struct lazymem *session, struct slot *slot)
 	uint64_t length = slot->count * pages->size;
 	uint64_t latency = session->options->latency_us;
 
-	if (length > session->image_size - offset) {
-		uint64_t there = session->image_size - offset;
-
-		memset(slot->buffer + there, 0, length - there);
-		length = there;
-	}
+	if (length > session->image_size - offset)
+		length = session->image_size - offset;
 	slot->state = SLOT_READING;
 	slot->retry_at = latency ? clock_ns() + latency * 1000 : 0;
 	slot->read = (struct source_read) {
 		.offset = offset,
 		.buffer = slot->buffer,
-		.file = session->buffers_file,
-		.at = slot->buffer - session->buffers,
 		.length = length,
 		.unit = pages->size,
 		.patient = slot->ahead && !slot->wanted,
-		.late = session->source->ops->fetch && slot->ahead && !slot->at_once,
+		.late = session->source->ops->fetch && !slot->at_once,
 		.done = read_done,
 	};
 	session->source->ops->read(session->source, &slot->read);
@@ -207,11 +203,14 @@ static void misfit(struct slot *slot, int error)
 	slot->state = SLOT_FREE;
 }
 
-/* @error: what runs_place() said. */
+/* @error: what runs_place() or runs_end() said. */
 static void placed(struct slot *slot, int error, uint64_t now)
 {
 	struct lazymem *session = slot->session;
 
+	slot->state = SLOT_LOADED;
+	if (!error && slot->placed < slot->count)
+		return;
 	if (!error) {
 		if (slot->ahead && session->stats.faults == slot->faults_before &&
 		    session->ahead.depth < SLOTS / 2)
@@ -282,32 +281,73 @@ static void run_slot(struct slot *slot, uint64_t now)
 		poison_slot(slot, now);
 }
 
-/* What nobody waits for: two at most, for faults may have come meanwhile. */
-static void place_ahead(struct lazymem *session, uint64_t now)
-{
-	struct slot *loaded[2];
-	int errors[2];
-	unsigned int n = 0, most = helper_slots(&session->helper);
-
-	for (unsigned int i = 0; i < SLOTS && n < most; i++) {
-		struct slot *slot = &session->slots[i];
-
-		if (slot->state == SLOT_LOADED && slot->retry_at <= now)
-			loaded[n++] = slot;
-	}
-	if (n == 2)
-		runs_place_two(loaded, errors);
-	else if (n)
-		errors[0] = runs_place_ahead(loaded[0]);
-	for (unsigned int i = 0; i < n; i++)
-		placed(loaded[i], errors[i], now);
-}
-
 void slots_run(struct lazymem *session, uint64_t now)
 {
 	for (unsigned int i = 0; i < SLOTS && !session->gone; i++)
 		if (session->slots[i].state != SLOT_FREE)
 			run_slot(&session->slots[i], now);
-	if (!session->gone)
-		place_ahead(session, now);
+}
+
+static bool is_ready(const struct slot *slot, uint64_t now)
+{
+	return slot->state == SLOT_LOADED && !slot->wanted && slot->retry_at <= now;
+}
+
+unsigned int slots_ready(const struct lazymem *session, uint64_t now)
+{
+	unsigned int ready = 0;
+
+	for (unsigned int i = 0; i < SLOTS; i++)
+		ready += is_ready(&session->slots[i], now);
+	return ready;
+}
+
+/* NULL: there is none. */
+static struct slot *first_ready(struct lazymem *session, uint64_t now)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (is_ready(&session->slots[i], now))
+			return &session->slots[i];
+	return NULL;
+}
+
+static void collect(const struct runs *job, uint64_t now)
+{
+	placed(job->slot, runs_end(job), now);
+}
+
+void slots_quiesce(struct lazymem *session)
+{
+	struct slot *back = helper_take_back(&session->helper);
+	const struct runs *job;
+
+	if (back)
+		back->state = SLOT_LOADED;
+	while ((job = helper_wait(&session->helper)))
+		collect(job, clock_ns());
+}
+
+static bool give(struct slot *slot)
+{
+	if ((slot->count - slot->placed) * slot->first.pages->size < WORTH ||
+	    !helper_give(&slot->session->helper, slot))
+		return false;
+	slot->state = SLOT_HELPED;
+	return true;
+}
+
+void slots_place_ahead(struct lazymem *session, uint64_t now)
+{
+	const struct runs *job;
+	struct slot *own;
+
+	while ((job = helper_done(&session->helper)))
+		collect(job, now);
+	while (slots_ready(session, now) > 1 && give(first_ready(session, now)))
+		;
+	own = session->gone ? NULL : first_ready(session, now);
+	if (own)
+		placed(own, runs_place(own), now);
+	else
+		slots_quiesce(session);
 }

@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "bounce.h"
 
 /* Reads in flight at once, at most; whoever reads sees to that. */
 #define SOURCE_READS	16
@@ -29,22 +30,17 @@ enum source_state {
  * @patient: nobody waits for it. The source may look for holes first, and shorten @length,
  *	     to a multiple of @unit, where a hole begins or ends.
  * @hole: set by the source: all of it is zeros, and @buffer was left as it is
- * @late: whether ->read() may leave it to ->fetch(); set by the source: whether it has
- * @by, @ns: the source's: how ->fetch() does it, and how long that took
- * @file, @at: the same memory as @buffer, as a file from @at on; -1: there is none
+ * @late: whether ->read() may leave it to ->fetch(), @buffer being left as it is; set by the
+ *	  source: whether it has
  */
 struct source_read {
 	uint64_t offset;
 	void *buffer;
-	int file;
-	off_t at;
 	size_t length;
 	size_t unit;
 	bool patient;
 	bool late;
 	bool hole;
-	bool by;
-	uint64_t ns;
 	void (*done)(struct source_read *read, int error);
 };
 
@@ -63,10 +59,9 @@ struct source {
  * @state: how far that is
  * @size: the image's size, while SOURCE_READY
  * @read: start to read, while SOURCE_READY
- * @fetch: bring what was left for later into the buffer, by any thread, several at a time
- *	   of which each has a @file of its own. false: it is not all there any more. NULL:
- *	   nothing is left for later
- * @fetched: that was done; by the session's thread again
+ * @fetch: bring what was left for later into the bounce buffer of the calling thread, which
+ *	   may be any; several at a time. false: it is not all there any more. NULL: nothing
+ *	   is left for later
  * @poll: what to wait for
  * @run: go on after poll(), with what it told
  * @close: forget all that is in flight, of which no @done is called any more and whose
@@ -79,8 +74,8 @@ struct source_ops {
 	enum source_state (*state)(struct source *source);
 	int64_t (*size)(struct source *source);
 	void (*read)(struct source *source, struct source_read *read);
-	bool (*fetch)(struct source *source, struct source_read *read);
-	void (*fetched)(struct source *source, struct source_read *read);
+	bool (*fetch)(struct source *source, const struct source_read *read,
+		      struct bounce *to);
 	void (*poll)(struct source *source, struct pollfd *fd);
 	void (*run)(struct source *source, short revents);
 	void (*close)(struct source *source);

@@ -2,15 +2,14 @@
 /*
  * A local file or block device, read through io_uring.
  *
- * What the page cache has is read at once, which is cheaper than to ask the ring: into a
- * buffer that the processor's cache still has when it is copied on to the client. For the
- * same reason what nobody waits for is fetched only when it is put in place, by the thread
- * that does that.
+ * What the page cache has is not asked of the ring: it is fetched when it is put in place,
+ * by the thread that does that, into a buffer which the processor's cache has already, and
+ * still has when it is copied on to the client.
  *
  * Of a file in memory there are two ways to do that: read(), and to have the kernel copy
  * from file to file, the buffer being the other. Processors copy to user space at least as
  * fast, but emulated ones do not: 2.5 us a page from file to file, 8.5 us by read() (QEMU's
- * TCG, 6.12). So large reads try both at first, and keep to the faster.
+ * TCG, 6.12). So each thread tries both for what is large, and keeps to the faster.
  *
  * Holes are not read.
  *
@@ -42,7 +41,6 @@ struct file {
 	struct io_uring ring;
 	int fd;
 	int at_once;
-	struct tried send;	/* the second way is to send */
 	int64_t size;
 	off_t data, data_end;	/* where there are no holes */
 	unsigned int in_flight;
@@ -121,7 +119,6 @@ static void file_open(struct source *source)
 	}
 	file->data = file->data_end = 0;
 	file->at_once = flags_at_once(file->fd);
-	file->send = (struct tried) {};
 	ret = io_uring_queue_init(SOURCE_READS, &file->ring, 0);
 	if (ret < 0)
 		no_ring(file, -ret);
@@ -178,54 +175,42 @@ static void look_for_hole(struct file *file, struct source_read *read)
 	}
 }
 
-/* It waits for what is not there. */
-static bool can_send(const struct file *file, const struct source_read *read)
+/* To send waits for what is not there. */
+static bool can_send(const struct file *file, const struct bounce *to, size_t length)
 {
-	return !file->at_once && read->file >= 0 && read->length >= TRY_BYTES;
+	return !file->at_once && to->file >= 0 && length >= TRY_BYTES;
 }
 
-static ssize_t send_at_once(const struct file *file, const struct source_read *read)
+static ssize_t send_to(const struct bounce *to, const struct file *file,
+		       const struct source_read *read)
 {
 	off_t from = read->offset;
 
-	if (lseek(read->file, read->at, SEEK_SET) < 0)
+	if (lseek(to->file, 0, SEEK_SET) < 0)
 		return -1;
-	return sendfile(read->file, file->fd, &from, read->length);
+	return sendfile(to->file, file->fd, &from, read->length);
 }
 
-/* What of it is there. */
-static size_t read_now(const struct file *file, const struct source_read *read,
-		       bool send)
+static ssize_t read_to(const struct bounce *to, const struct file *file,
+		       const struct source_read *read)
 {
-	struct iovec to = { read->buffer, read->length };
-	ssize_t got = send ? send_at_once(file, read) :
-		      preadv2(file->fd, &to, 1, read->offset, file->at_once);
+	struct iovec iov = { to->at, read->length };
 
-	return got > 0 ? got : 0;
+	return preadv2(file->fd, &iov, 1, read->offset, file->at_once);
 }
 
-/* What was not read wholly is no measure. */
-static void note(struct file *file, const struct source_read *read, bool send,
-		 size_t got, uint64_t ns)
+static bool file_fetch(struct source *source, const struct source_read *read,
+		       struct bounce *to)
 {
-	if (can_send(file, read))
-		tried_note(&file->send, send, got == read->length ? got : 0, ns);
-}
-
-static bool choose_send(const struct file *file, const struct source_read *read)
-{
-	return can_send(file, read) && tried_second(&file->send);
-}
-
-/* How much of it is there. The ring does the rest, and tells of errors. */
-static size_t read_at_once(struct file *file, const struct source_read *read)
-{
-	bool send = choose_send(file, read);
+	const struct file *file = file_of(source);
+	bool choice = can_send(file, to, read->length);
+	bool send = choice && tried_second(&to->send), all;
 	uint64_t began = clock_ns();
-	size_t got = read_now(file, read, send);
 
-	note(file, read, send, got, clock_ns() - began);
-	return got;
+	all = (send ? send_to : read_to)(to, file, read) == (ssize_t)read->length;
+	if (choice)
+		tried_note(&to->send, send, all ? read->length : 0, clock_ns() - began);
+	return all;
 }
 
 /* A guess: what comes last is there if all is. Files in memory are. */
@@ -239,34 +224,14 @@ static bool is_cached(const struct file *file, const struct source_read *read)
 		       file->at_once) == 1;
 }
 
-static bool file_fetch(struct source *source, struct source_read *read)
-{
-	const struct file *file = file_of(source);
-	uint64_t began = clock_ns();
-	bool send = read->by && read->file >= 0;
-	bool all = read_now(file, read, send) == read->length;
-
-	read->ns = all ? clock_ns() - began : 0;
-	return all;
-}
-
-static void file_fetched(struct source *source, struct source_read *read)
-{
-	note(file_of(source), read, read->by, read->ns ? read->length : 0, read->ns);
-}
-
 static void file_read(struct source *source, struct source_read *read)
 {
 	struct file *file = file_of(source);
 	struct part *part;
-	size_t got = 0;
 
 	look_for_hole(file, read);
 	read->late = read->late && !read->hole && is_cached(file, read);
-	read->by = read->late && choose_send(file, read);
-	if (!read->hole && !read->late)
-		got = read_at_once(file, read);
-	if (read->hole || read->late || got == read->length) {
+	if (read->hole || read->late) {
 		read->done(read, 0);
 		return;
 	}
@@ -276,7 +241,6 @@ static void file_read(struct source *source, struct source_read *read)
 		return;
 	}
 	part->read = read;
-	part->got = got;
 	submit(file, part);
 }
 
@@ -367,7 +331,6 @@ const struct source_ops source_file = {
 	.size = file_size,
 	.read = file_read,
 	.fetch = file_fetch,
-	.fetched = file_fetched,
 	.poll = file_poll,
 	.run = file_run,
 	.close = file_close,

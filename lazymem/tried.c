@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tried.h"
 
-#define AGAIN		64
+#define AGAIN		256
 #define UNIT		(64UL << 10)
 
 static uint64_t cost(const uint64_t last[TRIED_TIMES])
@@ -19,8 +19,6 @@ bool tried_second(const struct tried *tried)
 	uint64_t first = cost(tried->last[0]), second = cost(tried->last[1]);
 	bool better = second < first - first / 8;
 
-	if (tried->never)
-		return false;
 	if (tried->times < 2 * TRIED_TIMES)
 		return tried->times >= TRIED_TIMES;
 	return tried->times % AGAIN < TRIED_TIMES ? !better : better;
@@ -31,9 +29,4 @@ void tried_note(struct tried *tried, bool second, size_t bytes, uint64_t ns)
 	tried->times++;
 	if (bytes)
 		tried->last[second][tried->next[second]++ % TRIED_TIMES] = ns * UNIT / bytes + 1;
-}
-
-void tried_no_second(struct tried *tried)
-{
-	tried->never = true;
 }

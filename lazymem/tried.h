@@ -22,13 +22,11 @@
  * @times: how often it was done
  * @last: nanoseconds that 64 KiB took in each way, the last times; 0: not known
  * @next: where in @last the next is to be
- * @never: the second way does not work
  */
 struct tried {
 	unsigned int times;
 	uint64_t last[2][TRIED_TIMES];
 	unsigned int next[2];
-	bool never;
 };
 
 /* Whether to do it in the second way now. */
@@ -36,8 +34,5 @@ bool tried_second(const struct tried *tried);
 
 /* It was done in the @second way or in the first. @bytes 0: it is no measure. */
 void tried_note(struct tried *tried, bool second, size_t bytes, uint64_t ns);
-
-/* The second does not work here. */
-void tried_no_second(struct tried *tried);
 
 #endif

@@ -33,6 +33,48 @@ static void removed(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+#define FAR_PAGES	16384
+#define AHEAD		256
+#define PIECE		16
+
+static bool is_there(char *at)
+{
+	unsigned char there;
+
+	CHECK_EQ(mincore(at, PAGE, &there), 0);
+	return there & 1;
+}
+
+/* What is given back just where it is being brought, by two threads, stays zeros. */
+static void removed_ahead(const void *variant)
+{
+	struct lazymem_server server = server_run(image_in_memory(FAR_PAGES), NULL);
+	struct memory memory = memory_served(&server, FAR_PAGES, EVENTS);
+	static bool given[FAR_PAGES];
+	unsigned int pieces = 0;
+
+	for (size_t i = 0; i < FAR_PAGES - AHEAD - PIECE;) {
+		size_t piece = i + pieces * 37 % AHEAD;
+
+		if (given[i] || is_there(memory.base + i * PAGE)) {
+			i++;
+			continue;
+		}
+		CHECK_EQ(madvise(memory.base + piece * PAGE, PIECE * PAGE,
+				 MADV_DONTNEED), 0);
+		memset(given + piece, true, PIECE);
+		pieces++;
+	}
+	server_until(&server, "missing", 0);
+	for (size_t i = 0; i < FAR_PAGES; i++) {
+		const char *at = memory.base + i * PAGE;
+
+		CHECK_EQ(given[i] ? content_not_zero(at, 1) : image_wrong(at, i, 1), 0);
+	}
+	CHECK_REL(pieces, >, FAR_PAGES / 1024);
+	server_end(&server, SIGTERM);
+}
+
 /* A client that does not ask to be heard has the image's content again. */
 static void removed_unheard(const void *variant)
 {
@@ -426,6 +468,7 @@ static void storm(const void *variant)
 void suite_events(void)
 {
 	add_case(removed, NULL, "lazymem/events/removed");
+	add_case(removed_ahead, NULL, "lazymem/events/removed-ahead");
 	add_case(removed_unheard, NULL, "lazymem/events/removed-unheard");
 	add_case(unmapped, NULL, "lazymem/events/unmapped");
 	add_case(moved, NULL, "lazymem/events/moved");
