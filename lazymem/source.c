@@ -44,7 +44,7 @@ void source_free(struct source *source)
 void source_found(struct source_read *read, uint64_t alike, bool hole)
 {
 	read->hole = hole && alike >= (read->length < read->unit ? read->length : read->unit);
-	if (alike >= read->length || !read->patient) {
+	if (alike >= read->length || !read->patient || read->length <= read->unit) {
 		read->hole &= alike >= read->length;
 		return;
 	}

@@ -105,6 +105,28 @@ static void tail(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+#define HUGE_IMAGE	(512 + 32)
+#define DATA_END	(512 + 16)
+
+/* A part of a huge page, and a hole in it: brought unasked, wholly. */
+static void hugetlb_tail(const void *variant)
+{
+	const char *image = image_make(HUGE_IMAGE);
+	struct lazymem_server server;
+	struct memory memory;
+
+	CHECK_EQ(truncate(image, DATA_END * PAGE), 0);
+	CHECK_EQ(truncate(image, HUGE_IMAGE * PAGE), 0);
+	server = server_run(image, NULL);
+	memory = memory_make(1024, hugetlb, 0, UFFDIO_REGISTER_MODE_MISSING);
+	memory_serve(&memory, &server);
+	server_until(&server, "missing", 0);
+	CHECK_EQ(image_wrong(memory.base, 0, DATA_END), 0);
+	CHECK_EQ(content_not_zero(memory.base + DATA_END * PAGE, 1024 - DATA_END), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), 0);
+}
+
 /* Two ranges with parts of the image in the other order, and no page_size. */
 static void offsets(const void *variant)
 {
@@ -202,6 +224,7 @@ void suite_serve(void)
 	add_case(four_clients, NULL, "lazymem/serve/four-clients");
 	add_case(prefetch, NULL, "lazymem/serve/prefetch");
 	add_case(tail, NULL, "lazymem/serve/tail");
+	add_case(hugetlb_tail, NULL, "lazymem/serve/hugetlb-tail");
 	add_case(offsets, NULL, "lazymem/serve/offsets");
 	add_case(replay, NULL, "lazymem/serve/replay");
 	add_case(bounded, NULL, "lazymem/serve/bounded");
