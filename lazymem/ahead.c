@@ -189,11 +189,7 @@ void ahead_run(struct lazymem *session, uint64_t now)
 
 	session->ahead.look_on = false;
 	while (more && ahead_can(session) && slots_ready(session, now) <= HELPER_JOBS) {
-		unsigned int busy = slots_busy(session);
-
 		more = start_next(session);
 		slots_run(session, now);
-		if (slots_busy(session) <= busy)
-			break;
 	}
 }

@@ -47,6 +47,7 @@ void connection_tend(struct lazymem *session, uint64_t now)
 	if (session->phase == SOURCE_DOWN) {
 		if (now < session->open_at)
 			return;
+		slots_quiesce(session);
 		source->why[0] = '\0';
 		source->ops->open(source);
 		session->phase = SOURCE_STARTING;

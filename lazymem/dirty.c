@@ -62,24 +62,35 @@ static int take_pages(struct lazymem *session, struct request *request)
 	return error;
 }
 
+/* If so, until the session has done it. */
+static bool is_asked(struct dirty *dirty)
+{
+	bool asked;
+
+	pthread_mutex_lock(&dirty->lock);
+	asked = dirty->request;
+	pthread_mutex_unlock(&dirty->lock);
+	return asked;
+}
+
 void dirty_run(struct lazymem *session)
 {
 	struct dirty *dirty = &session->dirty;
 	struct request *request;
 	int error;
 
+	dirty->pending = false;
+	if (!is_asked(dirty))
+		return;
+	slots_quiesce(session);
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
-	if (request) {
-		slots_quiesce(session);
-		error = request->pages ? take_pages(session, request) :
-			protect_all(session);
-		if (error && error != -EAGAIN)
-			request->result = error;
-		if (error != -EAGAIN) {
-			dirty->request = NULL;
-			pthread_cond_broadcast(&dirty->done);
-		}
+	error = request->pages ? take_pages(session, request) : protect_all(session);
+	if (error && error != -EAGAIN)
+		request->result = error;
+	if (error != -EAGAIN) {
+		dirty->request = NULL;
+		pthread_cond_broadcast(&dirty->done);
 	}
 	dirty->pending = dirty->request;
 	pthread_mutex_unlock(&dirty->lock);

@@ -4,8 +4,8 @@
  *
  * The session leaves slots to it, a job each, and brings others meanwhile. Of two jobs one
  * is under way while the next lies ready, so that it need not wait for the session; that
- * one can be taken back. A job changes nothing but its buffer and itself; what has come of
- * it the session writes down when it collects it, in the order of giving.
+ * one can be taken back. A job changes nothing but the buffer that it is in and itself; what
+ * has come of it the session writes down when it collects it, in the order of giving.
  *
  * Nothing that a job reads may change meanwhile. So whoever reads messages, or changes
  * anything but what other slots have done, has the session wait first (slots_quiesce()).

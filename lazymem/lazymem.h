@@ -13,10 +13,10 @@
  * One thread decides and answers faults. What is read ahead is shared out: the session
  * leaves slots to its helper and brings others meanwhile, out of the page cache and into
  * the client. It looks for messages after each of its own, and waits for the helper only
- * where there are some: while nothing is heard, neither waits for the other. To wait for
- * each other after every slot gave less than one thread alone wherever processors share a
- * core or are slow to wake (on a virtual machine of two 0.38 to 0.55 of a bare loop's pages
- * in a second, where this gives 0.89 to 1.41).
+ * where there are some, or nothing else to do. To wait for each other after every slot gave
+ * less than one thread alone wherever processors share a core or are slow to wake (on a
+ * virtual machine of two 0.38 to 0.55 of a bare loop's pages in a second, where this gives
+ * 0.89 to 1.18). While a fault waits the helper gets nothing.
  *
  * Tried, and no better: to leave reads from the page cache to io_uring's threads, one or
  * many (0.69 of a bare loop's pages by many); and to copy from a mapping of the file (0.77;
@@ -28,7 +28,8 @@
  *
  * The loop of a session: read messages; turn faults into reads, each into a slot, with
  * the missing neighbours; put what has arrived in place; where no fault waits, read
- * ahead; poll. Nothing in it waits but poll(), so one slow read holds up no other.
+ * ahead; poll. Nothing in it waits for the image but poll(), so one slow read holds up no
+ * other. (Files in memory are taken to be there; what of them is swapped out is waited for.)
  *
  * State. Each mapping has an object of struct pages, two bits a page (and a third while
  * dirty pages are watched): `done` (it is
@@ -48,7 +49,7 @@
  * setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), of
- * which a cached file needs none, two bounce buffers of that size, a queue of 1024 faults,
+ * which a cached file has next to no use, two bounce buffers of that size, a queue of 1024 faults,
  * and two bits a page: 64 KiB for a GiB. The bound is kept by not remembering: a fault
  * that finds the queue full is woken, comes again, and stands in the kernel's queue
  * meanwhile.
@@ -56,9 +57,10 @@
  * Threads and locks. There are two locks, both leaves: that of a recorded order, held for
  * one write, and that of a request for dirty pages, held by the session while it does what
  * is asked. lazymem_stop(), lazymem_stats() and lazymem_dirty_*() may be called by any
- * thread; all else by one. The helper writes to nothing but its jobs and its buffer. The
- * session waits for it (slots_quiesce()) before it changes anything that a job reads: before
- * messages, faults and requests are looked at, the source is closed, the session ends.
+ * thread; all else by one. The helper writes to nothing but its jobs and the buffers that
+ * these are in. The session waits for it (slots_quiesce()) before it changes anything that
+ * a job reads: before messages, faults and requests are looked at, the source is opened or
+ * closed, the session ends. (A mapping's no_zeropage, found out by a job, is atomic.)
  *
  * Hazards, and what is done:
  * - While the client is in fork(), mremap(), munmap() or madvise(), the kernel answers

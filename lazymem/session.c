@@ -76,9 +76,9 @@ static void none(struct lazymem *session)
 
 void lazymem_free(struct lazymem *session)
 {
+	helper_end(&session->helper);
 	if (session->source)
 		source_free(session->source);
-	helper_end(&session->helper);
 	order_close(&session->ahead.order);
 	ranges_free(&session->ranges);
 	if (session->buffers != MAP_FAILED)
@@ -111,18 +111,6 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	return NULL;
 }
 
-struct fd_path {
-	char text[32];
-};
-
-static struct fd_path path_of(int fd)
-{
-	struct fd_path path;
-
-	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
-	return path;
-}
-
 /* A slot holds one page at least. Memory is behind it once it is used. */
 static int make_buffers(struct lazymem *session)
 {
@@ -152,9 +140,11 @@ static int unblock(int uffd)
 
 static bool is_uffd(int fd)
 {
-	char name[64];
-	ssize_t length = readlink(path_of(fd).text, name, sizeof(name) - 1);
+	char path[32], name[64];
+	ssize_t length;
 
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, name, sizeof(name) - 1);
 	if (length < 0)
 		return false;
 	name[length] = '\0';
@@ -275,7 +265,7 @@ static uint64_t next_time(const struct lazymem *session, uint64_t now)
 		next = earlier(next, session->queue_again_at);
 	if (session->nr_strays || session->dirty.pending)
 		next = earlier(next, now + CHANGING_NS);
-	/* Holes leave free slots at once, and nothing is heard of that. */
+	/* What is there at once leaves free slots, and nothing is heard of that. */
 	if (session->ahead.look_on || ahead_can(session) ||
 	    (session->queued && session->queue_again_at <= now &&
 	     slots_busy(session) < SLOTS))

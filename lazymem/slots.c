@@ -169,7 +169,7 @@ static void start_read(struct lazymem *session, struct slot *slot)
 	if (length > session->image_size - offset)
 		length = session->image_size - offset;
 	slot->state = SLOT_READING;
-	slot->retry_at = latency ? clock_ns() + latency * 1000 : 0;
+	slot->retry_at = latency && !slot->at_once ? clock_ns() + latency * 1000 : 0;
 	slot->read = (struct source_read) {
 		.offset = offset,
 		.buffer = slot->buffer,
@@ -261,6 +261,16 @@ static bool given_up(const struct slot *slot, uint64_t now)
 	       now > slot->began + session->options->give_up * SECOND;
 }
 
+/* What the source has lost since it was asked is read again at once: somebody waits. */
+static void place_wanted(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+
+	placed(slot, runs_place(slot), now);
+	if (slot->state == SLOT_ASKED && session->phase == SOURCE_UP)
+		start_read(session, slot);
+}
+
 static void run_slot(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
@@ -276,7 +286,7 @@ static void run_slot(struct slot *slot, uint64_t now)
 	if (slot->retry_at > now)
 		return;
 	if (slot->state == SLOT_LOADED && slot->wanted)
-		placed(slot, runs_place(slot), now);
+		place_wanted(slot, now);
 	else if (slot->state == SLOT_FAILED)
 		poison_slot(slot, now);
 }
@@ -316,13 +326,20 @@ static void collect(const struct runs *job, uint64_t now)
 	placed(job->slot, runs_end(job), now);
 }
 
+static struct slot *take_back(struct lazymem *session)
+{
+	struct slot *slot = helper_take_back(&session->helper);
+
+	if (slot)
+		slot->state = SLOT_LOADED;
+	return slot;
+}
+
 void slots_quiesce(struct lazymem *session)
 {
-	struct slot *back = helper_take_back(&session->helper);
 	const struct runs *job;
 
-	if (back)
-		back->state = SLOT_LOADED;
+	take_back(session);
 	while ((job = helper_wait(&session->helper)))
 		collect(job, clock_ns());
 }
@@ -336,6 +353,14 @@ static bool give(struct slot *slot)
 	return true;
 }
 
+/* NULL: there is nothing to do but to wait for the helper. */
+static struct slot *next_own(struct lazymem *session, uint64_t now)
+{
+	if (session->gone)
+		return NULL;
+	return first_ready(session, now) ?: take_back(session);
+}
+
 void slots_place_ahead(struct lazymem *session, uint64_t now)
 {
 	const struct runs *job;
@@ -343,9 +368,10 @@ void slots_place_ahead(struct lazymem *session, uint64_t now)
 
 	while ((job = helper_done(&session->helper)))
 		collect(job, now);
-	while (slots_ready(session, now) > 1 && give(first_ready(session, now)))
+	while (!faults_waiting(session) && slots_ready(session, now) > 1 &&
+	       give(first_ready(session, now)))
 		;
-	own = session->gone ? NULL : first_ready(session, now);
+	own = next_own(session, now);
 	if (own)
 		placed(own, runs_place(own), now);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where images come from. One object of a source serves one session, in its thread: no
- * locks. A kind of source is one file with its struct source_ops.
+ * Where images come from. One object of a source serves one session, in its thread but for
+ * ->fetch(): no locks. A kind of source is one file with its struct source_ops.
  *
  * A source that is lost becomes SOURCE_GONE. The session closes it, opens it again when
  * it sees fit, and repeats the reads that have not been answered.
@@ -60,8 +60,8 @@ struct source {
  * @size: the image's size, while SOURCE_READY
  * @read: start to read, while SOURCE_READY
  * @fetch: bring what was left for later into the bounce buffer of the calling thread, which
- *	   may be any; several at a time. false: it is not all there any more. NULL: nothing
- *	   is left for later
+ *	   may be any, several at a time, between ->open() and ->close(). false: it is not
+ *	   all there any more. NULL: nothing is left for later
  * @poll: what to wait for
  * @run: go on after poll(), with what it told
  * @close: forget all that is in flight, of which no @done is called any more and whose

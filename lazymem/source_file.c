@@ -2,9 +2,9 @@
 /*
  * A local file or block device, read through io_uring.
  *
- * What the page cache has is not asked of the ring: it is fetched when it is put in place,
- * by the thread that does that, into a buffer which the processor's cache has already, and
- * still has when it is copied on to the client.
+ * What the page cache has wholly is not asked of the ring: it is fetched when it is put in
+ * place, by the thread that does that, into a buffer which the processor's cache has
+ * already, and still has when it is copied on to the client.
  *
  * Of a file in memory there are two ways to do that: read(), and to have the kernel copy
  * from file to file, the buffer being the other. Processors copy to user space at least as
@@ -213,7 +213,10 @@ static bool file_fetch(struct source *source, const struct source_read *read,
 	return all;
 }
 
-/* A guess: what comes last is there if all is. Files in memory are. */
+/*
+ * A guess: what comes last is there if all is. Files in memory are. Where somebody waits,
+ * it is found out by fetching it.
+ */
 static bool is_cached(const struct file *file, const struct source_read *read)
 {
 	char last;
@@ -230,7 +233,8 @@ static void file_read(struct source *source, struct source_read *read)
 	struct part *part;
 
 	look_for_hole(file, read);
-	read->late = read->late && !read->hole && is_cached(file, read);
+	read->late = read->late && !read->hole &&
+		     (!read->patient || is_cached(file, read));
 	if (read->hole || read->late) {
 		read->done(read, 0);
 		return;
