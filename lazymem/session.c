@@ -111,7 +111,10 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	return NULL;
 }
 
-/* A slot holds one page at least. Memory is behind it once it is used. */
+/*
+ * A slot holds one page at least. Memory is behind it once it is used, and not by huge
+ * pages: the first fault would wait until they are cleared.
+ */
 static int make_buffers(struct lazymem *session)
 {
 	session->slot_bytes = SLOT_BYTES;
@@ -124,6 +127,7 @@ static int make_buffers(struct lazymem *session)
 				-1, 0);
 	if (session->buffers == MAP_FAILED)
 		return -ENOMEM;
+	madvise(session->buffers, SLOTS * session->slot_bytes, MADV_NOHUGEPAGE);
 	return session->source->ops->fetch ?
 	       bounce_make(&session->bounce, session->slot_bytes) : 0;
 }
