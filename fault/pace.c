@@ -143,6 +143,9 @@ void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 {
 	unsigned int level = level_of(width);
 
+	/* The last try may be long ago, and have met a server that stalled. */
+	if (level && level != pace->level)
+		pace->cost[level] = 0;
 	learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));
 	pace->noted++;
 	if (level == pace->level) {

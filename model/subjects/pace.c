@@ -17,6 +17,7 @@
 #define LIMIT_MOST	200U
 #define US		1000ULL
 #define MS		(1000 * US)
+#define STALL		(40 * MS)
 
 /* How long so many pages take, so many of them at a time. */
 typedef u64 server_fn(unsigned int width, unsigned int pages);
@@ -27,6 +28,7 @@ typedef u64 server_fn(unsigned int width, unsigned int pages);
  * @server: who brings them
  * @limit: of faults in flight
  * @noise: where randomness begins, 0 for none
+ * @stall: how many rounds until one takes STALL longer, 0 for none
  * @pace: what was learned
  * @took: time for all pages so far
  * @pages: of the table that was faulted last, by how many were in flight
@@ -36,6 +38,7 @@ struct drive {
 	server_fn *server;
 	unsigned int limit;
 	u64 noise;
+	unsigned int stall;
 	struct hmmu_pace pace;
 	u64 took;
 	unsigned int pages[LIMIT_MOST + 1];
@@ -102,6 +105,8 @@ static u64 wait_for(struct drive *drive, unsigned int width, unsigned int pages)
 {
 	u64 ns = noisy(&drive->noise, drive->server(width, pages));
 
+	if (drive->stall && !--drive->stall)
+		ns += STALL;
 	drive->took += ns;
 	drive->pages[width] += pages;
 	return ns;
@@ -324,6 +329,18 @@ static void check_noise(void)
 			 good, tables);
 }
 
+/* Whenever that is, it is not remembered for long. */
+static void check_stall(void)
+{
+	for (unsigned int round = 1; round <= 64; round++) {
+		struct drive drive = { "1 ms away, and stalls once", latency, LIMIT };
+
+		drive.stall = round;
+		fault_tables(&drive, TABLES);
+		must_have_taken(&drive, 40, 1, TABLES * TABLE);
+	}
+}
+
 static void run_pace(void)
 {
 	static const unsigned int limits[] = { 1, 2, 4, 5, 8, 16, 20, 31, 33, LIMIT_MOST };
@@ -344,6 +361,7 @@ static void run_pace(void)
 	check_limit_changes(true);
 	check_limit_changes(false);
 	check_noise();
+	check_stall();
 }
 
 const struct subject subject_pace = {
