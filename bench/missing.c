@@ -13,7 +13,7 @@
 #include "content.h"
 #include "cpus.h"
 
-#define PAGES_A_VALUE	4096
+#define PAGES_A_VALUE	2048
 #define RESTART_MAX	4096
 
 static const size_t sizes[] = { 64, 512, 4096, 16384 };

@@ -20,7 +20,7 @@
 #include "memory.h"
 #include "table.h"
 
-#define PAGES	65536
+#define PAGES	32768
 #define CHUNK	(256UL << 10)
 #define LOOK_NS	5000000
 
