@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Two ways to do the same: which of them is faster here, by trying. The second is to be
- * an eighth faster, for it takes more than time.
+ * an eighth faster: of two that are nearly alike the first is kept to.
  *
  * Each is tried a few times to begin with. Then what is faster is kept to, and the other
  * tried now and then, for what else the machine does changes; always a few times in a row,
