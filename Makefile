@@ -9,7 +9,7 @@ PREFIX ?= /usr
 release := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"$$/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 tree = $(CURDIR)/build/modules/$(release)
-sources = $(addprefix $(CURDIR)/,$(wildcard Kbuild include fault devices oracles compat mirror))
+sources = $(CURDIR)/kernel/.
 
 .PHONY: help
 help:
@@ -33,20 +33,23 @@ modules: headers
 	find $(tree) -xtype l -delete
 	$(MAKE) -C $(KDIR) M=$(tree) modules
 
-# User programs: PROGRAM is made of FOLDER's sources and of what it takes of lib/. Those
-# with a page server of lazymem/ need its libraries; the others are static.
+# User programs: each is made of its folder's sources and of what it takes of lib/. The
+# demonstrations share demo/*.c and contain the page server of lazymem/, so they need its
+# libraries; the others are static.
 CFLAGS ?= -O2 -g
-program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Iinclude/uapi -Ilib $(program_includes)
-folders = $(wildcard tests demo bench restore)
+program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Ikernel/include/uapi -Ilib $(program_includes)
+folders = $(wildcard tests bench demo/populate demo/restore)
 names_tests = hmmu-test
-names_demo = hmmu-demo
+names_demo/populate = hmmu-demo
 names_bench = hmmu-bench
-names_restore = hmmu-restore
+names_demo/restore = hmmu-restore
 lazymem_libraries = -luring -lnbd
 link_tests = -static
-link_demo = build/liblazymem.a $(lazymem_libraries)
+link_demo/populate = build/liblazymem.a $(lazymem_libraries)
 link_bench = -static
-link_restore = $(link_demo)
+link_demo/restore = $(link_demo/populate)
+shared_demo/populate = demo
+shared_demo/restore = demo
 
 .PHONY: programs
 programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
@@ -54,7 +57,7 @@ programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
 objects = $(patsubst %.c,build/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 define program_rule
-build/programs/$(names_$(1)): $(call objects,$(1)) build/lib.a $(filter %.a,$(link_$(1)))
+build/programs/$(names_$(1)): $(call objects,$(1) $(shared_$(1))) build/lib.a $(filter %.a,$(link_$(1)))
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $$@ $$^ $(filter -%,$(link_$(1)))
 endef
@@ -66,7 +69,7 @@ build/lib.a: $(call objects,lib)
 
 # The page server. Its tests run on the machine that builds them, or wherever the libraries
 # are.
-build/objects/lazymem/% build/objects/demo/% build/objects/restore/% build/objects/lib/restored.o: program_includes = -Ilazymem
+build/objects/lazymem/% build/objects/demo/%: program_includes = -Idemo -Ilazymem
 
 .PHONY: lazymem
 lazymem: build/programs/lazymem build/programs/lazymem-test
@@ -76,7 +79,7 @@ build/liblazymem.a: $(call objects,lazymem) build/objects/lib/uffd.o
 	$(AR) rcs $@ $^
 
 build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/lib/,fail.o number.o) build/liblazymem.a
-build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/,tests/harness.o tests/knob.o lib/content.o lib/fail.o lib/number.o) build/liblazymem.a
+build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/lib/,harness.o knob.o content.o fail.o number.o) build/liblazymem.a
 build/programs/lazymem build/programs/lazymem-test:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries) -ljson-c
@@ -85,7 +88,7 @@ build/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test $(folders)))
+-include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test demo $(folders)))
 
 # The modules for tests are not installed. A driver builds against
 # the header and the symbol versions. Root installs but does not build, lest
@@ -100,11 +103,11 @@ install: headers
 	@test -e $(tree)/hmm_unlocked.ko || { echo "first run: make modules KDIR=$(KDIR)"; exit 1; } >&2
 	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
 	install -D -m 644 -t $(driver_files)/include/linux \
-		include/linux/hmm_unlocked.h include/linux/hmmu_mirror.h \
-		include/linux/hmmu_memory.h include/linux/hmmu_pace.h
+		kernel/include/linux/hmm_unlocked.h kernel/include/linux/hmmu_mirror.h \
+		kernel/include/linux/hmmu_memory.h kernel/include/linux/hmmu_pace.h
 	install -D -m 644 -t $(driver_files)/include/uapi \
-		include/uapi/hmm_unlocked_counters.h \
-		include/uapi/hmmu_mirror_counters.h
+		kernel/include/uapi/hmm_unlocked_counters.h \
+		kernel/include/uapi/hmmu_mirror_counters.h
 	install -D -m 644 $(tree)/Module.symvers $(driver_files)/$(release)/Module.symvers
 	depmod -b $(or $(root),/) $(release)
 

@@ -63,7 +63,7 @@ make_mutant() {
 	local log=$top/build/log/mutant-$1.log
 
 	mkdir -p "$2/build/model"
-	cp -a fault include compat mirror model "$2"
+	cp -a kernel model "$2"
 	cp -a build/model/sanitized build/model/seam "$2/build/model"
 	if ! patch --forward --quiet -d "$2" -p1 <"model/mutants/$1" >"$log" 2>&1; then
 		table_line broken "$1" - "does not apply: see build/log/mutant-$1.log"

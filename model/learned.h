@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* fault/pace.c under names of its own, for model/pace.c has the engine's. */
+/* kernel/fault/pace.c under names of its own, for model/pace.c has the engine's. */
 #ifndef MODEL_LEARNED_H
 #define MODEL_LEARNED_H
 

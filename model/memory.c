@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Device memory, and moving pages there and back: what mirror/migrate.c calls of the
- * kernel (mm/migrate_device.c) and, in place of mirror/memory.c, of the kit.
+ * Device memory, and moving pages there and back: what kernel/mirror/migrate.c calls of the
+ * kernel (mm/migrate_device.c) and, in place of kernel/mirror/memory.c, of the kit.
  *
  * A page is ready to be moved when nobody has it mapped any more: an invalidation with
  * the memory as its owner was told, then a migration entry took the page's place. That is

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In place of fault/pace.c, which learns from time that passes how many faults to have
+ * In place of kernel/fault/pace.c, which learns from time that passes how many faults to have
  * in flight: here the scenario says so, from the first fault that has to wait. That one
  * is run by subjects/pace.c.
  */

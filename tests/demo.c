@@ -13,7 +13,7 @@
 
 #include "content.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define MIB_PAGES	256
 #define BATCH		4	/* pages that the demonstration's page server brings */

@@ -9,7 +9,7 @@
 #include "area.h"
 #include "guest.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES		64
 

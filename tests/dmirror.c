@@ -17,7 +17,7 @@
 #include "cpus.h"
 #include "dmirror.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES		256
 #define OTHER_SERIES	(SERIES + 1)

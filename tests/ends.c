@@ -15,7 +15,7 @@
 #include "fail.h"
 #include "guest.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "victim.h"
 

@@ -12,7 +12,7 @@
 
 #include "device.h"
 #include "fail.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "victim.h"
 

@@ -15,7 +15,7 @@
 #include "dmirror.h"
 #include "harness.h"
 #include "log.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES	32
 #define BAD	20	/* the page of the range that is not like the others */

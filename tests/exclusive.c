@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES	150	/* more than are had at a time */
 

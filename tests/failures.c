@@ -11,7 +11,7 @@
 #include "guest.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "sweep.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "main.h"
+#include "suites.h"
 #include "sweep.h"
 
 #define THERE	2

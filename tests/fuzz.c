@@ -23,7 +23,7 @@
 #include "area.h"
 #include "dmirror.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "stats.h"
 

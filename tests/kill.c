@@ -18,7 +18,7 @@
 #include "area.h"
 #include "fail.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "uffd.h"
 

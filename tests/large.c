@@ -6,7 +6,7 @@
 #include "area.h"
 #include "guest.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define OTHER_SERIES	(SERIES + 1)
 

@@ -20,7 +20,7 @@
 #include "content.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "probe.h"
 #include "uffd.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "number.h"
 
 static const char usage[] =

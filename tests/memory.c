@@ -9,7 +9,7 @@
 #include "area.h"
 #include "cpus.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 /* More than a last-level page table maps, so that there are two chunks. */
 #define PAGES	576

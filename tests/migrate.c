@@ -10,7 +10,7 @@
 
 #include "device.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES	640	/* more than a page table's */
 #define FEW	64

@@ -16,7 +16,7 @@
 #include "dmirror.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "storm.h"
 
 #define PAGES		1024

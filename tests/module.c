@@ -12,7 +12,7 @@
 #include "content.h"
 #include "dmirror.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "probe.h"
 #include "region.h"

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "main.h"
+#include "suites.h"
 
 #define WORDS	(PAGE / sizeof(uint64_t))
 #define MOVES	200

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 
 #define PAGES	16

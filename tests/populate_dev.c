@@ -15,7 +15,7 @@
 
 #include "cpus.h"
 #include "device.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES	640	/* more than a page table's */
 #define FEW	64

@@ -14,7 +14,7 @@
 #include "area.h"
 #include "guest.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES		64
 #define OTHER_SERIES	(SERIES + 1)

@@ -23,7 +23,7 @@
 #include "clock.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "soak.h"
 

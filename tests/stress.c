@@ -21,7 +21,7 @@
 
 #include "content.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "probe.h"
 #include "uffd.h"
 

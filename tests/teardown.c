@@ -9,7 +9,7 @@
 #include "dmirror.h"
 #include "fail.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 #include "victim.h"
 

@@ -16,7 +16,7 @@
 #include "area.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES		16
 

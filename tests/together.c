@@ -17,7 +17,7 @@
 #include "dmirror.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "module.h"
 
 #define PAGES		1024

@@ -6,7 +6,7 @@
 
 #include "area.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 
 #define PAGES	576
 #define FEW	32

@@ -19,7 +19,7 @@
 #include "dmirror.h"
 #include "guest.h"
 #include "harness.h"
-#include "main.h"
+#include "suites.h"
 #include "storm.h"
 
 #define VCPUS		4

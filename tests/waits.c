@@ -15,7 +15,7 @@
 #include "area.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
+#include "suites.h"
 #include "uffd.h"
 
 #define PAGES	16

@@ -7,7 +7,7 @@ build_modules() {
 	modules_built=$top/build/modules/$kernel_release
 	say "building the modules for $kernel_release${*:+ ($*)}"
 	logged_make "modules-$kernel_name" modules "KDIR=$kernel_build" W=1 \
-		KCFLAGS=-Werror HMMU_CONTROL=m "$@"
+		KCFLAGS=-Werror HMMU_BUGS=m "$@"
 }
 
 build_programs() {

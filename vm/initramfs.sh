@@ -8,7 +8,7 @@ make_initramfs() {
 
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,modules,proc,root,sys,tmp}
-	cp "$(command -v busybox)" vm/guest/load vm/guest/control "$root/bin/"
+	cp "$(command -v busybox)" vm/guest/load vm/guest/make-bug "$root/bin/"
 	ln -s busybox "$root/bin/sh"
 	cp vm/guest/init vm/kernels/known-races "$root/"
 	cp "$2" "$root/command"

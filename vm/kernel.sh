@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Guest kernels. vm/kernels/NAME.sh describes one:
-#   kernel_oracles what watches over this kernel, by the bugs of oracles/control.c
+#   kernel_oracles what watches over this kernel, by the bugs of kernel/bugs/bugs.c
 #   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or
 #                  headers) and kernel_modules (root of lib/modules, or empty)
 

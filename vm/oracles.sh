@@ -3,24 +3,24 @@
 # Do the oracles see anything? Each is shown a bug of its kind in a guest of its
 # own, and has to report it.
 
-# What has to be in the console after a bug of oracles/control.c, all lines of it.
+# What has to be in the console after a bug of kernel/bugs/bugs.c, all lines of it.
 declare -rA oracle_reports=(
-	[deadlock]=$'possible circular locking dependency\n\\[hmm_unlocked_control\\]\nlockdep has switched itself off'
-	[sleep]=$'sleeping function called from invalid context\n\\[hmm_unlocked_control\\]'
-	[rcu]=$'suspicious RCU usage\n\\[hmm_unlocked_control\\]'
+	[deadlock]=$'possible circular locking dependency\n\\[hmm_unlocked_bugs\\]\nlockdep has switched itself off'
+	[sleep]=$'sleeping function called from invalid context\n\\[hmm_unlocked_bugs\\]'
+	[rcu]=$'suspicious RCU usage\n\\[hmm_unlocked_bugs\\]'
 	[leak]=$'kmemleak: [0-9]+ new suspected\ncomm "insmod"'
-	[object]=$'ODEBUG: free active\n\\[hmm_unlocked_control\\]'
-	[list]=$'list_del corruption\n\\[hmm_unlocked_control\\]'
-	[vm]=$'VM_BUG_ON_PAGE\n\\[hmm_unlocked_control\\]'
+	[object]=$'ODEBUG: free active\n\\[hmm_unlocked_bugs\\]'
+	[list]=$'list_del corruption\n\\[hmm_unlocked_bugs\\]'
+	[vm]=$'VM_BUG_ON_PAGE\n\\[hmm_unlocked_bugs\\]'
 	[hang]='task insmod:.* blocked for more than'
-	[stall]=$'rcu_.*detected stall\n\\[hmm_unlocked_control\\]'
-	[stay]='hmm_unlocked_control cannot be unloaded'
+	[stall]=$'rcu_.*detected stall\n\\[hmm_unlocked_bugs\\]'
+	[stay]='hmm_unlocked_bugs cannot be unloaded'
 	[use-after-free]='KASAN: slab-use-after-free in use_after_free'
 	[out-of-bounds]='KASAN: slab-out-of-bounds in out_of_bounds'
 	[vmalloc]='KASAN: vmalloc-out-of-bounds in vmalloc_out_of_bounds'
-	[race]='KCSAN: data-race in .*\[hmm_unlocked_control\]'
-	[warn]='WARNING: .*warn.*\[hmm_unlocked_control\]'
-	[oops]=$'Oops: \n\\[hmm_unlocked_control\\]'
+	[race]='KCSAN: data-race in .*\[hmm_unlocked_bugs\]'
+	[warn]='WARNING: .*warn.*\[hmm_unlocked_bugs\]'
+	[oops]=$'Oops: \n\\[hmm_unlocked_bugs\\]'
 )
 
 # Of the kernels named; nothing is known of the user's own.
@@ -37,7 +37,7 @@ oracle_sees() {
 	local console=build/log/oracle-$1-$kernel_name.console report
 	local guest_memory=${option[memory]-512}
 
-	(guest_run "oracle-$1" control "$1") >"$scratch/oracle" 2>&1
+	(guest_run "oracle-$1" make-bug "$1") >"$scratch/oracle" 2>&1
 	[ $? -eq "$guest_failed" ] || return
 	while IFS= read -r report; do
 		grep -aqE "$report" "$console" || return

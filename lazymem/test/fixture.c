@@ -16,7 +16,7 @@
 #include "fail.h"
 #include "fixture.h"
 #include "uffd.h"
-#include "../../tests/knob.h"
+#include "knob.h"
 
 #define SEED	7
 #define ARGS	32

@@ -6,7 +6,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/types.h>
 
-#include "../../tests/harness.h"
+#include "harness.h"
 #include "content.h"
 #include "lazymem.h"
 

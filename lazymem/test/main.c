@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of lazymem against the running kernel. The frame is that of tests/; the programs
+ * Tests of lazymem against the running kernel. The frame is lib/harness.h; the programs
  * they start are those in the folder of this one.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../../tests/main.h"
 #include "fixture.h"
 #include "number.h"
 

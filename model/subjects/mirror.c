@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mirror kit: mirror/flight.c and mirror/populate.c as they are, under a driver
+ * The mirror kit: kernel/mirror/flight.c and kernel/mirror/populate.c as they are, under a driver
  * that maps and unmaps pages of the model's device.
  */
 #include "contract.h"
@@ -86,7 +86,7 @@ static const struct hmmu_mirror_ops ops_without_prepare = {
 	.unmap = unmap,
 };
 
-/* As mirror/mirror.c has it, in two steps. */
+/* As kernel/mirror/mirror.c has it, in two steps. */
 static bool start(const struct mmu_notifier_range *range)
 {
 	return hmmu_flights_start(&world.mirror, range);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault/pace.c, alone: how many faults it has in flight behind made-up servers.
+ * kernel/fault/pace.c, alone: how many faults it has in flight behind made-up servers.
  *
  * Principle: a table of pages is faulted as crew.c does, one page first and then in
  * rounds, and the server says how long a round takes. No time passes and nothing is
@@ -367,5 +367,5 @@ static void run_pace(void)
 const struct subject subject_pace = {
 	.name = "pace",
 	.run = run_pace,
-	.help = "fault/pace.c behind made-up servers; the scenario's pages mean nothing",
+	.help = "kernel/fault/pace.c behind made-up servers; the scenario's pages mean nothing",
 };

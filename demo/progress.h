@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How far a program is, in pages: a bar that moves, or lines. */
-#ifndef LIB_PROGRESS_H
-#define LIB_PROGRESS_H
+#ifndef DEMO_PROGRESS_H
+#define DEMO_PROGRESS_H
 
 #include <stddef.h>
 

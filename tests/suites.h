@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between main.c, harness.c and the suites. */
-#ifndef TESTS_MAIN_H
-#define TESTS_MAIN_H
-
-#include <stdbool.h>
-
-void list_cases(const char *pattern);
-bool run_cases(const char *pattern);
+/* Each adds the cases of one file. */
+#ifndef TESTS_SUITES_H
+#define TESTS_SUITES_H
 
 void suite_basic(void);
 void suite_memory(void);

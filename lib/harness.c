@@ -16,7 +16,6 @@
 #include "fail.h"
 #include "harness.h"
 #include "knob.h"
-#include "main.h"
 
 #define CASES_MAX	1024
 #define NAME_MAX_LENGTH	80

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The file that is restored. */
-#ifndef LIB_IMAGE_H
-#define LIB_IMAGE_H
+#ifndef DEMO_IMAGE_H
+#define DEMO_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

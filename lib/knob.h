@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The kernel's files of one value. A failure ends the case. */
-#ifndef TESTS_KNOB_H
-#define TESTS_KNOB_H
+#ifndef LIB_KNOB_H
+#define LIB_KNOB_H
 
 #include <stddef.h>
 

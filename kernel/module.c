@@ -9,11 +9,8 @@
  */
 #include <linux/module.h>
 
-#include "../mirror/mirror.h"
-#include "call.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "fault/call.h"
+#include "mirror/mirror.h"
 
 static int __init hmmu_init(void)
 {

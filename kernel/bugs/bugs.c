@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hmm_unlocked_control.ko: one deliberate bug.
+ * hmm_unlocked_bugs.ko: one deliberate bug.
  *
- * A watch that never barks may be asleep. `insmod hmm_unlocked_control.ko
+ * A watch that never barks may be asleep. `insmod hmm_unlocked_bugs.ko
  * bug=NAME` makes one bug of the kind that an oracle of a debug kernel is there
  * for, each as small as can be; vm/oracles.sh tells which report has to follow. One
  * bug a boot: many a report is the last one of its oracle.
@@ -219,7 +219,7 @@ static const struct {
 	{ "oops", oops },
 };
 
-static int __init control_init(void)
+static int __init bugs_init(void)
 {
 	unsigned int i;
 
@@ -229,15 +229,15 @@ static int __init control_init(void)
 			return 0;
 		}
 	}
-	pr_err("hmm_unlocked_control: no bug \"%s\"\n", bug);
+	pr_err("hmm_unlocked_bugs: no bug \"%s\"\n", bug);
 	return -EINVAL;
 }
 
-static void __exit control_exit(void)
+static void __exit bugs_exit(void)
 {
 }
 
-module_init(control_init);
-module_exit(control_exit);
+module_init(bugs_init);
+module_exit(bugs_exit);
 MODULE_DESCRIPTION("Bugs that prove the oracles of debug kernels");
 MODULE_LICENSE("GPL");

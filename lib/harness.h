@@ -7,8 +7,8 @@
  * A case ends by returning (passed), by a CHECK that does not hold (failed) or
  * by skip(). Nothing is carried from one case to the next.
  */
-#ifndef TESTS_HARNESS_H
-#define TESTS_HARNESS_H
+#ifndef LIB_HARNESS_H
+#define LIB_HARNESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +48,11 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 } while (0)
 
 #define CHECK_EQ(a, b) CHECK_REL(a, ==, b)
+
+/* For the program's main(): the names of the cases that match, or run these. */
+void list_cases(const char *pattern);
+/* Returns whether some ran and none failed. */
+bool run_cases(const char *pattern);
 
 /* Of the program's case that goes on for as long as one likes. @seed 0: any. */
 struct soak_options {

@@ -4,8 +4,8 @@
  * session in a thread of ours. All that goes wrong with it ends the program, for in a
  * demonstration nothing is to be waited for.
  */
-#ifndef LIB_RESTORED_H
-#define LIB_RESTORED_H
+#ifndef DEMO_RESTORED_H
+#define DEMO_RESTORED_H
 
 #include <pthread.h>
 #include <stddef.h>
