@@ -21,7 +21,7 @@
 #define WORK_MAX	(64 * (pages_in_range() + IDLE_FAULTS_MAX))
 #define WORK_AFTER_KILL_MAX	64
 
-/* What hmmu_yield() may do to let a writer pass. */
+/* What hmmu_call_yield() may do to let a writer pass. */
 #define SLEEPS_MAX	8
 
 static bool can_be_had(unsigned int page)

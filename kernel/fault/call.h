@@ -11,7 +11,7 @@
  *		nothing: it never faults and knows every kind of entry
  *   plan.c	which entries fall short of their request
  *   fault.c	handle_mm_fault() for those, free to drop the lock
- *   resume.c	take the lock again, look whether the principle still holds
+ *   lock.c	take the lock again, look whether the principle still holds
  *   crew.c	several faults at a time, once one has had to wait; pace.c how many
  *   walk.c	these four over a chunk, chunks over the range, in a circle
  *   range.c	the calls: locking, restarts, limits
@@ -29,7 +29,7 @@
  * - After a drop no VMA looked up earlier may be used: it may be freed. And a page
  *   that was short may have been brought: see hmmu_call.known.
  * - Output flags share their bits with request flags: a request is read from
- *   hmmu_request(), never from an entry.
+ *   hmmu_call_request(), never from an entry.
  * - Breaking COW invalidates: the engine's own faults can move the sequence.
  * - The OOM reaper marks an mm under the lock held for read. The mark is looked
  *   at whenever the lock was taken; a page zapped after that moves the sequence.
@@ -75,7 +75,7 @@
  * struct hmmu_hooks - what whoever makes a call does itself
  * @begin: wait until no invalidation of the range is running, and return the
  *	   sequence to collect under. Sleeps
- * @commit: all is collected: use it under the lock that keeps invalidation out, or
+ * @hand_over: all is collected: use it under the lock that keeps invalidation out, or
  *	    return %-EBUSY if it is not true any more. May be NULL, then what was
  *	    collected is used after the call. The mmap lock is held
  * @cancelled: has the call to end, as if its task was being killed? May be NULL
@@ -91,7 +91,7 @@
  */
 struct hmmu_hooks {
 	unsigned long (*begin)(struct mmu_interval_notifier *notifier);
-	int (*commit)(struct hmm_range *range);
+	int (*hand_over)(struct hmm_range *range);
 	bool (*cancelled)(const struct hmm_range *range);
 	bool (*needed)(const struct hmm_range *range, unsigned long addr);
 	void (*faulting)(const struct hmm_range *range, bool begins);
@@ -99,11 +99,11 @@ struct hmmu_hooks {
 };
 
 /**
- * struct hmmu_requests - what is asked of each page
+ * struct hmmu_call_requests - what is asked of each page
  * @every: the need of each page, if @saved is NULL
  * @saved: else two bits a page as the caller wrote them, see requests.c
  */
-struct hmmu_requests {
+struct hmmu_call_requests {
 	unsigned long every;
 	unsigned long *saved;
 };
@@ -153,37 +153,37 @@ struct hmmu_call {
 	bool locked;
 	bool walked;
 	bool stop_completed;
-	struct hmmu_requests requests;
+	struct hmmu_call_requests requests;
 	struct hmmu_limit limit;
 	struct hmm_unlocked_counters counters;
 };
 
-static inline void hmmu_count(struct hmmu_call *call,
+static inline void hmmu_call_count(struct hmmu_call *call,
 			      enum hmm_unlocked_counter which, u64 n)
 {
 	call->counters.n[which] += n;
 }
 
-static inline void hmmu_count_max(struct hmmu_call *call,
+static inline void hmmu_call_count_max(struct hmmu_call *call,
 				  enum hmm_unlocked_counter which, u64 n)
 {
 	call->counters.n[which] = max(call->counters.n[which], n);
 }
 
-static inline unsigned long hmmu_page_index(const struct hmmu_call *call,
+static inline unsigned long hmmu_call_page_index(const struct hmmu_call *call,
 					    unsigned long addr)
 {
 	return (addr - call->range->start) >> PAGE_SHIFT;
 }
 
-static inline unsigned long *hmmu_entry(const struct hmmu_call *call,
+static inline unsigned long *hmmu_call_entry(const struct hmmu_call *call,
 					unsigned long addr)
 {
-	return &call->range->hmm_pfns[hmmu_page_index(call, addr)];
+	return &call->range->hmm_pfns[hmmu_call_page_index(call, addr)];
 }
 
 /* Is the page of this entry part of a huge one that fills a whole table? */
-static inline bool hmmu_is_huge(unsigned long entry)
+static inline bool hmmu_entry_is_huge(unsigned long entry)
 {
 	return hmm_pfn_to_map_order(entry) >= PMD_SHIFT - PAGE_SHIFT;
 }
@@ -197,49 +197,49 @@ static inline unsigned long hmmu_table_end(unsigned long addr)
 }
 
 /* requests.c */
-int hmmu_requests_save(struct hmmu_call *call);
-void hmmu_requests_of_page(struct hmmu_call *call, unsigned long *word,
+int hmmu_call_requests_save(struct hmmu_call *call);
+void hmmu_call_requests_set_one(struct hmmu_call *call, unsigned long *word,
 			   unsigned long request);
-void hmmu_requests_restore(struct hmmu_call *call);
-void hmmu_requests_free(struct hmmu_call *call);
-unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr);
-bool hmmu_request_lower(struct hmmu_call *call, unsigned long addr,
+void hmmu_call_requests_restore(struct hmmu_call *call);
+void hmmu_call_requests_free(struct hmmu_call *call);
+unsigned long hmmu_call_request(const struct hmmu_call *call, unsigned long addr);
+bool hmmu_call_request_lower(struct hmmu_call *call, unsigned long addr,
 			unsigned long to);
 
 /* snapshot.c */
-int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
+int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 		  unsigned long end);
 
 /* plan.c */
-unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
+unsigned long hmmu_call_plan_next(const struct hmmu_call *call, unsigned long addr,
 			     unsigned long end);
-unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
+unsigned long hmmu_call_plan_first(const struct hmmu_call *call, unsigned long addr,
 			      unsigned long end);
-bool hmmu_fills_one_page(const struct hmmu_call *call, unsigned long addr);
+bool hmmu_call_plan_fills_one(const struct hmmu_call *call, unsigned long addr);
 
 /* fault.c */
-int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
+int hmmu_call_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch);
 
-/* resume.c */
-bool hmmu_interrupted(const struct hmmu_call *call);
-int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
-int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
-int hmmu_lock(struct hmmu_call *call, u64 begun,
+/* lock.c */
+bool hmmu_call_interrupted(const struct hmmu_call *call);
+int hmmu_call_sequence_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_call_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);
+int hmmu_call_lock(struct hmmu_call *call, u64 begun,
 	      enum hmm_unlocked_counter cause);
-void hmmu_unlocked(struct hmmu_call *call);
-void hmmu_unlock(struct hmmu_call *call);
-int hmmu_resume(struct hmmu_call *call);
-int hmmu_yield(struct hmmu_call *call);
-int hmmu_back_off(struct hmmu_call *call, unsigned int attempt);
+void hmmu_call_lock_lost(struct hmmu_call *call);
+void hmmu_call_unlock(struct hmmu_call *call);
+int hmmu_call_resume(struct hmmu_call *call);
+int hmmu_call_yield(struct hmmu_call *call);
+int hmmu_call_back_off(struct hmmu_call *call, unsigned int attempt);
 
 /* crew.c */
-int hmmu_crew_run(struct hmmu_call *call, unsigned long addr,
+int hmmu_call_crew_run(struct hmmu_call *call, unsigned long addr,
 		  unsigned long end);
 void hmmu_crew_exit(void);
 
 /* walk.c */
-int hmmu_walk(struct hmmu_call *call);
+int hmmu_call_walk(struct hmmu_call *call);
 
 /* range.c */
 void hmmu_call_init(struct hmmu_call *call, struct hmm_range *range,

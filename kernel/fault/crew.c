@@ -145,7 +145,7 @@ static unsigned int all_nr;
 static unsigned int idle_nr;
 static unsigned int busy_nr;
 
-static unsigned int free_nr(void)
+static unsigned int crew_free_nr(void)
 {
 	unsigned int limit = READ_ONCE(fault_threads);
 
@@ -153,7 +153,7 @@ static unsigned int free_nr(void)
 	return limit - min(limit, busy_nr);
 }
 
-static unsigned int busy_for(const struct mm_struct *mm)
+static unsigned int crew_busy_for(const struct mm_struct *mm)
 {
 	const struct hmmu_round *round;
 	unsigned int n = 0;
@@ -166,24 +166,24 @@ static unsigned int busy_for(const struct mm_struct *mm)
 }
 
 /* The next page that is short, by what was read before the round. */
-static unsigned long next_short(const struct hmmu_round *round,
+static unsigned long round_next_short(const struct hmmu_round *round,
 				unsigned long addr)
 {
 	if (addr >= round->end)
 		return round->end;
-	return hmmu_plan_next(round->call, addr, round->end);
+	return hmmu_call_plan_next(round->call, addr, round->end);
 }
 
-static bool take_page(struct hmmu_round *round, unsigned long *addr)
+static bool round_take_page(struct hmmu_round *round, unsigned long *addr)
 {
 	bool taken = false;
 
 	spin_lock(&crew_lock);
 	if (!round->stop && round->left && round->next < round->end &&
-	    busy_for(round->call->mm) <= free_nr() + 1) {
+	    crew_busy_for(round->call->mm) <= crew_free_nr() + 1) {
 		taken = true;
 		*addr = round->next;
-		round->next = next_short(round, *addr + round->stride);
+		round->next = round_next_short(round, *addr + round->stride);
 		round->left--;
 		round->handed++;
 	}
@@ -192,7 +192,7 @@ static bool take_page(struct hmmu_round *round, unsigned long *addr)
 }
 
 /* The whole call sees for itself that the sequence has moved, and counts it once. */
-static void forget_moves(struct hmmu_call *call)
+static void call_forget_moves(struct hmmu_call *call)
 {
 	u64 *n = call->counters.n;
 
@@ -202,7 +202,7 @@ static void forget_moves(struct hmmu_call *call)
 	n[HMM_UNLOCKED_MOVED_YIELDED] = 0;
 }
 
-static int fault_one(const struct hmmu_call *whole, struct page_call *page,
+static int round_fault_page(const struct hmmu_call *whole, struct page_call *page,
 		     unsigned long addr)
 {
 	struct hmmu_call *call = &page->call;
@@ -213,23 +213,23 @@ static int fault_one(const struct hmmu_call *whole, struct page_call *page,
 		.notifier_seq = whole->range->notifier_seq,
 		.start = addr,
 		.end = addr + PAGE_SIZE,
-		.hmm_pfns = hmmu_entry(whole, addr),
+		.hmm_pfns = hmmu_call_entry(whole, addr),
 		.dev_private_owner = whole->range->dev_private_owner,
 	};
 	hmmu_call_init(call, &page->range, whole->hooks);
-	hmmu_requests_of_page(call, &page->request, hmmu_request(whole, addr));
+	hmmu_call_requests_set_one(call, &page->request, hmmu_call_request(whole, addr));
 
-	ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
+	ret = hmmu_call_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 	if (!ret)
-		ret = hmmu_walk(call);
+		ret = hmmu_call_walk(call);
 	if (call->locked)
-		hmmu_unlock(call);
-	forget_moves(call);
+		hmmu_call_unlock(call);
+	call_forget_moves(call);
 	return ret;
 }
 
 /* No page is begun any more, and what waits for one comes back. */
-static void stop(struct hmmu_round *round, bool kick)
+static void round_stop(struct hmmu_round *round, bool kick)
 {
 	struct fault_thread *thread;
 
@@ -241,7 +241,7 @@ static void stop(struct hmmu_round *round, bool kick)
 	spin_unlock(&crew_lock);
 }
 
-static void leave(struct fault_thread *thread,
+static void thread_leave_round(struct fault_thread *thread,
 		  const struct hmm_unlocked_counters *counters)
 {
 	struct hmmu_round *round = thread->round;
@@ -257,7 +257,7 @@ static void leave(struct fault_thread *thread,
 	spin_unlock(&crew_lock);
 }
 
-static void work(struct fault_thread *thread)
+static void thread_run_round(struct fault_thread *thread)
 {
 	struct hmmu_round *round = thread->round;
 	struct mem_cgroup *memcg = set_active_memcg(round->memcg);
@@ -266,17 +266,17 @@ static void work(struct fault_thread *thread)
 	struct page_call page;
 	unsigned long addr;
 
-	while (take_page(round, &addr)) {
-		if (fault_one(round->call, &page, addr))
-			stop(round, false);
+	while (round_take_page(round, &addr)) {
+		if (round_fault_page(round->call, &page, addr))
+			round_stop(round, false);
 		hmmu_counters_add(&counters, &page.call.counters);
 	}
 	revert_creds(cred);
 	set_active_memcg(memcg);
-	leave(thread, &counters);
+	thread_leave_round(thread, &counters);
 }
 
-static void be_idle(struct fault_thread *thread)
+static void thread_be_idle(struct fault_thread *thread)
 {
 	flush_signals(current);
 	spin_lock(&crew_lock);
@@ -285,7 +285,7 @@ static void be_idle(struct fault_thread *thread)
 	spin_unlock(&crew_lock);
 }
 
-static int fault_thread(void *data)
+static int thread_main(void *data)
 {
 	struct fault_thread *thread = data;
 
@@ -295,20 +295,20 @@ static int fault_thread(void *data)
 				kthread_should_stop());
 		if (!thread->round)
 			continue;
-		work(thread);
-		be_idle(thread);
+		thread_run_round(thread);
+		thread_be_idle(thread);
 	}
 	return 0;
 }
 
-static struct fault_thread *create_thread(void)
+static struct fault_thread *thread_create(void)
 {
 	struct fault_thread *thread = kzalloc(sizeof(*thread), GFP_KERNEL);
 
 	if (!thread)
 		return NULL;
 	init_waitqueue_head(&thread->work);
-	thread->task = kthread_create(fault_thread, thread, "hmmu-fault");
+	thread->task = kthread_create(thread_main, thread, "hmmu-fault");
 	if (IS_ERR(thread->task)) {
 		kfree(thread);
 		return NULL;
@@ -316,7 +316,7 @@ static struct fault_thread *create_thread(void)
 	return thread;
 }
 
-static bool reserve_one(unsigned int idle)
+static bool crew_reserve_thread(unsigned int idle)
 {
 	bool yes;
 
@@ -331,12 +331,12 @@ static bool reserve_one(unsigned int idle)
  * Have @idle threads that wait for work, if that can be. They do before they are among the
  * idle: whoever gives one something to do is not to wait until this task runs again.
  */
-static void create_threads(const struct hmmu_call *call, unsigned int idle)
+static void crew_create_threads(const struct hmmu_call *call, unsigned int idle)
 {
 	struct fault_thread *thread;
 
-	while (!hmmu_interrupted(call) && reserve_one(idle)) {
-		thread = create_thread();
+	while (!hmmu_call_interrupted(call) && crew_reserve_thread(idle)) {
+		thread = thread_create();
 		if (thread)
 			wake_up_process(thread->task);
 		spin_lock(&crew_lock);
@@ -354,19 +354,19 @@ static void create_threads(const struct hmmu_call *call, unsigned int idle)
 }
 
 /* How many more an address space may have at work. */
-static unsigned int share(const struct mm_struct *mm)
+static unsigned int crew_share_locked(const struct mm_struct *mm)
 {
-	unsigned int free = free_nr(), busy = busy_for(mm);
+	unsigned int free = crew_free_nr(), busy = crew_busy_for(mm);
 
 	return busy < free ? (free - busy + 1) / 2 : 0;
 }
 
-static unsigned int share_of(const struct mm_struct *mm)
+static unsigned int crew_share(const struct mm_struct *mm)
 {
 	unsigned int n;
 
 	spin_lock(&crew_lock);
-	n = share(mm);
+	n = crew_share_locked(mm);
 	spin_unlock(&crew_lock);
 	return n;
 }
@@ -375,13 +375,13 @@ static unsigned int share_of(const struct mm_struct *mm)
  * Returns how many threads have begun to work: two at least, for one would be no better
  * than the call itself, or none.
  */
-static unsigned int begin_round(struct hmmu_round *round, unsigned int width)
+static unsigned int round_begin(struct hmmu_round *round, unsigned int width)
 {
 	struct fault_thread *thread;
 	unsigned int i;
 
 	spin_lock(&crew_lock);
-	width = min3(width, share(round->call->mm), idle_nr);
+	width = min3(width, crew_share_locked(round->call->mm), idle_nr);
 	if (width < 2)
 		width = 0;
 	list_add(&round->list, &rounds);
@@ -399,19 +399,19 @@ static unsigned int begin_round(struct hmmu_round *round, unsigned int width)
 	return width;
 }
 
-static void wait_for_threads(struct hmmu_round *round)
+static void round_wait(struct hmmu_round *round)
 {
 	int ret;
 
 	ret = wait_event_killable(round->over, !READ_ONCE(round->running) ||
-				  hmmu_interrupted(round->call));
+				  hmmu_call_interrupted(round->call));
 	if (ret || READ_ONCE(round->running)) {
-		stop(round, true);
+		round_stop(round, true);
 		wait_event(round->over, !READ_ONCE(round->running));
 	}
 }
 
-static void end_round(struct hmmu_round *round, unsigned int width)
+static void round_end(struct hmmu_round *round, unsigned int width)
 {
 	struct hmmu_call *call = round->call;
 
@@ -421,25 +421,25 @@ static void end_round(struct hmmu_round *round, unsigned int width)
 
 	mem_cgroup_put(round->memcg);
 	hmmu_counters_add(&call->counters, &round->counters);
-	hmmu_count(call, HMM_UNLOCKED_THREADS, width);
-	hmmu_count(call, HMM_UNLOCKED_THREAD_FAULTS,
+	hmmu_call_count(call, HMM_UNLOCKED_THREADS, width);
+	hmmu_call_count(call, HMM_UNLOCKED_THREAD_FAULTS,
 		   round->counters.n[HMM_UNLOCKED_FAULTS]);
-	hmmu_count_max(call, HMM_UNLOCKED_MOST_IN_FLIGHT, width);
+	hmmu_call_count_max(call, HMM_UNLOCKED_MOST_IN_FLIGHT, width);
 }
 
-static unsigned int count_short(const struct hmmu_round *round,
+static unsigned int round_count_short(const struct hmmu_round *round,
 				unsigned int most)
 {
 	unsigned long addr = round->next;
 	unsigned int n;
 
 	for (n = 0; n < most && addr < round->end; n++)
-		addr = next_short(round, addr + round->stride);
+		addr = round_next_short(round, addr + round->stride);
 	return n;
 }
 
 /* @next is where to go on. Returns false if there is to be no further round. */
-static bool one_round(struct hmmu_call *call, unsigned long *next,
+static bool crew_run_round(struct hmmu_call *call, unsigned long *next,
 		      unsigned long end, unsigned int width)
 {
 	struct hmmu_round round = {
@@ -456,13 +456,13 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 	u64 begun;
 
 	init_waitqueue_head(&round.over);
-	width = min(width, count_short(&round, width));
-	create_threads(call, width);
+	width = min(width, round_count_short(&round, width));
+	crew_create_threads(call, width);
 	begun = ktime_get_ns();
-	width = begin_round(&round, width);
+	width = round_begin(&round, width);
 	if (width)
-		wait_for_threads(&round);
-	end_round(&round, width);
+		round_wait(&round);
+	round_end(&round, width);
 
 	*next = round.next;
 	if (!width || round.stop)
@@ -474,7 +474,7 @@ static bool one_round(struct hmmu_call *call, unsigned long *next,
 }
 
 /* With as many threads as there may be. */
-static unsigned int next_width(const struct hmmu_call *call,
+static unsigned int crew_next_width(const struct hmmu_call *call,
 			       unsigned int threads)
 {
 	unsigned int limit = call->pace->limit ?: READ_ONCE(faults_in_flight);
@@ -486,7 +486,7 @@ static unsigned int next_width(const struct hmmu_call *call,
 }
 
 /**
- * hmmu_crew_run() - fault pages that are short, several at a time
+ * hmmu_call_crew_run() - fault pages that are short, several at a time
  * @call: a call of which a fault has dropped the lock
  * @addr: where to begin
  * @end: where to stop, in the same page table
@@ -497,27 +497,27 @@ static unsigned int next_width(const struct hmmu_call *call,
  * The entries of pages that could be had are collected. Those of others may be older.
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
- * Return: as hmmu_lock().
+ * Return: as hmmu_call_lock().
  */
-int hmmu_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
+int hmmu_call_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
 {
 	unsigned int width;
 	u64 begun;
 
 	if (!call->pace || addr >= end ||
-	    next_width(call, READ_ONCE(fault_threads)) < 2)
+	    crew_next_width(call, READ_ONCE(fault_threads)) < 2)
 		return 0;
-	addr = hmmu_plan_next(call, addr, end);
-	if (addr >= end || hmmu_plan_next(call, addr + PAGE_SIZE, end) >= end)
+	addr = hmmu_call_plan_next(call, addr, end);
+	if (addr >= end || hmmu_call_plan_next(call, addr + PAGE_SIZE, end) >= end)
 		return 0;
 
 	begun = ktime_get_ns();
-	hmmu_unlock(call);
+	hmmu_call_unlock(call);
 	do {
-		width = next_width(call, share_of(call->mm));
-	} while (width > 1 && one_round(call, &addr, end, width));
+		width = crew_next_width(call, crew_share(call->mm));
+	} while (width > 1 && crew_run_round(call, &addr, end, width));
 	hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
-	return hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
+	return hmmu_call_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 }
 
 /**

@@ -31,7 +31,7 @@ static unsigned int fault_flags(const struct hmmu_call *call,
 	return flags;
 }
 
-static int decode_error(vm_fault_t result)
+static int fault_errno(vm_fault_t result)
 {
 	int ret = vm_fault_to_errno(result, 0);
 
@@ -45,22 +45,22 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 {
 	int ret;
 
-	hmmu_unlocked(call);
-	hmmu_count(call, HMM_UNLOCKED_LOCK_DROPS, 1);
-	hmmu_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
+	hmmu_call_lock_lost(call);
+	hmmu_call_count(call, HMM_UNLOCKED_LOCK_DROPS, 1);
+	hmmu_call_count_max(call, HMM_UNLOCKED_LONGEST_WAIT_NS, waited);
 	trace_hmm_unlocked_drop(call, addr, waited);
 
 	if (call->stop_completed &&
 	    !(result & (VM_FAULT_RETRY | VM_FAULT_ERROR)))
-		return hmmu_interrupted(call) ? -EINTR : HMMU_COMPLETED;
+		return hmmu_call_interrupted(call) ? -EINTR : HMMU_COMPLETED;
 
 	if (result & VM_FAULT_RETRY) {
 		call->tried = addr;
 		call->waited = true;
 	}
-	ret = hmmu_resume(call);
+	ret = hmmu_call_resume(call);
 	if (ret != -EINTR && WARN_ON_ONCE(result & VM_FAULT_ERROR))
-		ret = decode_error(result);
+		ret = fault_errno(result);
 	return ret;
 }
 
@@ -71,7 +71,7 @@ static vm_fault_t handle_fault(struct hmmu_call *call,
 	const struct hmmu_hooks *hooks = call->hooks;
 	vm_fault_t result;
 
-	hmmu_count(call, HMM_UNLOCKED_FAULTS, 1);
+	hmmu_call_count(call, HMM_UNLOCKED_FAULTS, 1);
 	call->tried = ULONG_MAX;
 	if (hooks->faulting)
 		hooks->faulting(call->range, true);
@@ -88,11 +88,11 @@ static vm_fault_t handle_fault(struct hmmu_call *call,
  */
 static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
 {
-	if (hmmu_interrupted(call))
+	if (hmmu_call_interrupted(call))
 		return -EINTR;
 	if (ret == -EINVAL)
 		return ret;
-	return hmmu_request_lower(call, addr, 0) ? 0 : ret;
+	return hmmu_call_request_lower(call, addr, 0) ? 0 : ret;
 }
 
 /*
@@ -101,7 +101,7 @@ static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
  */
 static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 {
-	unsigned long need = hmmu_request(call, addr);
+	unsigned long need = hmmu_call_request(call, addr);
 	struct vm_area_struct *vma;
 	unsigned int flags;
 	vm_fault_t result;
@@ -117,9 +117,9 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 		return -EFAULT;
 	if (need & HMM_PFN_REQ_WRITE && !(vma->vm_flags & VM_WRITE)) {
 		need = HMM_PFN_REQ_FAULT;
-		if (!hmmu_request_lower(call, addr, need))
+		if (!hmmu_call_request_lower(call, addr, need))
 			return -EPERM;
-		if (*hmmu_entry(call, addr) & HMM_PFN_VALID)
+		if (*hmmu_call_entry(call, addr) & HMM_PFN_VALID)
 			return 0;
 	}
 
@@ -140,12 +140,12 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 		return ret;
 	}
 	if (result & VM_FAULT_ERROR)
-		return fault_failed(call, addr, decode_error(result));
+		return fault_failed(call, addr, fault_errno(result));
 	return 0;
 }
 
 /**
- * hmmu_fault_run() - fault some of the pages that are short
+ * hmmu_call_fault_run() - fault some of the pages that are short
  * @call: the call
  * @addr: on input the first short page, known to be so; on output the next one
  *	  that is short by what was read before the run, or @end
@@ -168,24 +168,24 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
  * * %-EINVAL	     - the fault handler broke its rules
  * * HMMU_COMPLETED  - lock dropped, and the call wants to hear of that
  */
-int hmmu_fault_run(struct hmmu_call *call, unsigned long *addr,
+int hmmu_call_fault_run(struct hmmu_call *call, unsigned long *addr,
 		   unsigned long end, unsigned int batch)
 {
 	u64 begun = ktime_get_ns();
 	int ret;
 
 	while (batch && *addr < min(end, call->known)) {
-		if (hmmu_interrupted(call))
+		if (hmmu_call_interrupted(call))
 			return -EINTR;
-		if (!hmmu_fills_one_page(call, *addr))
+		if (!hmmu_call_plan_fills_one(call, *addr))
 			batch--;
-		if (*hmmu_entry(call, *addr) & HMM_PFN_ERROR)
+		if (*hmmu_call_entry(call, *addr) & HMM_PFN_ERROR)
 			ret = fault_failed(call, *addr, -EFAULT);
 		else
 			ret = fault_page(call, *addr, &begun);
 		if (ret)
 			return ret;
-		*addr = hmmu_plan_next(call, *addr + PAGE_SIZE, end);
+		*addr = hmmu_call_plan_next(call, *addr + PAGE_SIZE, end);
 	}
 	return 0;
 }

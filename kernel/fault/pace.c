@@ -9,7 +9,7 @@
  * ...: where one at a time is best, trying is to cost next to nothing.
  *
  * Nor is anything tried before 8 ms were spent on waiting, or where trying in vain is
- * dear 32 times its price, 16 ms at most. That is mostly what waking threads costs, which
+ * dear 32 times its price_in_vain, 16 ms at most. That is mostly what waking threads costs, which
  * nobody can tell before: some microseconds, or half a millisecond under emulation. All
  * calls together learn it, for most are over before they could.
  *
@@ -30,7 +30,7 @@
 #define PRICE_MAX	(NSEC_PER_MSEC / 2)
 
 /* What trying in vain has cost lately, beyond what its pages take one at a time. In ns. */
-static unsigned long price;
+static unsigned long price_in_vain;
 
 static unsigned int level_of(unsigned int width)
 {
@@ -45,9 +45,9 @@ static unsigned int width_of(unsigned int level, unsigned int limit)
 	return level < level_of(limit) ? 1U << 2 * level : limit;
 }
 
-static bool may_try(const struct hmmu_pace *pace)
+static bool pace_may_try(const struct hmmu_pace *pace)
 {
-	u64 first = max(READ_ONCE(price) << HOLD_SHIFT_MIN, WAITED_MIN);
+	u64 first = max(READ_ONCE(price_in_vain) << HOLD_SHIFT_MIN, WAITED_MIN);
 
 	return pace->eager || pace->waited >= max(pace->hold, first);
 }
@@ -62,7 +62,7 @@ unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
 	unsigned int width = width_of(pace->level, limit);
 	unsigned int more = width_of(pace->level + 1, limit);
 
-	if (!may_try(pace))
+	if (!pace_may_try(pace))
 		return width;
 	if (more > width && !pace->down)
 		return more;
@@ -88,12 +88,12 @@ unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width)
 	return pace->eager ? 2 * width : width;
 }
 
-static void learn(u64 *cost, u64 now)
+static void cost_learn(u64 *cost, u64 now)
 {
 	*cost = *cost ? *cost - *cost / 4 + now / 4 : now;
 }
 
-static bool is_better(const struct hmmu_pace *pace, unsigned int level)
+static bool level_is_better(const struct hmmu_pace *pace, unsigned int level)
 {
 	u64 now = pace->cost[pace->level], then = pace->cost[level];
 
@@ -101,15 +101,15 @@ static bool is_better(const struct hmmu_pace *pace, unsigned int level)
 }
 
 /* Calls may learn at the same time; what one of them has learned is lost then. */
-static void learn_price(const struct hmmu_pace *pace, unsigned int pages, u64 ns)
+static void price_learn(const struct hmmu_pace *pace, unsigned int pages, u64 ns)
 {
-	u64 alone = pages * pace->cost[0], old = READ_ONCE(price);
+	u64 alone = pages * pace->cost[0], old = READ_ONCE(price_in_vain);
 
-	WRITE_ONCE(price, old - old / 4 +
+	WRITE_ONCE(price_in_vain, old - old / 4 +
 			  min(ns - min(ns, alone), PRICE_MAX) / 4);
 }
 
-static void take(struct hmmu_pace *pace, unsigned int level)
+static void pace_take_level(struct hmmu_pace *pace, unsigned int level)
 {
 	pace->eager = level > pace->level;
 	pace->down = false;
@@ -119,7 +119,7 @@ static void take(struct hmmu_pace *pace, unsigned int level)
 	pace->hold = 0;
 }
 
-static void leave_alone(struct hmmu_pace *pace, u64 ns)
+static void pace_leave_level_alone(struct hmmu_pace *pace, u64 ns)
 {
 	pace->patience = clamp(pace->patience, HOLD_SHIFT_MIN, HOLD_SHIFT_MAX);
 	pace->hold = ns << pace->patience++;
@@ -146,16 +146,16 @@ void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 	/* The last try may be long ago, and have met a server that stalled. */
 	if (level && level != pace->level)
 		pace->cost[level] = 0;
-	learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));
+	cost_learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));
 	pace->noted++;
 	if (level == pace->level) {
 		pace->waited += ns;
 		pace->eager = false;
-	} else if (is_better(pace, level)) {
-		take(pace, level);
+	} else if (level_is_better(pace, level)) {
+		pace_take_level(pace, level);
 	} else if (level) {
 		if (!pace->level)
-			learn_price(pace, pages, ns);
-		leave_alone(pace, ns);
+			price_learn(pace, pages, ns);
+		pace_leave_level_alone(pace, ns);
 	}
 }

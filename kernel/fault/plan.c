@@ -10,7 +10,7 @@
  * All requests alike: the common case, and the one whose speed counts. Present
  * huge pages are read so fast that looking at entries one by one would show.
  */
-static unsigned long next_short(const unsigned long *entry, unsigned long n,
+static unsigned long entries_next_short(const unsigned long *entry, unsigned long n,
 				unsigned long need)
 {
 	unsigned long i = 0;
@@ -26,23 +26,23 @@ static unsigned long next_short(const unsigned long *entry, unsigned long n,
 }
 
 /**
- * hmmu_plan_next() - the first page that is short of its request
+ * hmmu_call_plan_next() - the first page that is short of its request
  * @call: the call
  * @addr: where to begin, in the call's range
  * @end: where to stop
  *
  * Return: its address, or @end.
  */
-unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
+unsigned long hmmu_call_plan_next(const struct hmmu_call *call, unsigned long addr,
 			     unsigned long end)
 {
 	if (!call->requests.saved)
-		return addr + (next_short(hmmu_entry(call, addr),
+		return addr + (entries_next_short(hmmu_call_entry(call, addr),
 					  (end - addr) >> PAGE_SHIFT,
 					  call->requests.every) << PAGE_SHIFT);
 
 	for (; addr < end; addr += PAGE_SIZE)
-		if (~*hmmu_entry(call, addr) & hmmu_request(call, addr))
+		if (~*hmmu_call_entry(call, addr) & hmmu_call_request(call, addr))
 			break;
 	return addr;
 }
@@ -51,15 +51,15 @@ unsigned long hmmu_plan_next(const struct hmmu_call *call, unsigned long addr,
 static unsigned long first_in_table(const struct hmmu_call *call,
 				    unsigned long addr, unsigned long end)
 {
-	unsigned long entry = *hmmu_entry(call, addr);
+	unsigned long entry = *hmmu_call_entry(call, addr);
 
-	if (call->requests.saved || !hmmu_is_huge(entry))
-		return hmmu_plan_next(call, addr, end);
+	if (call->requests.saved || !hmmu_entry_is_huge(entry))
+		return hmmu_call_plan_next(call, addr, end);
 	return ~entry & call->requests.every ? addr : end;
 }
 
 /**
- * hmmu_plan_first() - the same for entries that one snapshot has just read
+ * hmmu_call_plan_first() - the same for entries that one snapshot has just read
  * @call: the call
  * @addr: where the snapshot began
  * @end: where it ended
@@ -67,9 +67,9 @@ static unsigned long first_in_table(const struct hmmu_call *call,
  * The pages of one last-level page table that are mapped by a huge page are
  * alike: one of them answers for all.
  *
- * Return: as hmmu_plan_next().
+ * Return: as hmmu_call_plan_next().
  */
-unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
+unsigned long hmmu_call_plan_first(const struct hmmu_call *call, unsigned long addr,
 			      unsigned long end)
 {
 	unsigned long table_end, next;
@@ -84,7 +84,7 @@ unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
 }
 
 /**
- * hmmu_fills_one_page() - will a fault on this page change this page only?
+ * hmmu_call_plan_fills_one() - will a fault on this page change this page only?
  * @call: the call
  * @addr: a page that is short
  *
@@ -94,9 +94,9 @@ unsigned long hmmu_plan_first(const struct hmmu_call *call, unsigned long addr,
  *
  * Return: true if it will.
  */
-bool hmmu_fills_one_page(const struct hmmu_call *call, unsigned long addr)
+bool hmmu_call_plan_fills_one(const struct hmmu_call *call, unsigned long addr)
 {
-	unsigned long entry = *hmmu_entry(call, addr);
+	unsigned long entry = *hmmu_call_entry(call, addr);
 
 	return (entry & HMM_PFN_VALID) && !hmm_pfn_to_map_order(entry);
 }

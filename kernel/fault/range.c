@@ -18,7 +18,7 @@
 #include "call.h"
 #include "trace.h"
 
-static bool malformed(const struct hmm_range *range)
+static bool range_is_malformed(const struct hmm_range *range)
 {
 	return !range->notifier || !range->hmm_pfns ||
 	       !PAGE_ALIGNED(range->start | range->end) ||
@@ -27,7 +27,7 @@ static bool malformed(const struct hmm_range *range)
 	       range->end - 1 > range->notifier->interval_tree.last;
 }
 
-static const struct hmmu_hooks no_hooks = {
+static const struct hmmu_hooks plain_hooks = {
 	.begin = mmu_interval_read_begin,
 };
 
@@ -60,30 +60,30 @@ static int call_begin(struct hmmu_call *call, struct hmm_range *range,
 	hmmu_call_init(call, range, hooks);
 	call->pace = hooks->pace ? hooks->pace(range) : &call->own_pace;
 	call->limit.allowed = timeout;
-	hmmu_count(call, HMM_UNLOCKED_CALLS, 1);
+	hmmu_call_count(call, HMM_UNLOCKED_CALLS, 1);
 	trace_hmm_unlocked_begin(call);
 
 	/* exit_mmap() may be running: there is nothing left to be faulted. */
 	if (!atomic_read(&call->mm->mm_users))
 		return -EFAULT;
-	return hmmu_requests_save(call);
+	return hmmu_call_requests_save(call);
 }
 
 static int call_end(struct hmmu_call *call, int ret,
 		    struct hmm_unlocked_counters *counters)
 {
 	if (ret)
-		hmmu_requests_restore(call);
-	hmmu_requests_free(call);
+		hmmu_call_requests_restore(call);
+	hmmu_call_requests_free(call);
 
 	if (ret == HMMU_STUCK) {
-		hmmu_count(call, HMM_UNLOCKED_STUCK, 1);
+		hmmu_call_count(call, HMM_UNLOCKED_STUCK, 1);
 		ret = -EBUSY;
 	} else if (ret == HMMU_COMPLETED) {
 		ret = 0;
 	}
 	if (ret)
-		hmmu_count(call, HMM_UNLOCKED_FAILURES, 1);
+		hmmu_call_count(call, HMM_UNLOCKED_FAILURES, 1);
 
 	trace_hmm_unlocked_end(call, ret);
 	hmmu_stats_add(call);
@@ -149,45 +149,45 @@ int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 
 	if (!locked)
 		return hmm_range_fault(range);
-	if (malformed(range) || WARN_ON_ONCE(!*locked))
+	if (range_is_malformed(range) || WARN_ON_ONCE(!*locked))
 		return -EINVAL;
 	lockdep_assert_held_read(&range->notifier->mm->mmap_lock);
 
-	ret = call_begin(&call, range, 0, &no_hooks);
+	ret = call_begin(&call, range, 0, &plain_hooks);
 	call.locked = true;
 	call.stop_completed = true;
 	if (!ret)
-		ret = hmmu_check(&call, HMM_UNLOCKED_MOVED_WAITING);
+		ret = hmmu_call_check(&call, HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
-		ret = hmmu_walk(&call);
+		ret = hmmu_call_walk(&call);
 	*locked = call.locked;
 	return call_end(&call, ret, counters);
 }
 EXPORT_SYMBOL_GPL(hmmu_range_fault_unlockable);
 
-static int commit(struct hmmu_call *call)
+static int call_hand_over(struct hmmu_call *call)
 {
 	int ret = 0;
 
-	if (call->hooks->commit)
-		ret = call->hooks->commit(call->range);
-	return ret == -EBUSY ? hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD) : ret;
+	if (call->hooks->hand_over)
+		ret = call->hooks->hand_over(call->range);
+	return ret == -EBUSY ? hmmu_call_sequence_moved(call, HMM_UNLOCKED_MOVED_HELD) : ret;
 }
 
-static int one_pass(struct hmmu_call *call)
+static int call_run_pass(struct hmmu_call *call)
 {
 	struct hmm_range *range = call->range;
 	int ret;
 
 	range->notifier_seq = call->hooks->begin(range->notifier);
-	ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_WAITING);
+	ret = hmmu_call_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_WAITING);
 	if (!ret)
-		ret = hmmu_walk(call);
+		ret = hmmu_call_walk(call);
 	if (!ret)
-		ret = commit(call);
+		ret = call_hand_over(call);
 
 	if (call->locked)
-		hmmu_unlock(call);
+		hmmu_call_unlock(call);
 	return ret;
 }
 
@@ -195,21 +195,21 @@ static int one_pass(struct hmmu_call *call)
  * The signal is tested before the limit and the lock: a storm of invalidations
  * with neither a limit nor a contended lock must not outlive a kill.
  */
-static int passes(struct hmmu_call *call)
+static int call_run_passes(struct hmmu_call *call)
 {
 	unsigned int tried = 0;
 	int ret;
 
 	for (;;) {
-		ret = one_pass(call);
+		ret = call_run_pass(call);
 		if (ret != -EBUSY)
 			return ret;
-		if (hmmu_interrupted(call))
+		if (hmmu_call_interrupted(call))
 			return -EINTR;
 		if (hmmu_limit_exceeded(&call->limit) &&
 		    (call->walked || ++tried >= HMMU_PASSES_MIN))
 			return -EBUSY;
-		hmmu_count(call, HMM_UNLOCKED_RESTARTS, 1);
+		hmmu_call_count(call, HMM_UNLOCKED_RESTARTS, 1);
 		trace_hmm_unlocked_restart(call);
 		cond_resched();
 	}
@@ -223,7 +223,7 @@ static int passes(struct hmmu_call *call)
  * @counters: as there
  *
  * Context: as there.
- * Return: as there, and what @hooks->commit returned; %-EINTR also if the call
+ * Return: as there, and what @hooks->hand_over returned; %-EINTR also if the call
  * was cancelled.
  */
 int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
@@ -233,13 +233,13 @@ int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
 	struct hmmu_call call;
 	int ret;
 
-	if (malformed(range))
+	if (range_is_malformed(range))
 		return -EINVAL;
 	might_lock_read(&range->notifier->mm->mmap_lock);
 
 	ret = call_begin(&call, range, timeout, hooks);
 	if (!ret)
-		ret = passes(&call);
+		ret = call_run_passes(&call);
 	return call_end(&call, ret, counters);
 }
 
@@ -288,6 +288,6 @@ int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
 int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
 			      struct hmm_unlocked_counters *counters)
 {
-	return hmmu_range_fault(range, timeout, &no_hooks, counters);
+	return hmmu_range_fault(range, timeout, &plain_hooks, counters);
 }
 EXPORT_SYMBOL_GPL(hmmu_range_fault_unlocked);

@@ -24,42 +24,42 @@ static unsigned int word_shift(unsigned long index)
 }
 
 /* REQ_WRITE without REQ_FAULT asks for nothing, as in hmm_range_fault(). */
-static unsigned long need(const struct hmm_range *range, unsigned long asked)
+static unsigned long range_need(const struct hmm_range *range, unsigned long asked)
 {
 	asked = (asked & range->pfn_flags_mask) | range->default_flags;
 	return asked & HMM_PFN_REQ_FAULT ? asked & REQUEST_BITS : 0;
 }
 
 /* Can the entry of a page ask for more than the defaults do? */
-static bool per_page(const struct hmm_range *range)
+static bool range_asks_per_page(const struct hmm_range *range)
 {
-	return need(range, REQUEST_BITS) != need(range, 0);
+	return range_need(range, REQUEST_BITS) != range_need(range, 0);
 }
 
 /**
- * hmmu_requests_save() - set the requests of a call aside
+ * hmmu_call_requests_save() - set the requests of a call aside
  * @call: a call that has not read any entry yet
  *
  * Context: Sleeps. No lock held that reclaim may need.
  * Return: %0, or %-ENOMEM with nothing changed.
  */
-int hmmu_requests_save(struct hmmu_call *call)
+int hmmu_call_requests_save(struct hmmu_call *call)
 {
 	struct hmm_range *range = call->range;
 	unsigned long n = (range->end - range->start) >> PAGE_SHIFT;
-	struct hmmu_requests *req = &call->requests;
+	struct hmmu_call_requests *req = &call->requests;
 	unsigned long words = DIV_ROUND_UP(n, REQUESTS_PER_WORD);
 	unsigned long i;
 
-	req->every = need(range, 0);
+	req->every = range_need(range, 0);
 	req->saved = NULL;
-	if (!per_page(range))
+	if (!range_asks_per_page(range))
 		return 0;
 
 	req->saved = kvcalloc(words, sizeof(*req->saved), GFP_KERNEL);
 	if (!req->saved)
 		return -ENOMEM;
-	hmmu_count_max(call, HMM_UNLOCKED_SCRATCH_BYTES,
+	hmmu_call_count_max(call, HMM_UNLOCKED_SCRATCH_BYTES,
 		       words * sizeof(*req->saved));
 
 	for (i = 0; i < n; i++)
@@ -69,12 +69,12 @@ int hmmu_requests_save(struct hmmu_call *call)
 }
 
 /**
- * hmmu_requests_of_page() - set what is asked by a call over one page
+ * hmmu_call_requests_set_one() - set what is asked by a call over one page
  * @call: the call; nothing of it needs to be freed
  * @word: where to keep it
- * @request: what hmmu_request() of another call returned for that page
+ * @request: what hmmu_call_request() of another call returned for that page
  */
-void hmmu_requests_of_page(struct hmmu_call *call, unsigned long *word,
+void hmmu_call_requests_set_one(struct hmmu_call *call, unsigned long *word,
 			   unsigned long request)
 {
 	*word = request >> REQUEST_SHIFT;
@@ -82,7 +82,7 @@ void hmmu_requests_of_page(struct hmmu_call *call, unsigned long *word,
 	call->requests.saved = word;
 }
 
-static unsigned long saved_bits(const struct hmmu_requests *req,
+static unsigned long saved_bits(const struct hmmu_call_requests *req,
 				unsigned long index)
 {
 	unsigned long word = req->saved[index / REQUESTS_PER_WORD];
@@ -91,10 +91,10 @@ static unsigned long saved_bits(const struct hmmu_requests *req,
 }
 
 /**
- * hmmu_requests_restore() - write the requests back into the entries
+ * hmmu_call_requests_restore() - write the requests back into the entries
  * @call: a call that failed
  */
-void hmmu_requests_restore(struct hmmu_call *call)
+void hmmu_call_requests_restore(struct hmmu_call *call)
 {
 	struct hmm_range *range = call->range;
 	unsigned long n = (range->end - range->start) >> PAGE_SHIFT;
@@ -108,42 +108,42 @@ void hmmu_requests_restore(struct hmmu_call *call)
 }
 
 /**
- * hmmu_requests_free() - end of hmmu_requests_save(), also of one that failed
+ * hmmu_call_requests_free() - end of hmmu_call_requests_save(), also of one that failed
  * @call: the call
  */
-void hmmu_requests_free(struct hmmu_call *call)
+void hmmu_call_requests_free(struct hmmu_call *call)
 {
 	kvfree(call->requests.saved);
 }
 
 /**
- * hmmu_request() - what is asked of one page
+ * hmmu_call_request() - what is asked of one page
  * @call: the call
  * @addr: page address in the call's range
  *
  * Return: %0, HMM_PFN_REQ_FAULT, or HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE.
  */
-unsigned long hmmu_request(const struct hmmu_call *call, unsigned long addr)
+unsigned long hmmu_call_request(const struct hmmu_call *call, unsigned long addr)
 {
 	if (!call->requests.saved)
 		return call->requests.every;
-	return need(call->range, saved_bits(&call->requests,
-					    hmmu_page_index(call, addr)));
+	return range_need(call->range, saved_bits(&call->requests,
+					    hmmu_call_page_index(call, addr)));
 }
 
 /**
- * hmmu_request_lower() - ask less of a page that can't be had
+ * hmmu_call_request_lower() - ask less of a page that can't be had
  * @call: the call
  * @addr: page address in the call's range
  * @to: what to ask from now on: %0, or HMM_PFN_REQ_FAULT
  *
  * Return: false if the page is needed: then the call has to fail.
  */
-bool hmmu_request_lower(struct hmmu_call *call, unsigned long addr,
+bool hmmu_call_request_lower(struct hmmu_call *call, unsigned long addr,
 			unsigned long to)
 {
 	const struct hmmu_hooks *hooks = call->hooks;
-	unsigned long index = hmmu_page_index(call, addr);
+	unsigned long index = hmmu_call_page_index(call, addr);
 	unsigned long *word;
 
 	if (!hooks->needed || hooks->needed(call->range, addr) ||

@@ -12,7 +12,7 @@
 #include "call.h"
 
 /**
- * hmmu_snapshot() - read the entries of [@start, @end) as they are
+ * hmmu_call_snapshot() - read the entries of [@start, @end) as they are
  * @call: the call
  * @start: first address, in the call's range
  * @end: first address after
@@ -26,7 +26,7 @@
  * * %0	    - read, true until the sequence moves
  * * %-EBUSY - the sequence has moved; nothing was read
  */
-int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
+int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 		  unsigned long end)
 {
 	struct hmm_range part = {
@@ -34,7 +34,7 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 		.notifier_seq = call->range->notifier_seq,
 		.start = start,
 		.end = end,
-		.hmm_pfns = hmmu_entry(call, start),
+		.hmm_pfns = hmmu_call_entry(call, start),
 		.dev_private_owner = call->range->dev_private_owner,
 	};
 	int ret;
@@ -43,12 +43,12 @@ int hmmu_snapshot(struct hmmu_call *call, unsigned long start,
 
 	ret = hmm_range_fault(&part);
 	if (ret == -EBUSY)
-		return hmmu_moved(call, HMM_UNLOCKED_MOVED_HELD);
+		return hmmu_call_sequence_moved(call, HMM_UNLOCKED_MOVED_HELD);
 	if (ret)
 		return ret;
 	call->walked = true;
 	call->known = max(call->known, end);
-	hmmu_count(call, HMM_UNLOCKED_ENTRIES_READ,
+	hmmu_call_count(call, HMM_UNLOCKED_ENTRIES_READ,
 		   (end - start) >> PAGE_SHIFT);
 	return 0;
 }

@@ -71,7 +71,7 @@ void hmmu_counters_show(struct seq_file *m,
 		seq_printf(m, "%s %llu\n", stats_rows[i].name, counters->n[i]);
 }
 
-static int stats_show(struct seq_file *m, void *unused)
+static int totals_show(struct seq_file *m, void *unused)
 {
 	struct hmm_unlocked_counters sum = {};
 	int cpu;
@@ -83,12 +83,12 @@ static int stats_show(struct seq_file *m, void *unused)
 	hmmu_counters_show(m, &sum);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(stats);
+DEFINE_SHOW_ATTRIBUTE(totals);
 
 struct dentry * __init hmmu_stats_init(void)
 {
 	stats_dir = debugfs_create_dir("hmm_unlocked", NULL);
-	debugfs_create_file("stats", 0444, stats_dir, NULL, &stats_fops);
+	debugfs_create_file("stats", 0444, stats_dir, NULL, &totals_fops);
 	return stats_dir;
 }
 

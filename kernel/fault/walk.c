@@ -45,10 +45,10 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 	int ret;
 
 	for (;;) {
-		ret = hmmu_snapshot(call, addr, stop);
+		ret = hmmu_call_snapshot(call, addr, stop);
 		if (ret)
 			return ret;
-		*next = hmmu_plan_next(call, addr, end);
+		*next = hmmu_call_plan_next(call, addr, end);
 		if (*next < stop || *next == end)
 			return 0;
 		/* Short, but by an entry older than the run. */
@@ -59,7 +59,7 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 }
 
 /* Some of them may have been there before, so it is not to be believed blindly. */
-static unsigned int filled(unsigned long addr, unsigned long next)
+static unsigned int count_filled(unsigned long addr, unsigned long next)
 {
 	return min_t(unsigned long, (next - addr) >> PAGE_SHIFT, BATCH_MAX);
 }
@@ -76,7 +76,7 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 	int ret;
 
 	*next = addr;
-	ret = hmmu_fault_run(call, next, end, call->batch);
+	ret = hmmu_call_fault_run(call, next, end, call->batch);
 	if (ret)
 		return ret;
 
@@ -88,7 +88,7 @@ static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 	if (*next != peek)
 		call->batch = 1;
 	if (call->waited)
-		call->fill = *next > peek ? filled(addr, *next) : 1;
+		call->fill = *next > peek ? count_filled(addr, *next) : 1;
 	return ret;
 }
 
@@ -100,11 +100,11 @@ static int fault_together(struct hmmu_call *call, unsigned long *next,
 	int ret;
 
 	call->waited = false;
-	ret = hmmu_crew_run(call, call->tried == addr ? addr + PAGE_SIZE : addr,
+	ret = hmmu_call_crew_run(call, call->tried == addr ? addr + PAGE_SIZE : addr,
 			    end);
 	if (ret || call->known)
 		return ret;
-	*next = hmmu_plan_next(call, addr, end);
+	*next = hmmu_call_plan_next(call, addr, end);
 	return *next == end ? 0 : read_back(call, *next, next, end, 1);
 }
 
@@ -143,8 +143,8 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 			return ret;
 
 		if (next == addr && call->tried != addr) {
-			ret = hmmu_back_off(call, ++attempts);
-			if (ret == HMMU_STUCK && hmmu_request_lower(call, addr, 0))
+			ret = hmmu_call_back_off(call, ++attempts);
+			if (ret == HMMU_STUCK && hmmu_call_request_lower(call, addr, 0))
 				ret = 0;
 			if (!ret)
 				ret = read_back(call, addr, &next, end, 1);
@@ -168,7 +168,7 @@ static unsigned long tables_end(const struct hmmu_call *call,
 	struct vm_area_struct *vma;
 
 	if (addr > call->range->start &&
-	    hmmu_is_huge(*hmmu_entry(call, addr - PAGE_SIZE))) {
+	    hmmu_entry_is_huge(*hmmu_call_entry(call, addr - PAGE_SIZE))) {
 		vma = vma_lookup(call->mm, addr);
 		if (vma && vma_kernel_pagesize(vma) >= HMMU_CHUNK_SIZE)
 			return vma->vm_end;
@@ -191,7 +191,7 @@ static int read_chunk(struct hmmu_call *call, unsigned long addr,
 		      unsigned long *ahead, unsigned long end)
 {
 	*ahead = chunk_end(call, addr, end);
-	return hmmu_snapshot(call, addr, *ahead);
+	return hmmu_call_snapshot(call, addr, *ahead);
 }
 
 /*
@@ -210,7 +210,7 @@ static int walk_on(struct hmmu_call *call, unsigned long addr,
 			return ret;
 	}
 
-	next = hmmu_plan_first(call, addr, *ahead);
+	next = hmmu_call_plan_first(call, addr, *ahead);
 	*stop = min(*ahead, hmmu_table_end(next));
 	if (next < *ahead)
 		call->chunk_size = min(call->chunk_size, HMMU_CHUNK_SIZE);
@@ -233,7 +233,7 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
 		/* Unless the pass begins here. */
 		if (addr != call->from) {
 			call->from = addr;
-			ret = hmmu_yield(call);
+			ret = hmmu_call_yield(call);
 			if (ret)
 				return ret;
 			if (!(addr % HMMU_CHUNK_SIZE))
@@ -247,14 +247,14 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
 }
 
 /**
- * hmmu_walk() - collect all entries of the range under one sequence
+ * hmmu_call_walk() - collect all entries of the range under one sequence
  * @call: the call
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
  * Return: %0 with all entries collected and each request satisfied; %-EBUSY if
- * the sequence has moved; HMMU_STUCK; else as hmmu_fault_run().
+ * the sequence has moved; HMMU_STUCK; else as hmmu_call_fault_run().
  */
-int hmmu_walk(struct hmmu_call *call)
+int hmmu_call_walk(struct hmmu_call *call)
 {
 	unsigned long from = call->from;
 	int ret;
@@ -263,6 +263,6 @@ int hmmu_walk(struct hmmu_call *call)
 	if (!ret)
 		ret = walk_span(call, call->range->start, from);
 	if (!ret)
-		ret = hmmu_check(call, HMM_UNLOCKED_MOVED_HELD);
+		ret = hmmu_call_check(call, HMM_UNLOCKED_MOVED_HELD);
 	return ret;
 }

@@ -142,7 +142,7 @@ static bool can_be_moved(const struct hmmu_flight *flight, unsigned long addr,
 	if (is_zone_device_page(page))
 		return false;
 	return PageAnon(page) ||
-	       (hmmu_is_huge(entry) && in_anonymous(flight->mirror->mm, addr));
+	       (hmmu_entry_is_huge(entry) && in_anonymous(flight->mirror->mm, addr));
 }
 
 static bool to_be_moved(const struct hmmu_flight *flight,

@@ -120,7 +120,7 @@ struct hmmu_flight {
 	bool again;
 
 	const struct hmmu_request *request;
-	int (*commit)(struct hmmu_flight *flight, struct hmm_range *range);
+	int (*use)(struct hmmu_flight *flight, struct hmm_range *range);
 	hmmu_see_fn *see;
 	void *data;
 };

@@ -54,7 +54,7 @@ static unsigned long request_bits(enum hmmu_access access)
  * What the driver answers is kept from the engine, to which some errnos have a
  * meaning of its own.
  */
-static int commit(struct hmm_range *range)
+static int window_hand_over(struct hmm_range *range)
 {
 	struct hmmu_flight *flight = flight_of(range);
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -66,7 +66,7 @@ static int commit(struct hmm_range *range)
 
 	spin_lock(&mirror->lock);
 	if (hmmu_flight_is_valid(flight, range->notifier_seq)) {
-		flight->error = flight->commit(flight, range);
+		flight->error = flight->use(flight, range);
 		ret = flight->error ? -EIO : 0;
 	}
 	if (!ret) {
@@ -103,7 +103,7 @@ static struct hmmu_pace *pace(const struct hmm_range *range)
 
 static const struct hmmu_hooks flight_hooks = {
 	.begin = hmmu_flight_begin,
-	.commit = commit,
+	.hand_over = window_hand_over,
 	.cancelled = cancelled,
 	.needed = needed,
 	.faulting = faulting,
@@ -290,7 +290,7 @@ static void tell_places(const struct hmmu_flight *flight,
 		*place++ = place_of(flight->mirror, *entry++);
 }
 
-static int commit_map(struct hmmu_flight *flight, struct hmm_range *range)
+static int window_map(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long kept = keep_asked(flight->request, range);
@@ -310,7 +310,7 @@ static int commit_map(struct hmmu_flight *flight, struct hmm_range *range)
 	return ret;
 }
 
-static int commit_see(struct hmmu_flight *flight, struct hmm_range *range)
+static int window_show(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	flight->see(flight->mirror, &(struct hmmu_pages){
 		.start = range->start,
@@ -375,7 +375,7 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
 		.mirror = mirror,
 		.request = request,
 		.prefetch = prefetch,
-		.commit = commit_map,
+		.use = window_map,
 	};
 
 	return fly_counted(&flight, HMMU_MIRROR_POPULATES, request->start,
@@ -451,7 +451,7 @@ int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 {
 	struct hmmu_flight flight = {
 		.mirror = mirror,
-		.commit = commit_see,
+		.use = window_show,
 		.see = see,
 		.data = data,
 	};

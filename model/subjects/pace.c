@@ -131,7 +131,7 @@ static bool one_round(struct drive *drive, unsigned int asked, unsigned int *lef
 	return *left > 0;
 }
 
-/* As hmmu_crew_run(), each time that a page has had to be waited for. */
+/* As hmmu_call_crew_run(), each time that a page has had to be waited for. */
 static void fault_together(struct drive *drive, unsigned int *left)
 {
 	unsigned int width;

@@ -19,10 +19,10 @@
 #define BACK_OFF_SHIFT_MAX	9U
 
 /**
- * hmmu_interrupted() - has the call to end for a reason from outside?
+ * hmmu_call_interrupted() - has the call to end for a reason from outside?
  * @call: the call
  */
-bool hmmu_interrupted(const struct hmmu_call *call)
+bool hmmu_call_interrupted(const struct hmmu_call *call)
 {
 	const struct hmmu_hooks *hooks = call->hooks;
 
@@ -31,23 +31,23 @@ bool hmmu_interrupted(const struct hmmu_call *call)
 }
 
 /**
- * hmmu_moved() - note that the sequence has moved
+ * hmmu_call_sequence_moved() - note that the sequence has moved
  * @call: the call
  * @cause: the HMM_UNLOCKED_MOVED_* that tells where it was found
  *
  * Return: %-EBUSY
  */
-int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
+int hmmu_call_sequence_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 {
 	call->cause = cause;
 	if (cause == HMM_UNLOCKED_MOVED_DROPPED)
 		call->chunk_size = HMMU_CHUNK_SIZE_MIN;
-	hmmu_count(call, cause, 1);
+	hmmu_call_count(call, cause, 1);
 	return -EBUSY;
 }
 
 /**
- * hmmu_check() - may this pass go on?
+ * hmmu_call_check() - may this pass go on?
  * @call: the call
  * @cause: what to count if the sequence has moved
  *
@@ -60,7 +60,7 @@ int hmmu_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
  * * %-EFAULT - the OOM reaper has marked the mm: its contents are gone
  * * %-EBUSY  - the sequence has moved
  */
-int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
+int hmmu_call_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 {
 	struct hmm_range *range = call->range;
 
@@ -69,12 +69,12 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 	if (check_stable_address_space(call->mm))
 		return -EFAULT;
 	if (mmu_interval_check_retry(range->notifier, range->notifier_seq))
-		return hmmu_moved(call, cause);
+		return hmmu_call_sequence_moved(call, cause);
 	return 0;
 }
 
 /**
- * hmmu_lock() - take the mmap lock for read, and see whether it was worth it
+ * hmmu_call_lock() - take the mmap lock for read, and see whether it was worth it
  * @call: the call, not locked
  * @begun: since when we have been waiting for it, in ktime_get_ns()
  * @cause: what to count if the sequence has moved
@@ -86,55 +86,55 @@ int hmmu_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
  * to a task that is being killed, which would then read once more for nothing.
  *
  * Context: mmap lock not held. Sleeps, killable.
- * Return: as hmmu_check(), or %-EINTR with the lock not held.
+ * Return: as hmmu_call_check(), or %-EINTR with the lock not held.
  */
-int hmmu_lock(struct hmmu_call *call, u64 begun,
+int hmmu_call_lock(struct hmmu_call *call, u64 begun,
 	      enum hmm_unlocked_counter cause)
 {
 	int ret;
 
-	if (hmmu_interrupted(call) || mmap_read_lock_killable(call->mm))
+	if (hmmu_call_interrupted(call) || mmap_read_lock_killable(call->mm))
 		return -EINTR;
 	call->locked = true;
-	ret = hmmu_check(call, cause);
+	ret = hmmu_call_check(call, cause);
 	if (!ret)
 		hmmu_limit_take_off(&call->limit, ktime_get_ns() - begun);
 	return ret;
 }
 
 /**
- * hmmu_unlocked() - note that the mmap lock is gone
+ * hmmu_call_lock_lost() - note that the mmap lock is gone
  * @call: the call, whose lock was let go of by a fault
  */
-void hmmu_unlocked(struct hmmu_call *call)
+void hmmu_call_lock_lost(struct hmmu_call *call)
 {
 	call->locked = false;
 	call->known = 0;
 }
 
 /**
- * hmmu_unlock() - let go of the mmap lock
+ * hmmu_call_unlock() - let go of the mmap lock
  * @call: the call, locked
  */
-void hmmu_unlock(struct hmmu_call *call)
+void hmmu_call_unlock(struct hmmu_call *call)
 {
 	mmap_read_unlock(call->mm);
-	hmmu_unlocked(call);
+	hmmu_call_lock_lost(call);
 }
 
 /**
- * hmmu_resume() - go on after a fault that dropped the lock
+ * hmmu_call_resume() - go on after a fault that dropped the lock
  * @call: the call, not locked
  *
  * Context: mmap lock not held. Sleeps, killable.
- * Return: as hmmu_lock().
+ * Return: as hmmu_call_lock().
  */
-int hmmu_resume(struct hmmu_call *call)
+int hmmu_call_resume(struct hmmu_call *call)
 {
-	int ret = hmmu_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
+	int ret = hmmu_call_lock(call, ktime_get_ns(), HMM_UNLOCKED_MOVED_DROPPED);
 
 	if (!ret)
-		hmmu_count(call, HMM_UNLOCKED_RESUMES, 1);
+		hmmu_call_count(call, HMM_UNLOCKED_RESUMES, 1);
 	trace_hmm_unlocked_resume(call, ret);
 	return ret;
 }
@@ -148,27 +148,27 @@ int hmmu_resume(struct hmmu_call *call)
  * There is nothing to sleep on that tells when it is off, so look again a few
  * times; for a stream of writers we do not stand aside longer than that.
  */
-static void let_pass(struct hmmu_call *call)
+static void let_writers_pass(struct hmmu_call *call)
 {
 	unsigned int looks = YIELD_LOOKS;
 
 	while (mmap_lock_is_contended(call->mm) && looks-- &&
-	       !hmmu_interrupted(call))
+	       !hmmu_call_interrupted(call))
 		usleep_range_state(YIELD_MIN_US, YIELD_MAX_US, TASK_KILLABLE);
 }
 
 /**
- * hmmu_yield() - between two chunks, let others have their turn
+ * hmmu_call_yield() - between two chunks, let others have their turn
  * @call: the call
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
- * Return: as hmmu_lock().
+ * Return: as hmmu_call_lock().
  */
-int hmmu_yield(struct hmmu_call *call)
+int hmmu_call_yield(struct hmmu_call *call)
 {
 	u64 begun;
 
-	if (hmmu_interrupted(call))
+	if (hmmu_call_interrupted(call))
 		return -EINTR;
 	cond_resched();
 	if (!mmap_lock_is_contended(call->mm)) {
@@ -176,16 +176,16 @@ int hmmu_yield(struct hmmu_call *call)
 		return 0;
 	}
 
-	hmmu_count(call, HMM_UNLOCKED_YIELDS, 1);
-	hmmu_count_max(call, HMM_UNLOCKED_YIELD_STREAK, ++call->yield_streak);
+	hmmu_call_count(call, HMM_UNLOCKED_YIELDS, 1);
+	hmmu_call_count_max(call, HMM_UNLOCKED_YIELD_STREAK, ++call->yield_streak);
 	begun = ktime_get_ns();
-	hmmu_unlock(call);
-	let_pass(call);
-	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
+	hmmu_call_unlock(call);
+	let_writers_pass(call);
+	return hmmu_call_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }
 
 /**
- * hmmu_back_off() - a fault has succeeded without effect: give it time
+ * hmmu_call_back_off() - a fault has succeeded without effect: give it time
  * @call: the call
  * @attempt: how often that was so for this page, from 1
  *
@@ -194,17 +194,17 @@ int hmmu_yield(struct hmmu_call *call)
  * write. Others need to be left alone, like a page that two devices want.
  *
  * Context: mmap lock held for read on entry. On return call->locked tells.
- * Return: as hmmu_lock(), or HMMU_STUCK once @attempt is HMMU_ATTEMPTS_MAX.
+ * Return: as hmmu_call_lock(), or HMMU_STUCK once @attempt is HMMU_ATTEMPTS_MAX.
  */
-int hmmu_back_off(struct hmmu_call *call, unsigned int attempt)
+int hmmu_call_back_off(struct hmmu_call *call, unsigned int attempt)
 {
 	unsigned long us = BACK_OFF_US << min(attempt, BACK_OFF_SHIFT_MAX);
 	u64 begun = ktime_get_ns();
 
-	hmmu_count(call, HMM_UNLOCKED_BACK_OFFS, 1);
+	hmmu_call_count(call, HMM_UNLOCKED_BACK_OFFS, 1);
 	if (attempt >= HMMU_ATTEMPTS_MAX)
 		return HMMU_STUCK;
-	hmmu_unlock(call);
+	hmmu_call_unlock(call);
 	usleep_range_state(us, 2 * us, TASK_KILLABLE);
-	return hmmu_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
+	return hmmu_call_lock(call, begun, HMM_UNLOCKED_MOVED_YIELDED);
 }
