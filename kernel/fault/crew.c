@@ -2,53 +2,54 @@
 /*
  * Several faults in flight.
  *
- * Principle: a fault thread takes the same steps as any call (lock, read, fault, resume)
- * over a range of one page, and puts what it reads where the call that it works for
- * wants it. It decides nothing: what it could not bring is still short afterwards, and
- * the call finds out why by a fault of its own.
+ * Principle: a fault thread makes a call over a range of one page (lock, read, fault,
+ * resume), with the hooks, the sequence and the entry of the call that it works for. It
+ * decides nothing. A page that it could not fault is still short afterwards, and the
+ * call learns why by a fault of its own.
  *
  *	the call			a fault thread
  *
  *	lock
  *	 fault, which drops the lock
- *	lock, read: others are short
+ *	lock, read: other pages are short
  *	unlock
  *	 begin a round, wake threads
  *	 wait, killable			take a page from the round
  *	 .				lock, read, fault, read, unlock
- *	 .				... until none is left: leave
+ *	 .				... until no page is left: leave the round
  *	 all have left: next round
  *	lock, go on
  *
  * A page that a thread has collected is true as long as the sequence has not moved, by
- * the principle in call.h. A page that came along with another is not known to be there:
- * it is read again.
+ * the principle in call.h. A page that was filled along with another page is not known
+ * to be there: the call reads it.
  *
- * Threads are created when they are needed first, wait for work afterwards, and end with
- * the module. An address space may have as many at work as are free: one that is slow
- * leaves half of them to the next, which leaves a quarter; where all make progress each
- * gets its share, for a thread looks at each page whether it has to go.
+ * Threads are created when they are first needed, then wait for work, and end with the
+ * module. An address space may have as many threads at work as are free. So one that is
+ * stuck leaves half of them to the next, which leaves a quarter. A thread looks before
+ * each page whether its address space is above its share, and then leaves the round: so
+ * where all make progress each gets its share.
  *
- * Lock order: crew_lock is taken with no other lock held, and only the scheduler's and
- * a thread's signal lock are taken under it. It protects all of struct hmmu_round but
- * what is told there, the lists and the numbers.
+ * Lock order: crew_lock is taken with no other lock held; only the scheduler's locks and
+ * a thread's signal lock are taken under it. It protects the lists, the numbers, and all
+ * fields of struct hmmu_round but those that do not change.
  *
  * Hazards:
- * - A round is on its call's stack. A thread uses it only until it has left, which it
- *   does in its last hold of crew_lock; the call takes the lock once more at the end.
- * - A thread behind a server that never answers leaves for SIGKILL alone. It is sent under
- *   crew_lock to those at work, after ->stop was set: one that does not take signals yet,
- *   or was between two pages, finds ->stop.
- * - A signal that came too late must not end the work for the next call: it is thrown
- *   away once the thread has left, when no other can come, and before it is idle.
- * - The call itself waits killably: a task that is being killed, and waits for threads that
- *   wait for its own page server, would never get to close the userfaultfd.
- * - Of two pages that one fault brings, both may be faulted: threads read one page each,
- *   and see no fault that is under way.
+ * - A round is on its call's stack. A thread uses it only until it has left, in its last
+ *   hold of crew_lock; the call takes crew_lock once more before it returns.
+ * - A thread behind a server that never answers leaves for SIGKILL alone. round_stop()
+ *   sends it under crew_lock, after it has set ->stop: a thread that does not take
+ *   signals yet, or is between two pages, sees ->stop.
+ * - A signal that came too late must not end the thread's work for the next call: the
+ *   thread flushes it after it has left, when no other can come, and before it is idle.
+ * - The call waits killably. A killed task that waited uninterruptibly for threads, which
+ *   wait for that task's own page server, would never close the userfaultfd.
+ * - Of two pages that one fault brings, both may be faulted: each thread reads one page,
+ *   and does not see the other's fault.
  * - A thread belongs to the root cgroup. What it allocates is charged to the memory cgroup
- *   of the address space, and it has the credentials of the call's task (FUSE looks at
- *   them). Limits of I/O, cpusets, hugetlb cgroups and a task's memory policy do not apply
- *   to what it does, and a userfaultfd that asks for thread ids is told the thread's.
+ *   of the address space, and it has the credentials of the call's task (FUSE tests them).
+ *   I/O limits, cpusets, hugetlb cgroups and a task's memory policy do not apply to it,
+ *   and a userfaultfd that asks for thread ids gets the thread's.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -69,33 +70,33 @@
 
 static unsigned int fault_threads = 64;
 module_param(fault_threads, uint, 0644);
-MODULE_PARM_DESC(fault_threads, "most fault threads that are at work, 0 for none");
+MODULE_PARM_DESC(fault_threads, "at most this many fault threads at work; 0: none");
 
 static unsigned int faults_in_flight = 32;
 module_param(faults_in_flight, uint, 0644);
-MODULE_PARM_DESC(faults_in_flight, "most faults that one call has in flight");
+MODULE_PARM_DESC(faults_in_flight, "at most this many faults of one call in flight");
 
 static bool faults_adapt = true;
 module_param(faults_adapt, bool, 0644);
 MODULE_PARM_DESC(faults_adapt,
-		 "find out how many in flight are best; N: always as many as are allowed");
+		 "learn how many in flight are best; N: always as many as are allowed");
 
 /**
  * struct hmmu_round - pages of a call that are to be faulted together
  * @call: the call, which waits meanwhile; does not change
- * @memcg: what to charge memory to, where it is not known from the address space
- * @cred: of the call's task
+ * @memcg: memory cgroup to charge; does not change
+ * @cred: credentials of the call's task; does not change
  * @list: in rounds
- * @threads: those that work on it
- * @over: woken when there are none any more
+ * @threads: the threads that work on it
+ * @over: woken when the last thread has left
  * @next: the next page to be faulted, or @end
  * @end: where to stop; does not change
- * @stride: fault one page of so many bytes; does not change
+ * @stride: one page in so many bytes is faulted; does not change
  * @left: how many pages may still be faulted
- * @handed: how many were
- * @running: how many threads there are in @threads
- * @stop: take no more pages
- * @counters: what threads that have left did
+ * @handed: how many pages threads have taken
+ * @running: number of threads in @threads
+ * @stop: threads must take no more pages
+ * @counters: what the threads that have left did
  */
 struct hmmu_round {
 	struct hmmu_call *call;
@@ -115,12 +116,12 @@ struct hmmu_round {
 };
 
 /**
- * struct fault_thread - one of the crew
+ * struct fault_thread - a thread of the crew
  * @all: in all_threads
  * @list: in idle_threads or in its round
- * @task: the thread
+ * @task: the kernel thread
  * @work: where it waits for a round
- * @round: what it works on, or NULL
+ * @round: the round it works on, or NULL
  */
 struct fault_thread {
 	struct list_head all;
@@ -165,9 +166,9 @@ static unsigned int crew_busy_for(const struct mm_struct *mm)
 	return n;
 }
 
-/* The next page that is short, by what was read before the round. */
+/* The next page that is short by what was read before the round. */
 static unsigned long round_next_short(const struct hmmu_round *round,
-				unsigned long addr)
+				      unsigned long addr)
 {
 	if (addr >= round->end)
 		return round->end;
@@ -191,7 +192,7 @@ static bool round_take_page(struct hmmu_round *round, unsigned long *addr)
 	return taken;
 }
 
-/* The whole call sees for itself that the sequence has moved, and counts it once. */
+/* The call that the thread works for finds a moved sequence itself, and counts it once. */
 static void call_forget_moves(struct hmmu_call *call)
 {
 	u64 *n = call->counters.n;
@@ -203,7 +204,7 @@ static void call_forget_moves(struct hmmu_call *call)
 }
 
 static int round_fault_page(const struct hmmu_call *whole, struct page_call *page,
-		     unsigned long addr)
+			    unsigned long addr)
 {
 	struct hmmu_call *call = &page->call;
 	int ret;
@@ -228,7 +229,7 @@ static int round_fault_page(const struct hmmu_call *whole, struct page_call *pag
 	return ret;
 }
 
-/* No page is begun any more, and what waits for one comes back. */
+/* No further page is taken. With @kick, faults that wait are ended too. */
 static void round_stop(struct hmmu_round *round, bool kick)
 {
 	struct fault_thread *thread;
@@ -242,7 +243,7 @@ static void round_stop(struct hmmu_round *round, bool kick)
 }
 
 static void thread_leave_round(struct fault_thread *thread,
-		  const struct hmm_unlocked_counters *counters)
+			       const struct hmm_unlocked_counters *counters)
 {
 	struct hmmu_round *round = thread->round;
 
@@ -328,8 +329,9 @@ static bool crew_reserve_thread(unsigned int idle)
 }
 
 /*
- * Have @idle threads that wait for work, if that can be. They do before they are among the
- * idle: whoever gives one something to do is not to wait until this task runs again.
+ * Create threads until @idle of them wait for work, or no more may be created. Each is
+ * woken before it is listed as idle: another call that gives it work must not have to
+ * wait until this task runs again.
  */
 static void crew_create_threads(const struct hmmu_call *call, unsigned int idle)
 {
@@ -353,7 +355,7 @@ static void crew_create_threads(const struct hmmu_call *call, unsigned int idle)
 	}
 }
 
-/* How many more an address space may have at work. */
+/* How many more threads an address space may have at work. */
 static unsigned int crew_share_locked(const struct mm_struct *mm)
 {
 	unsigned int free = crew_free_nr(), busy = crew_busy_for(mm);
@@ -372,8 +374,8 @@ static unsigned int crew_share(const struct mm_struct *mm)
 }
 
 /*
- * Returns how many threads have begun to work: two at least, for one would be no better
- * than the call itself, or none.
+ * Returns how many threads have begun to work: none, or at least two, for one would be no
+ * better than the call itself.
  */
 static unsigned int round_begin(struct hmmu_round *round, unsigned int width)
 {
@@ -423,12 +425,12 @@ static void round_end(struct hmmu_round *round, unsigned int width)
 	hmmu_counters_add(&call->counters, &round->counters);
 	hmmu_call_count(call, HMM_UNLOCKED_THREADS, width);
 	hmmu_call_count(call, HMM_UNLOCKED_THREAD_FAULTS,
-		   round->counters.n[HMM_UNLOCKED_FAULTS]);
+			round->counters.n[HMM_UNLOCKED_FAULTS]);
 	hmmu_call_count_max(call, HMM_UNLOCKED_MOST_IN_FLIGHT, width);
 }
 
 static unsigned int round_count_short(const struct hmmu_round *round,
-				unsigned int most)
+				      unsigned int most)
 {
 	unsigned long addr = round->next;
 	unsigned int n;
@@ -438,17 +440,17 @@ static unsigned int round_count_short(const struct hmmu_round *round,
 	return n;
 }
 
-/* @next is where to go on. Returns false if there is to be no further round. */
+/* @next becomes where to go on. Returns false if no further round is to follow. */
 static bool crew_run_round(struct hmmu_call *call, unsigned long *next,
-		      unsigned long end, unsigned int width)
+			   unsigned long end, unsigned int width)
 {
 	struct hmmu_round round = {
 		.call = call,
 		.threads = LIST_HEAD_INIT(round.threads),
 		.next = *next,
 		.end = end,
-		.stride = call->fill << PAGE_SHIFT,
-		.left = hmmu_pace_pages(call->pace, width),
+		.stride = call->guess.fill << PAGE_SHIFT,
+		.left = hmmu_pace_pages(call->guess.pace, width),
 		.memcg = get_mem_cgroup_from_mm(call->mm),
 		.cred = current_cred(),
 	};
@@ -468,43 +470,46 @@ static bool crew_run_round(struct hmmu_call *call, unsigned long *next,
 	if (!width || round.stop)
 		return false;
 	if (width == asked && round.handed >= width)
-		hmmu_pace_note(call->pace, width, round.handed,
+		hmmu_pace_note(call->guess.pace, width, round.handed,
 			       ktime_get_ns() - begun);
 	return round.handed && round.next < end;
 }
 
-/* With as many threads as there may be. */
+/* How many faults to have in flight next, with at most @threads threads. */
 static unsigned int crew_next_width(const struct hmmu_call *call,
-			       unsigned int threads)
+				    unsigned int threads)
 {
-	unsigned int limit = call->pace->limit ?: READ_ONCE(faults_in_flight);
+	struct hmmu_pace *pace = call->guess.pace;
+	unsigned int limit = pace->limit ?: READ_ONCE(faults_in_flight);
 
 	limit = min(limit, threads);
 	if (!READ_ONCE(faults_adapt))
 		return limit;
-	return hmmu_pace_next(call->pace, max(limit, 1U));
+	return hmmu_pace_next(pace, max(limit, 1U));
 }
 
 /**
  * hmmu_call_crew_run() - fault pages that are short, several at a time
- * @call: a call of which a fault has dropped the lock
+ * @call: a call of which a fault has waited, without the lock
  * @addr: where to begin
  * @end: where to stop, in the same page table
  *
- * Nothing happens if there is no second page, if one fault at a time is allowed or has
- * turned out best, or if there are no threads.
+ * Does nothing if no second page is short, if one fault at a time is allowed or has
+ * turned out best, or if no threads are free.
  *
- * The entries of pages that could be had are collected. Those of others may be older.
+ * The entries of pages that the threads have faulted are collected. Other entries may be
+ * older than the last drop of the lock.
  *
- * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Context: mmap lock held for read on entry. On return see call->locked.
  * Return: as hmmu_call_lock().
  */
-int hmmu_call_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long end)
+int hmmu_call_crew_run(struct hmmu_call *call, unsigned long addr,
+		       unsigned long end)
 {
 	unsigned int width;
 	u64 begun;
 
-	if (!call->pace || addr >= end ||
+	if (!call->guess.pace || addr >= end ||
 	    crew_next_width(call, READ_ONCE(fault_threads)) < 2)
 		return 0;
 	addr = hmmu_call_plan_next(call, addr, end);
@@ -523,8 +528,9 @@ int hmmu_call_crew_run(struct hmmu_call *call, unsigned long addr, unsigned long
 /**
  * hmmu_crew_exit() - end all threads
  *
- * Context: No call is under way any more, so no thread is at work. One may still be on its
- * way to the idle ones, among which those have to be that were stopped before. Sleeps.
+ * Context: No call is under way any more, so no thread is at work. A thread may still be
+ * on its way to idle_threads, and links itself to its neighbours there: so all are stopped
+ * before any is freed. Sleeps.
  */
 void hmmu_crew_exit(void)
 {

@@ -2,12 +2,11 @@
 /*
  * Faulting the pages that are short.
  *
- * No walk is open here and no VMA is kept from one fault to the next, so the
- * fault handler may drop the mmap lock: userfaultfd to let user space answer,
- * swap and files to wait for I/O. Then the run ends and the page is read again
- * before anything else: mostly whoever woke us has brought it, and a page that
- * satisfies its request is not faulted.
- * See crew.c for how several wait at the same time.
+ * No walk is open here and no VMA is kept from one fault to the next, so the fault
+ * handler may drop the mmap lock: userfaultfd drops it for user space to answer, swap
+ * and files to wait for I/O. Then the run ends, and the page is read again before
+ * anything else: mostly it is there now, and a page that satisfies its request is not
+ * faulted. crew.c makes several faults wait at the same time.
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
@@ -64,6 +63,7 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	return ret;
 }
 
+/* The arguments of handle_mm_fault(), and what is counted and told of it. */
 static vm_fault_t handle_fault(struct hmmu_call *call,
 			       struct vm_area_struct *vma, unsigned long addr,
 			       unsigned int flags)
@@ -83,8 +83,8 @@ static vm_fault_t handle_fault(struct hmmu_call *call,
 }
 
 /*
- * This page can't be had: is that all right, and the call goes on? A fault that was
- * interrupted may have failed for that.
+ * This page cannot be faulted. Returns 0 if the page is not needed: the call goes on
+ * without it. A fault of an interrupted task may have failed because of that alone.
  */
 static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
 {
@@ -96,8 +96,8 @@ static int fault_failed(struct hmmu_call *call, unsigned long addr, int ret)
 }
 
 /*
- * @begun is when the run began, or when the clock was last read in it: reading it
- * at each fault would be a tenth of a quick one.
+ * @begun is when the run began, or when the clock was last read in it. Reading the
+ * clock at each fault would be a tenth of the time of a quick fault.
  */
 static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 {
@@ -111,7 +111,7 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 
 	mmap_assert_locked(call->mm);
 
-	/* Read since the lock was taken: there is a VMA, and it can be read. */
+	/* It was read since the lock was taken: the VMA exists and is readable. */
 	vma = vma_lookup(call->mm, addr);
 	if (WARN_ON_ONCE(!vma))
 		return -EFAULT;
@@ -134,8 +134,8 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	hmmu_limit_take_off(&call->limit, waited);
 	if (dropped) {
 		ret = fault_dropped(call, addr, result, waited);
-		if (!ret && result & VM_FAULT_RETRY && call->pace)
-			hmmu_pace_note(call->pace, 1, 1,
+		if (!ret && result & VM_FAULT_RETRY && call->guess.pace)
+			hmmu_pace_note(call->guess.pace, 1, 1,
 				       waited + ktime_get_ns() - *begun);
 		return ret;
 	}
@@ -147,29 +147,29 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 /**
  * hmmu_call_fault_run() - fault some of the pages that are short
  * @call: the call
- * @addr: on input the first short page, known to be so; on output the next one
- *	  that is short by what was read before the run, or @end
+ * @addr: on input the first short page, read since the lock was taken; on output the
+ *	  next page that is short by what was read before the run, or @end
  * @end: end of the chunk
- * @batch: how many pages to fault that may fill others too; those that fill just
- *	   themselves come on top
+ * @batch: how many faults to make that may fill more than their own page; faults that
+ *	   fill only their page are made in addition
  *
- * No page is faulted by what was read before the lock was dropped: the run ends
- * there, and where what is known ends. What the faults brought is not known
- * afterwards, and breaking COW has moved the sequence: read the entries again.
+ * The run ends where the lock was dropped, and at call->known: no page is faulted by an
+ * entry that is older. Afterwards the caller reads the entries again: it does not know
+ * what the faults brought, and breaking COW has moved the sequence.
  *
- * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Context: mmap lock held for read on entry. On return see call->locked.
  * Return:
  * * %0		     - done; what was collected is as true as before
  * * %-EBUSY	     - the lock was dropped and the sequence has moved
- * * %-EFAULT	     - a page that can't be had, or an mm marked by the reaper
+ * * %-EFAULT	     - a needed page cannot be faulted, or the OOM reaper marked the mm
  * * %-EPERM	     - write asked of a VMA that does not allow it
  * * %-ENOMEM	     - the fault handler found no memory
  * * %-EINTR	     - fatal signal
  * * %-EINVAL	     - the fault handler broke its rules
- * * HMMU_COMPLETED  - lock dropped, and the call wants to hear of that
+ * * HMMU_COMPLETED  - the lock was dropped, and the call is to end there
  */
 int hmmu_call_fault_run(struct hmmu_call *call, unsigned long *addr,
-		   unsigned long end, unsigned int batch)
+			unsigned long end, unsigned int batch)
 {
 	u64 begun = ktime_get_ns();
 	int ret;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The limit of a call is a stopwatch, not a deadline: it bounds the time that a
- * moving sequence may cost and nothing else. Waiting is taken off: for a fault
- * that dropped the lock (a slow page server is no reason to give up) or was tried
- * again after that; for fault threads, whatever they do; for the lock, and standing aside from it, if the sequence has
- * not moved meanwhile. And the watch goes back to 0 whenever the walk gets further
- * than ever before.
+ * The limit of a call is a stopwatch, not a deadline. It measures the time that a
+ * moving sequence has cost, and nothing else:
+ * - time is subtracted that was spent waiting for a fault that dropped the lock or
+ *   was tried again after that (a slow page server is no reason to give up), for
+ *   fault threads, and for the lock or standing aside from it, unless the sequence
+ *   has moved meanwhile
+ * - the watch starts again at 0 whenever the walk gets further than ever before
  *
- * Time passed is compared with time allowed; nothing is subtracted from the
- * limit, so a remainder that rounds to 0 cannot come to mean "no limit".
+ * The time passed is compared with the time allowed. Nothing is subtracted from the
+ * limit, so a remainder that rounds to 0 cannot be taken for "no limit".
  */
 #ifndef _FAULT_LIMIT_H
 #define _FAULT_LIMIT_H
@@ -18,8 +19,8 @@
 /**
  * struct hmmu_limit - stopwatch of a call
  * @allowed: time that may be lost, in jiffies, 0 for no limit
- * @since: when the watch was last set to 0, in jiffies
- * @waited: what is to be taken off, in ns: waits of less than a jiffy add up
+ * @since: when the watch was last started, in jiffies
+ * @waited: time to be subtracted, in ns: waits of less than a jiffy add up
  */
 struct hmmu_limit {
 	unsigned long allowed;
@@ -39,8 +40,8 @@ static inline void hmmu_limit_take_off(struct hmmu_limit *limit, u64 ns)
 }
 
 /*
- * Never cut short: the watch may have been set to 0 shortly before a tick, hence
- * more than @allowed, and what was waited is rounded up.
+ * Never too early: the watch may have been started shortly before a tick, hence ">",
+ * and the time waited is rounded up.
  */
 static inline bool hmmu_limit_exceeded(const struct hmmu_limit *limit)
 {

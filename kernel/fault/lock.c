@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Taking the mmap lock, for the first time or again, and what to ask then.
+ * The mmap lock of a call: taking it, losing it, standing aside for others.
+ *
+ * Each time the lock was taken three questions decide whether the pass may go on: is
+ * the task being killed, has the OOM reaper marked the mm, has the sequence moved?
  */
 #include <linux/delay.h>
 #include <linux/ktime.h>
@@ -19,7 +22,7 @@
 #define BACK_OFF_SHIFT_MAX	9U
 
 /**
- * hmmu_call_interrupted() - has the call to end for a reason from outside?
+ * hmmu_call_interrupted() - was the task killed, or the call cancelled?
  * @call: the call
  */
 bool hmmu_call_interrupted(const struct hmmu_call *call)
@@ -33,15 +36,16 @@ bool hmmu_call_interrupted(const struct hmmu_call *call)
 /**
  * hmmu_call_sequence_moved() - note that the sequence has moved
  * @call: the call
- * @cause: the HMM_UNLOCKED_MOVED_* that tells where it was found
+ * @cause: the HMM_UNLOCKED_MOVED_* for where that was found
  *
  * Return: %-EBUSY
  */
-int hmmu_call_sequence_moved(struct hmmu_call *call, enum hmm_unlocked_counter cause)
+int hmmu_call_sequence_moved(struct hmmu_call *call,
+			     enum hmm_unlocked_counter cause)
 {
 	call->cause = cause;
 	if (cause == HMM_UNLOCKED_MOVED_DROPPED)
-		call->chunk_size = HMMU_CHUNK_SIZE_MIN;
+		hmmu_guess_sequence_moved(&call->guess);
 	hmmu_call_count(call, cause, 1);
 	return -EBUSY;
 }
@@ -51,12 +55,12 @@ int hmmu_call_sequence_moved(struct hmmu_call *call, enum hmm_unlocked_counter c
  * @call: the call
  * @cause: what to count if the sequence has moved
  *
- * The mark comes first: the reaper empties memory, and a moved sequence would
- * only lead to reading it again.
+ * The reaper's mark is tested first: the reaper invalidates as well, and -EBUSY would
+ * only lead to another pass over memory that is empty.
  *
  * Context: mmap lock held for read.
  * Return:
- * * %0	      - no reason seen why not
+ * * %0	      - it may
  * * %-EFAULT - the OOM reaper has marked the mm: its contents are gone
  * * %-EBUSY  - the sequence has moved
  */
@@ -74,22 +78,22 @@ int hmmu_call_check(struct hmmu_call *call, enum hmm_unlocked_counter cause)
 }
 
 /**
- * hmmu_call_lock() - take the mmap lock for read, and see whether it was worth it
+ * hmmu_call_lock() - take the mmap lock for read, and test whether the pass may go on
  * @call: the call, not locked
- * @begun: since when we have been waiting for it, in ktime_get_ns()
+ * @begun: when the wait for the lock began, in ktime_get_ns()
  * @cause: what to count if the sequence has moved
  *
- * The wait is taken off the limit unless the sequence has moved meanwhile: then it
- * was lost to an invalidation, and that is what the limit is about.
+ * The wait does not count towards the limit, unless the sequence has moved meanwhile:
+ * then the time was lost to an invalidation, which is what the limit bounds.
  *
- * The signal is tested here, not left to the lock: an uncontended lock is granted
- * to a task that is being killed, which would then read once more for nothing.
+ * The signal is tested here too: a task that is being killed is granted an uncontended
+ * lock, and would read once more for nothing.
  *
  * Context: mmap lock not held. Sleeps, killable.
  * Return: as hmmu_call_check(), or %-EINTR with the lock not held.
  */
 int hmmu_call_lock(struct hmmu_call *call, u64 begun,
-	      enum hmm_unlocked_counter cause)
+		   enum hmm_unlocked_counter cause)
 {
 	int ret;
 
@@ -103,8 +107,8 @@ int hmmu_call_lock(struct hmmu_call *call, u64 begun,
 }
 
 /**
- * hmmu_call_lock_lost() - note that the mmap lock is gone
- * @call: the call, whose lock was let go of by a fault
+ * hmmu_call_lock_lost() - note that the mmap lock is not held any more
+ * @call: the call, whose lock a fault has released
  */
 void hmmu_call_lock_lost(struct hmmu_call *call)
 {
@@ -123,7 +127,7 @@ void hmmu_call_unlock(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_resume() - go on after a fault that dropped the lock
+ * hmmu_call_resume() - take the lock again after a fault that dropped it
  * @call: the call, not locked
  *
  * Context: mmap lock not held. Sleeps, killable.
@@ -140,13 +144,13 @@ int hmmu_call_resume(struct hmmu_call *call)
 }
 
 /*
- * Stay away from the lock until whoever waited has it.
+ * Stay away from the lock until the waiting writer has it.
  *
- * Taking it again at once would not do: a reader may take the lock from under a
- * writer that was woken but does not run yet, until that has waited 4 ms
- * (RWSEM_WAIT_TIMEOUT). A writer is on the wait list until it really has the lock.
- * There is nothing to sleep on that tells when it is off, so look again a few
- * times; for a stream of writers we do not stand aside longer than that.
+ * Taking it again at once does not help: a reader may take the lock before a writer
+ * that was woken and does not run yet, until the writer has waited for 4 ms
+ * (RWSEM_WAIT_TIMEOUT). A writer stays on the wait list until it really has the lock.
+ * Nothing can be slept on until it leaves the list, so look again a few times. A
+ * stream of writers does not keep us away longer than that.
  */
 static void let_writers_pass(struct hmmu_call *call)
 {
@@ -158,10 +162,10 @@ static void let_writers_pass(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_yield() - between two chunks, let others have their turn
+ * hmmu_call_yield() - let waiting writers pass, between two chunks
  * @call: the call
  *
- * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Context: mmap lock held for read on entry. On return see call->locked.
  * Return: as hmmu_call_lock().
  */
 int hmmu_call_yield(struct hmmu_call *call)
@@ -185,15 +189,15 @@ int hmmu_call_yield(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_back_off() - a fault has succeeded without effect: give it time
+ * hmmu_call_back_off() - release the lock for a while: a fault succeeded without effect
  * @call: the call
- * @attempt: how often that was so for this page, from 1
+ * @attempt: how many such faults of this page in a row, from 1
  *
- * Whoever is in the way may need the lock that we hold: on 6.1 a userfaultfd that
- * is being closed answers faults with VM_FAULT_NOPAGE until it gets the lock for
- * write. Others need to be left alone, like a page that two devices want.
+ * What stands in the way may need the lock that we hold: on 6.1 a userfaultfd that is
+ * being closed answers faults with VM_FAULT_NOPAGE until it gets the lock for write.
+ * Or it needs time, like a page that two devices want at once.
  *
- * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Context: mmap lock held for read on entry. On return see call->locked.
  * Return: as hmmu_call_lock(), or HMMU_STUCK once @attempt is HMMU_ATTEMPTS_MAX.
  */
 int hmmu_call_back_off(struct hmmu_call *call, unsigned int attempt)

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many faults to have in flight: 1, 4, 16 or as many as are allowed.
+ * How many faults to have in flight: 1, 4, 16, or as many as are allowed.
  *
- * Principle: try, and keep what brings more pages per time. The next more have to save
- * a quarter of the time that a page takes, the next fewer may cost a sixteenth more. A
- * number is tried for about as many pages; while more are better still more are tried.
- * What was no better is left alone for 32 times as long as it was tried, then 64 times,
- * ...: where one at a time is best, trying is to cost next to nothing.
+ * Principle: try the next number up or down, and keep it if pages come faster. A step
+ * up must cut the time per page by 25%; a step down is kept if it costs less than 6%.
+ * A try lasts for about as many pages as are in flight. After a step up that was kept,
+ * the next step up is tried at once. After a try that was not kept, nothing is tried
+ * for 32 times as long as the try took, then 64 times, up to 256 times: where one fault
+ * at a time is best, trying must cost next to nothing.
  *
- * Nor is anything tried before 8 ms were spent on waiting, or where trying in vain is
- * dear 32 times its price_in_vain, 16 ms at most. That is mostly what waking threads costs, which
- * nobody can tell before: some microseconds, or half a millisecond under emulation. All
- * calls together learn it, for most are over before they could.
+ * The first try comes after 8 ms of waiting. Where tries in vain turned out to be dear,
+ * it comes after 32 times their price, at most 16 ms. The price is mostly that of waking
+ * threads: some microseconds, or half a millisecond under emulation. All calls learn the
+ * price together, for most calls end before they could learn it alone.
  *
- * Nothing here knows why it is so. A server that is a millisecond away takes as many
- * as it is given; one that is the slower the more wait is asked by few.
+ * Nothing here knows why a number is better. A server that is a millisecond away answers
+ * as many faults as it gets; a server that is slower the more faults wait gets few.
  */
 #include <linux/limits.h>
 #include <linux/log2.h>
@@ -29,7 +30,10 @@
 #define HOLD_SHIFT_MAX	8U
 #define PRICE_MAX	(NSEC_PER_MSEC / 2)
 
-/* What trying in vain has cost lately, beyond what its pages take one at a time. In ns. */
+/*
+ * What a try in vain has cost lately, in ns: the time that its pages took, less the time
+ * that they take one at a time. Shared by all calls.
+ */
 static unsigned long price_in_vain;
 
 static unsigned int level_of(unsigned int width)
@@ -39,7 +43,7 @@ static unsigned int level_of(unsigned int width)
 	return min((log + 1) / 2, HMMU_PACE_LEVELS - 1);
 }
 
-/* A limit has the level that its rounds are noted at. */
+/* The highest level is the limit itself: rounds at the limit are noted there. */
 static unsigned int width_of(unsigned int level, unsigned int limit)
 {
 	return level < level_of(limit) ? 1U << 2 * level : limit;
@@ -53,7 +57,7 @@ static bool pace_may_try(const struct hmmu_pace *pace)
 }
 
 /**
- * hmmu_pace_next() - how many in the next round?
+ * hmmu_pace_next() - how many faults in the next round?
  * @pace: what was learned
  * @limit: at most so many, at least 1
  */
@@ -76,10 +80,10 @@ unsigned int hmmu_pace_next(const struct hmmu_pace *pace, unsigned int limit)
  * @pace: what was learned
  * @width: how many are to be in flight
  *
- * More than ever before are tried twice each: what answers them may have to get ready
- * for so many.
+ * A step up right after another gets twice as many pages: the server may have to get
+ * ready for so many.
  *
- * Return: enough to learn from where @width is tried, else no limit.
+ * Return: as many as a try needs if @width is tried, else no limit.
  */
 unsigned int hmmu_pace_pages(const struct hmmu_pace *pace, unsigned int width)
 {
@@ -100,13 +104,13 @@ static bool level_is_better(const struct hmmu_pace *pace, unsigned int level)
 	return level > pace->level ? then < now - now / 4 : then < now + now / 16;
 }
 
-/* Calls may learn at the same time; what one of them has learned is lost then. */
+/* Two calls may do this at once; then what one of them has learned is lost. */
 static void price_learn(const struct hmmu_pace *pace, unsigned int pages, u64 ns)
 {
 	u64 alone = pages * pace->cost[0], old = READ_ONCE(price_in_vain);
 
 	WRITE_ONCE(price_in_vain, old - old / 4 +
-			  min(ns - min(ns, alone), PRICE_MAX) / 4);
+		   min(ns - min(ns, alone), PRICE_MAX) / 4);
 }
 
 static void pace_take_level(struct hmmu_pace *pace, unsigned int level)
@@ -129,21 +133,21 @@ static void pace_leave_level_alone(struct hmmu_pace *pace, u64 ns)
 }
 
 /**
- * hmmu_pace_note() - learn from a round
+ * hmmu_pace_note() - learn from a round, or from a fault that waited alone
  * @pace: what was learned
  * @width: how many were in flight
  * @pages: how many pages were faulted
  * @ns: how long it took
  *
- * The first fault that waits in a page table is always alone, and noted too: one at a time
- * never has to be tried.
+ * The first fault that waits in a page table is always alone, and is noted too: so one at
+ * a time never has to be tried.
  */
 void hmmu_pace_note(struct hmmu_pace *pace, unsigned int width,
 		    unsigned int pages, u64 ns)
 {
 	unsigned int level = level_of(width);
 
-	/* The last try may be long ago, and have met a server that stalled. */
+	/* An older try may have met a server that stalled: judge this try alone. */
 	if (level && level != pace->level)
 		pace->cost[level] = 0;
 	cost_learn(&pace->cost[level], max_t(u64, div_u64(ns, pages), 1));

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which pages need a fault, from what the last snapshot found.
+ * Which pages are short of their request, by what was read of them last.
  */
 #include <linux/minmax.h>
 
 #include "call.h"
 
 /*
- * All requests alike: the common case, and the one whose speed counts. Present
- * huge pages are read so fast that looking at entries one by one would show.
+ * For requests that are all alike: the common case, whose speed counts. Present huge
+ * pages are read so fast that testing entries one by one would show.
  */
 static unsigned long entries_next_short(const unsigned long *entry, unsigned long n,
-				unsigned long need)
+					unsigned long need)
 {
 	unsigned long i = 0;
 
@@ -33,13 +33,14 @@ static unsigned long entries_next_short(const unsigned long *entry, unsigned lon
  *
  * Return: its address, or @end.
  */
-unsigned long hmmu_call_plan_next(const struct hmmu_call *call, unsigned long addr,
-			     unsigned long end)
+unsigned long hmmu_call_plan_next(const struct hmmu_call *call,
+				  unsigned long addr, unsigned long end)
 {
 	if (!call->requests.saved)
 		return addr + (entries_next_short(hmmu_call_entry(call, addr),
-					  (end - addr) >> PAGE_SHIFT,
-					  call->requests.every) << PAGE_SHIFT);
+						  (end - addr) >> PAGE_SHIFT,
+						  call->requests.every)
+			       << PAGE_SHIFT);
 
 	for (; addr < end; addr += PAGE_SIZE)
 		if (~*hmmu_call_entry(call, addr) & hmmu_call_request(call, addr))
@@ -47,7 +48,7 @@ unsigned long hmmu_call_plan_next(const struct hmmu_call *call, unsigned long ad
 	return addr;
 }
 
-/* Of a table's worth, or less: if the first is part of a huge page, all are. */
+/* In one page table, or a part of one: if the first page is of a huge page, all are. */
 static unsigned long first_in_table(const struct hmmu_call *call,
 				    unsigned long addr, unsigned long end)
 {
@@ -59,18 +60,18 @@ static unsigned long first_in_table(const struct hmmu_call *call,
 }
 
 /**
- * hmmu_call_plan_first() - the same for entries that one snapshot has just read
+ * hmmu_call_plan_first() - hmmu_call_plan_next() for what one snapshot has just read
  * @call: the call
  * @addr: where the snapshot began
  * @end: where it ended
  *
- * The pages of one last-level page table that are mapped by a huge page are
- * alike: one of them answers for all.
+ * Where one huge page fills a page table its entries are alike: the first answers for
+ * all. So huge pages cost one test instead of 512.
  *
  * Return: as hmmu_call_plan_next().
  */
-unsigned long hmmu_call_plan_first(const struct hmmu_call *call, unsigned long addr,
-			      unsigned long end)
+unsigned long hmmu_call_plan_first(const struct hmmu_call *call,
+				   unsigned long addr, unsigned long end)
 {
 	unsigned long table_end, next;
 
@@ -84,15 +85,12 @@ unsigned long hmmu_call_plan_first(const struct hmmu_call *call, unsigned long a
 }
 
 /**
- * hmmu_call_plan_fills_one() - will a fault on this page change this page only?
+ * hmmu_call_plan_fills_one() - does a fault of this page change no other page?
  * @call: the call
  * @addr: a page that is short
  *
- * A page that is mapped by an entry of its own lacks nothing but write
- * permission, and that is given page by page. Where nothing is mapped a fault may
- * bring a huge page or map its neighbours too.
- *
- * Return: true if it will.
+ * A page that has an entry of its own lacks write permission only, which is given page
+ * by page. Where nothing is mapped a fault may bring a huge page, or map neighbours.
  */
 bool hmmu_call_plan_fills_one(const struct hmmu_call *call, unsigned long addr)
 {

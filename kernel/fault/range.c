@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls that drivers make.
+ * The calls that drivers make. Their contracts are in <linux/hmm_unlocked.h>.
  *
- * Both run the same walk. They differ in who takes the lock and the sequence,
- * and so in what a moved sequence means: hmm_range_fault_unlocked_timeout() has
- * both in hand and begins another pass, hmm_range_fault_unlockable() has to tell
- * its caller.
- *
- * The two contracts are those of mainline's hmm_range_fault_unlocked_timeout()
- * and of the form with an int *locked that was posted before it.
+ * Both run the same walk. They differ in who takes the lock and the sequence, and
+ * so in what a moved sequence means: hmm_range_fault_unlocked_timeout() takes both
+ * itself and begins another pass; hmm_range_fault_unlockable() returns -EBUSY.
  */
 #include <linux/export.h>
 #include <linux/ktime.h>
@@ -32,10 +28,10 @@ static const struct hmmu_hooks plain_hooks = {
 };
 
 /**
- * hmmu_call_init() - a call that has done nothing yet
+ * hmmu_call_init() - prepare a call that has done nothing yet
  * @call: to be filled in
  * @range: what to collect
- * @hooks: whose call it is
+ * @hooks: what the caller does itself
  */
 void hmmu_call_init(struct hmmu_call *call, struct hmm_range *range,
 		    const struct hmmu_hooks *hooks)
@@ -45,25 +41,25 @@ void hmmu_call_init(struct hmmu_call *call, struct hmm_range *range,
 		.mm = range->notifier->mm,
 		.hooks = hooks,
 		.from = range->start,
-		.chunk_size = HMMU_CHUNK_SIZE_HUGE,
-		.batch = 1,
-		.fill = 1,
 		.furthest = range->start,
 		.tried = ULONG_MAX,
 	};
+	hmmu_guess_init(&call->guess);
 	hmmu_limit_restart(&call->limit);
 }
 
 static int call_begin(struct hmmu_call *call, struct hmm_range *range,
 		      unsigned long timeout, const struct hmmu_hooks *hooks)
 {
+	struct hmmu_guess *guess = &call->guess;
+
 	hmmu_call_init(call, range, hooks);
-	call->pace = hooks->pace ? hooks->pace(range) : &call->own_pace;
+	guess->pace = hooks->pace ? hooks->pace(range) : &guess->own_pace;
 	call->limit.allowed = timeout;
 	hmmu_call_count(call, HMM_UNLOCKED_CALLS, 1);
 	trace_hmm_unlocked_begin(call);
 
-	/* exit_mmap() may be running: there is nothing left to be faulted. */
+	/* exit_mmap() may be running: no page may be faulted any more. */
 	if (!atomic_read(&call->mm->mm_users))
 		return -EFAULT;
 	return hmmu_call_requests_save(call);
@@ -93,53 +89,14 @@ static int call_end(struct hmmu_call *call, int ret,
 }
 
 /**
- * hmmu_range_fault_unlockable() - fault a range, the mmap lock may be dropped
- * @range: what to collect; @range->notifier_seq comes from
- *	   mmu_interval_read_begin(), called before the lock was taken
- * @locked: 1 on entry; on return 1 if the mmap lock is held, 0 if it is not.
- *	    NULL makes this hmm_range_fault()
- * @counters: where to put what the call did, or NULL; left alone if @range is
+ * hmmu_range_fault_unlockable() - hmm_range_fault_unlockable() with counters
+ * @range: as there
+ * @locked: as there
+ * @counters: where to put what the call did, or NULL; not written if @range is
  *	      malformed
  *
- * Drivers call this as hmm_range_fault_unlockable(@range, @locked).
- *
- * The lock may be released and taken again inside: a VMA that the caller looked
- * up before must not be used afterwards, also if @locked is still 1.
- *
- * Requests in the entries (@range->pfn_flags_mask) are kept through all that
- * happens inside, and stand in the entries again if the call fails or returns
- * without the lock. After success the entries are results: before the range is
- * asked for again the requests have to be written again, or "readable" would be
- * read as "fault", "writable" as "fault for write".
- *
- * The first write to a page of a shared mapping ends in VM_FAULT_COMPLETED, and
- * so returns to the caller: one page a call where all are missing.
- * hmm_range_fault_unlocked_timeout() goes on by itself.
- *
- * Context: mmap lock of @range->notifier->mm held for read, mm pinned by
- * mmget(). No lock held that the invalidate callback takes or that user space
- * needs to resolve a fault. Sleeps; waits for faults are killable, if the task is
- * one that gets SIGKILL: a kernel thread has to allow that. Where faults wait, kernel
- * threads make some of them, with the credentials of the caller.
- *
- * Return: with the lock held
- * * %0	      - all collected; take the driver's lock and test
- *		mmu_interval_read_retry() before using it
- * * %-EBUSY  - the range was invalidated, or faults keep succeeding without
- *		effect; take a fresh sequence and call again
- * * %-EFAULT - asked for a page that has no VMA, no read permission, an I/O or
- *		PFN mapping, or whose fault ended in SIGBUS, SIGSEGV or poison;
- *		or the mm is being torn down. Calling again will not help
- * * %-EPERM  - write asked of a VMA without VM_WRITE
- * * %-ENOMEM - no memory, for the fault or to keep the requests
- * * %-EINTR  - fatal signal
- * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
- *		interval), or a fault handler broke its rules
- *
- * and with the lock dropped
- * * %0	      - a fault has completed and taken the lock along; nothing collected
- *		counts. Take a fresh sequence and the lock, call again
- * * %-EINTR  - fatal signal
+ * Context: as there.
+ * Return: as there.
  */
 int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 				struct hmm_unlocked_counters *counters)
@@ -165,13 +122,16 @@ int hmmu_range_fault_unlockable(struct hmm_range *range, int *locked,
 }
 EXPORT_SYMBOL_GPL(hmmu_range_fault_unlockable);
 
+/* What the caller finds to be untrue by now is collected again in another pass. */
 static int call_hand_over(struct hmmu_call *call)
 {
 	int ret = 0;
 
 	if (call->hooks->hand_over)
 		ret = call->hooks->hand_over(call->range);
-	return ret == -EBUSY ? hmmu_call_sequence_moved(call, HMM_UNLOCKED_MOVED_HELD) : ret;
+	if (ret == -EBUSY)
+		return hmmu_call_sequence_moved(call, HMM_UNLOCKED_MOVED_HELD);
+	return ret;
 }
 
 static int call_run_pass(struct hmmu_call *call)
@@ -192,8 +152,9 @@ static int call_run_pass(struct hmmu_call *call)
 }
 
 /*
- * The signal is tested before the limit and the lock: a storm of invalidations
- * with neither a limit nor a contended lock must not outlive a kill.
+ * The signal is tested before the limit and the lock: in a storm of invalidations,
+ * without a limit and with an uncontended lock, nothing else would end the call of a
+ * task that is killed.
  */
 static int call_run_passes(struct hmmu_call *call)
 {
@@ -216,15 +177,15 @@ static int call_run_passes(struct hmmu_call *call)
 }
 
 /**
- * hmmu_range_fault() - hmmu_range_fault_unlocked() for the mirror kit
+ * hmmu_range_fault() - hmmu_range_fault_unlocked() with hooks, for the mirror kit
  * @range: as there; the notifier may be one that only @hooks know
  * @timeout: as there
  * @hooks: what the kit does itself
  * @counters: as there
  *
  * Context: as there.
- * Return: as there, and what @hooks->hand_over returned; %-EINTR also if the call
- * was cancelled.
+ * Return: as there, or what @hooks->hand_over() returned; %-EINTR also if
+ * @hooks->cancelled() returned true.
  */
 int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
 		     const struct hmmu_hooks *hooks,
@@ -244,46 +205,14 @@ int hmmu_range_fault(struct hmm_range *range, unsigned long timeout,
 }
 
 /**
- * hmmu_range_fault_unlocked() - fault a range without holding the mmap lock
- * @range: what to collect; @range->notifier_seq is set by the call
- * @timeout: jiffies that invalidations may cost, 0 for no limit
- * @counters: where to put what the call did, or NULL; left alone if @range is
+ * hmmu_range_fault_unlocked() - hmm_range_fault_unlocked_timeout() with counters
+ * @range: as there
+ * @timeout: as there
+ * @counters: where to put what the call did, or NULL; not written if @range is
  *	      malformed
  *
- * Drivers call this as hmm_range_fault_unlocked_timeout(@range, @timeout).
- *
- * @timeout bounds collisions with invalidations and nothing else: waits for
- * faults do not count, however long, nor do waits for the mmap lock during which
- * nothing was invalidated, and the watch goes back to 0 whenever the walk gets
- * further than it ever was. A call that was kept from walking at all is given a
- * few more tries.
- *
- * Requests in the entries (@range->pfn_flags_mask) are kept through all that
- * happens inside, and stand in the entries again if the call fails. After
- * success the entries are results: before the range is asked for again the
- * requests have to be written again, or "readable" would be read as "fault",
- * "writable" as "fault for write".
- *
- * Context: Process context, mmap lock not held by the caller, mm pinned by
- * mmget(). No lock held that the invalidate callback takes or that user space
- * needs to resolve a fault. Sleeps; killable, if the task is one that gets SIGKILL
- * (a kernel thread has to allow that), but for mmu_interval_read_begin(), which
- * waits for invalidations that are already running.
- *
- * Return:
- * * %0	      - all collected; take the driver's lock and test
- *		mmu_interval_read_retry(@range->notifier, @range->notifier_seq)
- *		before using it, and call again if that is true
- * * %-EBUSY  - @timeout ran out, or faults keep succeeding without effect.
- *		Call again, or report the device fault as failed
- * * %-EFAULT - asked for a page that has no VMA, no read permission, an I/O or
- *		PFN mapping, or whose fault ended in SIGBUS, SIGSEGV or poison;
- *		or the mm is being torn down. Calling again will not help
- * * %-EPERM  - write asked of a VMA without VM_WRITE
- * * %-ENOMEM - no memory, for the fault or to keep the requests
- * * %-EINTR  - fatal signal
- * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
- *		interval), or a fault handler broke its rules
+ * Context: as there.
+ * Return: as there.
  */
 int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
 			      struct hmm_unlocked_counters *counters)

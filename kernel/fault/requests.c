@@ -2,13 +2,12 @@
 /*
  * What is asked of each page.
  *
- * A caller asks by range->default_flags for all pages and, where
- * range->pfn_flags_mask lets it through, by the entry of a page for that page.
- * The entries are also where the results go, and VALID is REQ_FAULT, WRITE is
- * REQ_WRITE: once a page was read, its request is gone. So where an entry can
- * add to the defaults, its two request bits are kept aside for the whole call,
- * two bits a page, and written back if the call fails: the same call may then be
- * made again with the same array.
+ * A caller asks with range->default_flags for all pages and, where
+ * range->pfn_flags_mask permits, with the entry of a page for that page. The results
+ * go into the same entries, and the bits are the same: VALID is REQ_FAULT, WRITE is
+ * REQ_WRITE. So reading a page destroys its request. Where an entry can add to the
+ * defaults, its two request bits are saved for the whole call, two bits a page, and
+ * written back if the call fails: the same call may then be made again.
  */
 #include <linux/slab.h>
 
@@ -23,7 +22,7 @@ static unsigned int word_shift(unsigned long index)
 	return 2 * (index % REQUESTS_PER_WORD);
 }
 
-/* REQ_WRITE without REQ_FAULT asks for nothing, as in hmm_range_fault(). */
+/* REQ_WRITE without REQ_FAULT asks for nothing, as for hmm_range_fault(). */
 static unsigned long range_need(const struct hmm_range *range, unsigned long asked)
 {
 	asked = (asked & range->pfn_flags_mask) | range->default_flags;
@@ -37,10 +36,10 @@ static bool range_asks_per_page(const struct hmm_range *range)
 }
 
 /**
- * hmmu_call_requests_save() - set the requests of a call aside
+ * hmmu_call_requests_save() - save the requests of a call
  * @call: a call that has not read any entry yet
  *
- * Context: Sleeps. No lock held that reclaim may need.
+ * Context: Sleeps for memory. No lock held that reclaim may take.
  * Return: %0, or %-ENOMEM with nothing changed.
  */
 int hmmu_call_requests_save(struct hmmu_call *call)
@@ -60,7 +59,7 @@ int hmmu_call_requests_save(struct hmmu_call *call)
 	if (!req->saved)
 		return -ENOMEM;
 	hmmu_call_count_max(call, HMM_UNLOCKED_SCRATCH_BYTES,
-		       words * sizeof(*req->saved));
+			    words * sizeof(*req->saved));
 
 	for (i = 0; i < n; i++)
 		req->saved[i / REQUESTS_PER_WORD] |=
@@ -69,13 +68,13 @@ int hmmu_call_requests_save(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_requests_set_one() - set what is asked by a call over one page
- * @call: the call; nothing of it needs to be freed
- * @word: where to keep it
+ * hmmu_call_requests_set_one() - set the request of a call over one page
+ * @call: the call; it needs no hmmu_call_requests_free()
+ * @word: where to keep the request while the call runs
  * @request: what hmmu_call_request() of another call returned for that page
  */
 void hmmu_call_requests_set_one(struct hmmu_call *call, unsigned long *word,
-			   unsigned long request)
+				unsigned long request)
 {
 	*word = request >> REQUEST_SHIFT;
 	call->range->pfn_flags_mask = REQUEST_BITS;
@@ -108,7 +107,7 @@ void hmmu_call_requests_restore(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_requests_free() - end of hmmu_call_requests_save(), also of one that failed
+ * hmmu_call_requests_free() - free what hmmu_call_requests_save() allocated, if anything
  * @call: the call
  */
 void hmmu_call_requests_free(struct hmmu_call *call)
@@ -117,30 +116,32 @@ void hmmu_call_requests_free(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_request() - what is asked of one page
+ * hmmu_call_request() - the request of one page
  * @call: the call
  * @addr: page address in the call's range
  *
  * Return: %0, HMM_PFN_REQ_FAULT, or HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE.
  */
-unsigned long hmmu_call_request(const struct hmmu_call *call, unsigned long addr)
+unsigned long hmmu_call_request(const struct hmmu_call *call,
+				unsigned long addr)
 {
 	if (!call->requests.saved)
 		return call->requests.every;
-	return range_need(call->range, saved_bits(&call->requests,
-					    hmmu_call_page_index(call, addr)));
+	return range_need(call->range,
+			  saved_bits(&call->requests,
+				     hmmu_call_page_index(call, addr)));
 }
 
 /**
- * hmmu_call_request_lower() - ask less of a page that can't be had
+ * hmmu_call_request_lower() - ask less of a page that cannot be faulted as asked
  * @call: the call
  * @addr: page address in the call's range
- * @to: what to ask from now on: %0, or HMM_PFN_REQ_FAULT
+ * @to: the request from now on: %0, or HMM_PFN_REQ_FAULT
  *
- * Return: false if the page is needed: then the call has to fail.
+ * Return: true if lowered; false if the page is needed: the call has to fail.
  */
 bool hmmu_call_request_lower(struct hmmu_call *call, unsigned long addr,
-			unsigned long to)
+			     unsigned long to)
 {
 	const struct hmmu_hooks *hooks = call->hooks;
 	unsigned long index = hmmu_call_page_index(call, addr);

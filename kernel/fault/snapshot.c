@@ -2,10 +2,10 @@
 /*
  * Reading the CPU page tables.
  *
- * The walker is the running kernel's own. Asked for nothing it takes no fault
- * and waits for no page, so it can hold the lock throughout; and it is right
- * for every kind of entry that this kernel has, which a walker of ours would
- * have to follow from release to release.
+ * The walker is the running kernel's own hmm_range_fault(). Asked for nothing, it
+ * makes no fault and waits for no page, so it can hold the lock throughout. And it
+ * knows every kind of entry of this kernel; a walker of ours would have to follow
+ * the kernel from release to release.
  */
 #include <linux/minmax.h>
 
@@ -17,9 +17,9 @@
  * @start: first address, in the call's range
  * @end: first address after
  *
- * Afterwards an entry is HMM_PFN_ERROR where no page can ever be (no VMA, no
- * read permission, special mapping), has HMM_PFN_VALID where one is, and neither
- * where a fault may bring one.
+ * Afterwards an entry has HMM_PFN_ERROR where no page can be (no VMA, no read
+ * permission, special mapping), HMM_PFN_VALID where a page is, and neither where a
+ * fault may bring one.
  *
  * Context: mmap lock held for read. Sleeps at most for the hugetlb VMA lock.
  * Return:
@@ -27,7 +27,7 @@
  * * %-EBUSY - the sequence has moved; nothing was read
  */
 int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
-		  unsigned long end)
+		       unsigned long end)
 {
 	struct hmm_range part = {
 		.notifier = call->range->notifier,
@@ -49,6 +49,6 @@ int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 	call->walked = true;
 	call->known = max(call->known, end);
 	hmmu_call_count(call, HMM_UNLOCKED_ENTRIES_READ,
-		   (end - start) >> PAGE_SHIFT);
+			(end - start) >> PAGE_SHIFT);
 	return 0;
 }

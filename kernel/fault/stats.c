@@ -2,8 +2,9 @@
 /*
  * Totals of all calls, in <debugfs>/hmm_unlocked/stats.
  *
- * A call counts in its own struct and adds it here once, when it ends. The
- * totals are per CPU; a reader may see a call half added, never a number torn.
+ * A call counts in its own struct, which is added here once, when the call ends. The
+ * totals are per CPU. A reader may see some counters of a call added and others not;
+ * each number is read whole.
  */
 #include <linux/debugfs.h>
 #include <linux/percpu.h>
@@ -28,9 +29,9 @@ static const struct {
 };
 
 /**
- * hmmu_counters_add() - form the total of several calls
+ * hmmu_counters_add() - add the counters of a call to a total
  * @to: the total so far
- * @from: what is to be added
+ * @from: the counters of the call
  */
 void hmmu_counters_add(struct hmm_unlocked_counters *to,
 		       const struct hmm_unlocked_counters *from)
@@ -59,8 +60,8 @@ void hmmu_stats_add(const struct hmmu_call *call)
 
 /**
  * hmmu_counters_show() - print counters, one a line
- * @m: where to
- * @counters: which
+ * @m: the debugfs file
+ * @counters: what to print
  */
 void hmmu_counters_show(struct seq_file *m,
 			const struct hmm_unlocked_counters *counters)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: begin, then fault / drop / resume / restart as they come, end.
- * The range's start tells calls of one task apart; a task runs one at a time. What a fault
- * thread does has the page alone as its range, and no begin and end.
+ * Tracepoints of the engine: begin; fault, drop, resume, restart in any order; end.
+ * A task makes one call at a time, so task and range tell calls apart. The events of
+ * a fault thread have one page as their range, and no begin and end.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM hmm_unlocked
@@ -19,7 +19,7 @@ TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_HELD);
 TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_DROPPED);
 TRACE_DEFINE_ENUM(HMM_UNLOCKED_MOVED_YIELDED);
 
-#define show_cause(cause)						\
+#define show_moved_cause(cause)						\
 	__print_symbolic(cause,						\
 			 { HMM_UNLOCKED_MOVED_WAITING, "waiting" },	\
 			 { HMM_UNLOCKED_MOVED_HELD, "held" },		\
@@ -113,7 +113,7 @@ TRACE_EVENT(hmm_unlocked_restart,
 		__entry->cause = call->cause;
 	),
 	TP_printk("range=%#lx from=%#lx cause=%s", __entry->start,
-		  __entry->from, show_cause(__entry->cause))
+		  __entry->from, show_moved_cause(__entry->cause))
 );
 
 TRACE_EVENT(hmm_unlocked_end,

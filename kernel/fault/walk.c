@@ -2,27 +2,22 @@
 /*
  * One pass over the range.
  *
- * A pass is a circle: it begins at call->from, goes to the end of the range and
- * on from its start, and is complete when it comes round. If the sequence moves,
- * the next pass begins at the chunk that was under way, so pages that were made
- * present there are collected before it may happen again. Breaking COW
- * invalidates: passes that all began at the start would read the first chunk once
- * for each chunk of the range. A page server that lifts write protection
- * invalidates too, at each page: if the sequence moved while a fault waited, the
- * next pass begins with a small chunk and grows from there. Of hugetlb memory several
- * tables are read ahead at once, unless pages are short there: then one, two, ...
+ * A pass is a circle: it begins at call->from, goes to the end of the range, goes on
+ * from its start, and is complete when it arrives where it began. If the sequence
+ * moves, the next pass begins at the chunk that was under way, so the pages that were
+ * made present there are collected before it can happen again. Breaking COW
+ * invalidates: if each pass began at the start, the first chunk would be read once
+ * for each chunk of the range.
  *
- * How many pages to fault before reading again is learned in each chunk. One
- * fault may fill one page (lone 4 KiB faults), some (fault-around, a page server
- * that answers in batches) or all of the chunk (THP, hugetlb). So:
- * - after a run read what it faulted, and one page more that was short before
- * - was that one filled along: read on in growing steps, fault singly
- * - was it not: fault twice as many next time
- * - has a fault dropped the lock: whatever was short may have been brought, so
- *   begin again to fault singly, and to read ahead no more than to fault; and the
- *   other pages of the table that are short wait together, see crew.c
- * Without a moved sequence N pages cost 3 N entries at most, whatever a fault
- * fills; 4 N if some faults drop the lock and others do not.
+ * What makes the result true:
+ * - an entry counts only under the sequence of this pass: any step that finds the
+ *   sequence moved ends the pass with -EBUSY
+ * - a page is faulted only if it was read since the lock was taken (call->known):
+ *   after a drop it may be there already
+ * - a page whose fault had to wait is read again before anything else is faulted
+ *
+ * How much is read and faulted at a time is guess.c's business and changes the cost
+ * alone.
  */
 #include <linux/hugetlb.h>
 #include <linux/minmax.h>
@@ -30,12 +25,10 @@
 
 #include "call.h"
 
-#define BATCH_MAX	64U
-
 /*
  * Read again from @addr, where a run began. On input @next is the next page that
- * was short before the run, on output the next that is short now. It is read with
- * @ahead - 1 pages that follow it.
+ * was short before the run, on output the next that is short now. It is read
+ * together with the @ahead - 1 pages that follow it.
  */
 static int read_back(struct hmmu_call *call, unsigned long addr,
 		     unsigned long *next, unsigned long end, unsigned int ahead)
@@ -51,17 +44,11 @@ static int read_back(struct hmmu_call *call, unsigned long addr,
 		*next = hmmu_call_plan_next(call, addr, end);
 		if (*next < stop || *next == end)
 			return 0;
-		/* Short, but by an entry older than the run. */
+		/* Short by an entry that is older than the run: read on. */
 		step *= 2;
 		addr = *next;
 		stop = addr + min(step, end - addr);
 	}
-}
-
-/* Some of them may have been there before, so it is not to be believed blindly. */
-static unsigned int count_filled(unsigned long addr, unsigned long next)
-{
-	return min_t(unsigned long, (next - addr) >> PAGE_SHIFT, BATCH_MAX);
 }
 
 /*
@@ -71,28 +58,33 @@ static unsigned int count_filled(unsigned long addr, unsigned long next)
 static int fault_and_read(struct hmmu_call *call, unsigned long addr,
 			  unsigned long *next, unsigned long end)
 {
+	struct hmmu_guess *guess = &call->guess;
 	unsigned int ahead = 1;
 	unsigned long peek;
 	int ret;
 
 	*next = addr;
-	ret = hmmu_call_fault_run(call, next, end, call->batch);
+	ret = hmmu_call_fault_run(call, next, end, guess->batch);
 	if (ret)
 		return ret;
 
 	peek = *next;
-	call->batch = call->known ? min(2 * call->batch, BATCH_MAX) : 1;
+	hmmu_guess_run_ends(guess, !call->known);
 	if (peek >= call->known)
-		ahead = call->batch;
+		ahead = guess->batch;
 	ret = read_back(call, addr, next, end, ahead);
 	if (*next != peek)
-		call->batch = 1;
+		hmmu_guess_run_filled_more(guess);
 	if (call->waited)
-		call->fill = *next > peek ? count_filled(addr, *next) : 1;
+		hmmu_guess_wait_filled(guess, *next > peek ? *next - addr :
+				       PAGE_SIZE);
 	return ret;
 }
 
-/* The same for several at a time, from @next on: but for a page to be tried again. */
+/*
+ * The same for several pages at a time, from @next on. A page that is to be tried
+ * again is left to the call itself: only its own fault carries FAULT_FLAG_TRIED.
+ */
 static int fault_together(struct hmmu_call *call, unsigned long *next,
 			  unsigned long end)
 {
@@ -100,8 +92,8 @@ static int fault_together(struct hmmu_call *call, unsigned long *next,
 	int ret;
 
 	call->waited = false;
-	ret = hmmu_call_crew_run(call, call->tried == addr ? addr + PAGE_SIZE : addr,
-			    end);
+	ret = hmmu_call_crew_run(call, call->tried == addr ? addr + PAGE_SIZE :
+				 addr, end);
 	if (ret || call->known)
 		return ret;
 	*next = hmmu_call_plan_next(call, addr, end);
@@ -126,7 +118,7 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 	int ret = 0;
 
 	call->waited = false;
-	/* Read before the lock was dropped last: it may have been brought. */
+	/* Read before the lock was last dropped: it may be there by now. */
 	if (addr < end && addr >= call->known)
 		ret = read_back(call, addr, &next, end, 1);
 	if (ret)
@@ -144,7 +136,8 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 
 		if (next == addr && call->tried != addr) {
 			ret = hmmu_call_back_off(call, ++attempts);
-			if (ret == HMMU_STUCK && hmmu_call_request_lower(call, addr, 0))
+			if (ret == HMMU_STUCK &&
+			    hmmu_call_request_lower(call, addr, 0))
 				ret = 0;
 			if (!ret)
 				ret = read_back(call, addr, &next, end, 1);
@@ -159,8 +152,9 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 }
 
 /*
- * Up to where there are no pages mapped one by one, or else the end of the page
- * table. Looked up behind a huge page only: elsewhere the price would show.
+ * Where to stop reading: at the end of the VMA if it has no pages that are mapped
+ * one by one, else at the end of the page table. The VMA is looked up behind a huge
+ * page only: elsewhere the price would show.
  */
 static unsigned long tables_end(const struct hmmu_call *call,
 				unsigned long addr)
@@ -176,17 +170,18 @@ static unsigned long tables_end(const struct hmmu_call *call,
 	return hmmu_table_end(addr);
 }
 
-/* The end of the range, of the page tables, of what to read at once. */
+/* The first of: end of the range, of the page tables, of what to read at once. */
 static unsigned long chunk_end(const struct hmmu_call *call,
 			       unsigned long addr, unsigned long end)
 {
-	unsigned long most = call->chunk_size > HMMU_CHUNK_SIZE ?
-			     tables_end(call, addr) : hmmu_table_end(addr);
+	unsigned long size = call->guess.chunk_size;
+	unsigned long most = size > HMMU_CHUNK_SIZE ? tables_end(call, addr) :
+						      hmmu_table_end(addr);
 
-	return addr + min3(end - addr, most - addr, call->chunk_size);
+	return addr + min3(end - addr, most - addr, size);
 }
 
-/* Read from @addr on; *@ahead becomes the end of that. */
+/* Read from @addr on; *@ahead becomes the end of what was read. */
 static int read_chunk(struct hmmu_call *call, unsigned long addr,
 		      unsigned long *ahead, unsigned long end)
 {
@@ -195,8 +190,8 @@ static int read_chunk(struct hmmu_call *call, unsigned long addr,
 }
 
 /*
- * Go on from @addr, where all before *@ahead was read, to the end of the page table
- * that holds the next page that is short, or to *@ahead: that is @stop.
+ * Go on from @addr; all before *@ahead was read. Ends at the end of the page table
+ * that holds the next page that is short, or at *@ahead: that becomes @stop.
  */
 static int walk_on(struct hmmu_call *call, unsigned long addr,
 		   unsigned long *ahead, unsigned long *stop, unsigned long end)
@@ -213,13 +208,12 @@ static int walk_on(struct hmmu_call *call, unsigned long addr,
 	next = hmmu_call_plan_first(call, addr, *ahead);
 	*stop = min(*ahead, hmmu_table_end(next));
 	if (next < *ahead)
-		call->chunk_size = min(call->chunk_size, HMMU_CHUNK_SIZE);
+		hmmu_guess_chunk_is_short(&call->guess);
 	if (next >= hmmu_table_end(addr))
-		call->batch = 1;
+		hmmu_guess_table_begins(&call->guess);
 	ret = walk_table(call, next, *stop);
 	if (!ret && *stop == *ahead)
-		call->chunk_size = min(2 * call->chunk_size,
-				       HMMU_CHUNK_SIZE_HUGE);
+		hmmu_guess_chunk_ends(&call->guess);
 	return ret;
 }
 
@@ -230,14 +224,14 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
 	int ret;
 
 	for (; addr < end; addr = stop) {
-		/* Unless the pass begins here. */
+		/* The chunk at which the pass begins has not been left yet. */
 		if (addr != call->from) {
 			call->from = addr;
 			ret = hmmu_call_yield(call);
 			if (ret)
 				return ret;
 			if (!(addr % HMMU_CHUNK_SIZE))
-				call->batch = 1;
+				hmmu_guess_table_begins(&call->guess);
 		}
 		ret = walk_on(call, addr, &ahead, &stop, end);
 		if (ret)
@@ -250,7 +244,7 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
  * hmmu_call_walk() - collect all entries of the range under one sequence
  * @call: the call
  *
- * Context: mmap lock held for read on entry. On return call->locked tells.
+ * Context: mmap lock held for read on entry. On return see call->locked.
  * Return: %0 with all entries collected and each request satisfied; %-EBUSY if
  * the sequence has moved; HMMU_STUCK; else as hmmu_call_fault_run().
  */

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a call learns about the cost of reading and faulting.
+ *
+ * Batch. One fault may fill one page (4 KiB faults), some (fault-around, a page
+ * server that answers in batches) or all of a page table (THP, hugetlb). Faulting
+ * all that a snapshot found short would cost up to 511 idle faults a huge page;
+ * reading the table after each fault would cost N squared entries. So:
+ * - after a run, the walk reads what the run faulted and one page more that was
+ *   short before it
+ * - if that page was filled along, the next run faults one page
+ * - if it was not, the next run faults twice as many
+ * - if a fault dropped the lock, whatever was short may be there: one page again
+ *
+ * Chunk. Of hugetlb memory several tables are read at once, unless a page is short
+ * there: then one, two, four, ... A page server that lifts write protection moves
+ * the sequence with each answer; what was read of a chunk is read in vain then. So
+ * after a sequence that moved while a fault waited the next chunk is small.
+ *
+ * With that, N pages cost 3 N entries at most while the sequence does not move,
+ * whatever a fault fills; 4 N if some faults drop the lock and others do not.
+ */
+#include <linux/minmax.h>
+
+#include "guess.h"
+
+#define BATCH_MAX	64U
+
+/**
+ * hmmu_guess_init() - nothing is learned yet
+ * @guess: to be filled in
+ */
+void hmmu_guess_init(struct hmmu_guess *guess)
+{
+	*guess = (struct hmmu_guess) {
+		.chunk_size = HMMU_CHUNK_SIZE_HUGE,
+		.batch = 1,
+		.fill = 1,
+	};
+}
+
+/**
+ * hmmu_guess_table_begins() - the walk enters another page table
+ * @guess: what was learned
+ *
+ * What faults fill there is not known.
+ */
+void hmmu_guess_table_begins(struct hmmu_guess *guess)
+{
+	guess->batch = 1;
+}
+
+/**
+ * hmmu_guess_chunk_is_short() - a page of this chunk is short
+ * @guess: what was learned
+ *
+ * Faulting it may move the sequence, and what was read beyond its table would be
+ * read in vain.
+ */
+void hmmu_guess_chunk_is_short(struct hmmu_guess *guess)
+{
+	guess->chunk_size = min(guess->chunk_size, HMMU_CHUNK_SIZE);
+}
+
+/**
+ * hmmu_guess_chunk_ends() - all of a chunk is collected
+ * @guess: what was learned
+ */
+void hmmu_guess_chunk_ends(struct hmmu_guess *guess)
+{
+	guess->chunk_size = min(2 * guess->chunk_size, HMMU_CHUNK_SIZE_HUGE);
+}
+
+/**
+ * hmmu_guess_sequence_moved() - the sequence has moved while a fault waited
+ * @guess: what was learned
+ */
+void hmmu_guess_sequence_moved(struct hmmu_guess *guess)
+{
+	guess->chunk_size = HMMU_CHUNK_SIZE_MIN;
+}
+
+/**
+ * hmmu_guess_run_ends() - a run of faults has ended
+ * @guess: what was learned
+ * @dropped: one of them dropped the lock
+ */
+void hmmu_guess_run_ends(struct hmmu_guess *guess, bool dropped)
+{
+	guess->batch = dropped ? 1 : min(2 * guess->batch, BATCH_MAX);
+}
+
+/**
+ * hmmu_guess_run_filled_more() - a page that the run did not fault was filled along
+ * @guess: what was learned
+ */
+void hmmu_guess_run_filled_more(struct hmmu_guess *guess)
+{
+	guess->batch = 1;
+}
+
+/**
+ * hmmu_guess_wait_filled() - a fault that waited has brought so much
+ * @guess: what was learned
+ * @bytes: from its page to the next that is short. Some of the pages may have been
+ *	   there before, hence the bound
+ */
+void hmmu_guess_wait_filled(struct hmmu_guess *guess, unsigned long bytes)
+{
+	guess->fill = min_t(unsigned long, bytes >> PAGE_SHIFT, BATCH_MAX);
+}
