@@ -303,6 +303,23 @@ static void arguments(const void *unused)
 	CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ + 1, NULL) ? errno : 0, ENOTTY);
 }
 
+/* Any bit of them: a later version may give each a meaning. */
+static void reserved(const void *unused)
+{
+	struct area area = area_new(&kind_anon, 1);
+	int device = device_open();
+
+	area_fill(&area);
+	for (size_t i = 0; i < 2 * 64; i++) {
+		struct hmmu_template_read read = { .addr = (uintptr_t)area.at };
+
+		read.reserved[i / 64] = 1ULL << i % 64;
+		CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ, &read) ? errno : 0,
+			 EINVAL);
+	}
+	CHECK_EQ(refused(device, area.at), 0);
+}
+
 /* Allocations for device page tables fail where they can't wait, on and off. */
 static void fail_tables(bool on)
 {
@@ -350,5 +367,6 @@ void suite_template(void)
 	add_case(orphan, NULL, "template/orphan");
 	add_case(secret, NULL, "template/secret");
 	add_case(arguments, NULL, "template/arguments");
+	add_case(reserved, NULL, "template/reserved");
 	add_case(prepares, NULL, "template/prepares");
 }
