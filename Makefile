@@ -35,7 +35,7 @@ modules: headers
 
 # User programs: each is made of its folder's sources and of what it takes of lib/. The
 # demonstrations share demo/*.c and contain the page server of lazymem/, so they need its
-# libraries; the others are static.
+# libraries; the others are static. The guest tests have a folder for each subject.
 CFLAGS ?= -O2 -g
 program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Ikernel/include/uapi -Ilib $(program_includes)
 folders = $(wildcard tests bench demo/populate demo/restore)
@@ -45,11 +45,12 @@ names_bench = hmmu-bench
 names_demo/restore = hmmu-restore
 lazymem_libraries = -luring -lnbd
 link_tests = -static
+parts_tests = $(patsubst %/,%,$(wildcard tests/*/))
 link_demo/populate = build/liblazymem.a $(lazymem_libraries)
 link_bench = -static
 link_demo/restore = $(link_demo/populate)
-shared_demo/populate = demo
-shared_demo/restore = demo
+parts_demo/populate = demo
+parts_demo/restore = demo
 
 .PHONY: programs
 programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
@@ -57,11 +58,13 @@ programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
 objects = $(patsubst %.c,build/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 define program_rule
-build/programs/$(names_$(1)): $(call objects,$(1) $(shared_$(1))) build/lib.a $(filter %.a,$(link_$(1)))
+build/programs/$(names_$(1)): $(call objects,$(1) $(parts_$(1))) build/lib.a $(filter %.a,$(link_$(1)))
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $$@ $$^ $(filter -%,$(link_$(1)))
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
+
+build/objects/tests/%: program_includes = -Itests -Itests/support
 
 build/lib.a: $(call objects,lib)
 	rm -f $@
@@ -88,7 +91,7 @@ build/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test demo $(folders)))
+-include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test demo $(parts_tests) $(folders)))
 
 # The modules for tests are not installed. A driver builds against
 # the header and the symbol versions. Root installs but does not build, lest

@@ -68,6 +68,17 @@ void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
 	va_end(args);
 }
 
+void add_suite(const char *word, void (*add_cases)(void))
+{
+	unsigned int first = nr_cases;
+	size_t length = strlen(word);
+
+	add_cases();
+	for (unsigned int i = first; i < nr_cases; i++)
+		if (strncmp(cases[i].name, word, length) || cases[i].name[length] != '/')
+			die("the suite \"%s\" adds the case \"%s\"", word, cases[i].name);
+}
+
 void skip(const char *fmt, ...)
 {
 	va_list args;

@@ -25,6 +25,12 @@ void add_case(case_fn *fn, const void *variant, const char *fmt, ...)
 void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * Add a suite: @add_cases adds cases whose names begin with @word and a slash. Ends the
+ * program if one has another first word.
+ */
+void add_suite(const char *word, void (*add_cases)(void));
+
 /* End this case as skipped. Say what is missing. */
 void skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "harness.h"
-#include "suites.h"
 #include "number.h"
+#include "suites.h"
 
 static const char usage[] =
 	"usage: hmmu-test [--case PATTERN] [--list] [--seconds N] [--seed N]\n"
@@ -26,6 +26,13 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
+
+#define SUITE_ENTRY(word, function)	{ word, function },
+
+static const struct {
+	const char *word;
+	void (*add_cases)(void);
+} suites[] = { TEST_SUITES(SUITE_ENTRY) };
 
 int main(int argc, char **argv)
 {
@@ -60,39 +67,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	suite_basic();
-	suite_memory();
-	suite_userfault();
-	suite_errors();
-	suite_asked();
-	suite_waits();
-	suite_together();
-	suite_kill();
-	suite_limits();
-	suite_failures();
-	suite_failures_dev();
-	suite_dmirror();
-	suite_mirror();
-	suite_teardown();
-	suite_migrate();
-	suite_populate_dev();
-	suite_exclusive();
-	suite_pinned();
-	suite_moving();
-	suite_ends_dev();
-	suite_template();
-	suite_region();
-	suite_windows();
-	suite_large();
-	suite_dirty();
-	suite_hypervisor();
-	suite_vcpus();
-	suite_ends();
-	suite_demo();
-	suite_fuzz();
-	suite_module();
-	suite_stress();
-	suite_soak();
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		add_suite(suites[i].word, suites[i].add_cases);
 
 	if (list) {
 		list_cases(pattern);

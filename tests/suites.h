@@ -1,40 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Each adds the cases of one file. */
+/*
+ * The suites, in the order in which they run: SUITE(word, function).
+ *
+ * @word is the first word of the names of all cases that @function adds, which the program
+ * checks. It is also where these cases are: the file tests/FOLDER/WORD.c ('-' is '_' there),
+ * or the files of the folder tests/WORD/, a function each.
+ */
 #ifndef TESTS_SUITES_H
 #define TESTS_SUITES_H
 
-void suite_basic(void);
-void suite_memory(void);
-void suite_userfault(void);
-void suite_errors(void);
-void suite_asked(void);
-void suite_waits(void);
-void suite_together(void);
-void suite_kill(void);
-void suite_limits(void);
-void suite_failures(void);
-void suite_failures_dev(void);
-void suite_dmirror(void);
-void suite_mirror(void);
-void suite_teardown(void);
-void suite_migrate(void);
-void suite_populate_dev(void);
-void suite_exclusive(void);
-void suite_pinned(void);
-void suite_moving(void);
-void suite_ends_dev(void);
-void suite_template(void);
-void suite_region(void);
-void suite_windows(void);
-void suite_large(void);
-void suite_dirty(void);
-void suite_hypervisor(void);
-void suite_vcpus(void);
-void suite_ends(void);
-void suite_demo(void);
-void suite_fuzz(void);
-void suite_module(void);
-void suite_soak(void);
-void suite_stress(void);
+#define TEST_SUITES(SUITE)				\
+	SUITE("basic", suite_basic)			\
+	SUITE("memory", suite_memory)			\
+	SUITE("userfault", suite_userfault)		\
+	SUITE("errors", suite_errors)			\
+	SUITE("asked", suite_asked)			\
+	SUITE("waits", suite_waits)			\
+	SUITE("together", suite_together)		\
+	SUITE("kill", suite_kill)			\
+	SUITE("limits", suite_limits)			\
+	SUITE("sweep", suite_sweep_calls)		\
+	SUITE("sweep", suite_sweep_device)		\
+	SUITE("dmirror", suite_dmirror)			\
+	SUITE("mirror", suite_mirror)			\
+	SUITE("teardown", suite_teardown)		\
+	SUITE("migrate", suite_migrate)			\
+	SUITE("populate-dev", suite_populate_dev)	\
+	SUITE("exclusive", suite_exclusive)		\
+	SUITE("pinned", suite_pinned)			\
+	SUITE("moving", suite_moving)			\
+	SUITE("device", suite_device)			\
+	SUITE("template", suite_template)		\
+	SUITE("region", suite_region_calls)		\
+	SUITE("region", suite_region_windows)		\
+	SUITE("region", suite_region_large)		\
+	SUITE("region", suite_region_dirty)		\
+	SUITE("region", suite_region_hypervisor)	\
+	SUITE("region", suite_region_vcpus)		\
+	SUITE("region", suite_region_ends)		\
+	SUITE("demo", suite_demo)			\
+	SUITE("fuzz", suite_fuzz)			\
+	SUITE("module", suite_module)			\
+	SUITE("stress", suite_stress)			\
+	SUITE("soak", suite_soak)
+
+#define SUITE_DECLARE(word, function)	void function(void);
+
+TEST_SUITES(SUITE_DECLARE)
 
 #endif

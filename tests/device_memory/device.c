@@ -208,7 +208,7 @@ static void outlived(const void *variant)
 	modules_load();
 }
 
-void suite_ends_dev(void)
+void suite_device(void)
 {
 	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_device_cases(ends_waiting, &ends[i], "device/ends/%s",

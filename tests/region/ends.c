@@ -191,7 +191,7 @@ static void ends_while_busy(const void *variant)
 	ends_anywhere(&life, NULL, variant);
 }
 
-void suite_ends(void)
+void suite_region_ends(void)
 {
 	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_case(ends_in_access, &ends[i], "region/ends/%s",

@@ -529,7 +529,7 @@ static void add_other(const char *name, enum hmmu_probe_call call,
 		  "populate/anon/%s", name);
 }
 
-void suite_failures(void)
+void suite_sweep_calls(void)
 {
 	add_sweep(&opened, "/dev/" HMMU_PROBE_DEVICE, "open");
 	add_sweep(&opened, "/dev/hmm_dmirror0", "dmirror/open");

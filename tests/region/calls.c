@@ -598,7 +598,7 @@ static void child_has_its_own(const void *unused)
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 }
 
-void suite_region(void)
+void suite_region_calls(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(bad_partitions); i++)
 		add_case(refused_partition, &bad_partitions[i],

@@ -582,7 +582,7 @@ static void add_shared(case_fn *fn, const char *name)
 		add_case(fn, &shared[i], "region/%s/%s", name, shared[i].name);
 }
 
-void suite_windows(void)
+void suite_region_windows(void)
 {
 	add_guest_kinds(reads, "read");
 	add_guest_kinds(reads_absent, "read-absent");

@@ -219,7 +219,7 @@ static void add_larges(const struct kind *kind)
 	add_case(premap_large, kind, "region/premap-large/%s", kind->name);
 }
 
-void suite_large(void)
+void suite_region_large(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(large_kinds); i++)
 		add_larges(large_kinds[i]);

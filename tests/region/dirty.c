@@ -191,7 +191,7 @@ static void dirty_writers(const void *variant)
 	note("%llu pages logged", (unsigned long long)the_log.logged);
 }
 
-void suite_dirty(void)
+void suite_region_dirty(void)
 {
 	add_guest_kinds(dirty, "dirty");
 	add_case(dirty_regions, NULL, "region/dirty-regions");

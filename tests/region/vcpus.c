@@ -681,7 +681,7 @@ static void live_snapshot(const void *variant)
 	all_words_are();
 }
 
-void suite_vcpus(void)
+void suite_region_vcpus(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(storm_kinds); i++)
 		add_case(storm, &storm_kinds[i], "region/storm/%s",

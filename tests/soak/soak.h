@@ -6,12 +6,12 @@
  * guests have, too; all that anybody reads is compared with a model.
  *
  *   soak.c		rounds, the watchdog, what was done
- *   soak_process.c	a process's life, its threads and its ends
- *   soak_actions.c	what it does with its memory, and the table of all actions
- *   soak_device.c	what it does with its devices
- *   soak_child.c	those it forks
- *   soak_server.c	page servers that stall, fail and die
- *   soak_shadow.c	what every page must hold
+ *   process.c	a process's life, its threads and its ends
+ *   actions.c	what it does with its memory, and the table of all actions
+ *   device.c	what it does with its devices
+ *   child.c		those it forks
+ *   server.c	page servers that stall, fail and die
+ *   shadow.c	what every page must hold
  *
  * Principle: the first thread of a process alone changes what its pages hold, so it always
  * knows; the others do all that must not change it, at the same time. What is random comes
@@ -32,7 +32,7 @@
 #include "content.h"
 #include "dmirror.h"
 #include "random.h"
-#include "soak_shadow.h"
+#include "shadow.h"
 
 #define LIVES		4
 #define ACTORS		3
@@ -240,7 +240,7 @@ void server_run(struct life *life, int uffd, uint64_t random)
 	__attribute__((noreturn));
 void child_run(struct actor *actor, uint64_t random) __attribute__((noreturn));
 
-/* The life's actions upon its devices; see soak_device.c. */
+/* The life's actions upon its devices; see device.c. */
 action_fn device_read, device_write, device_maps, device_prefetch, device_cancel,
 	  device_snapshot, device_compare, device_to_memory, device_to_system,
 	  device_populate_memory, device_release, device_exclusive, device_reopen,

@@ -144,7 +144,7 @@ static void add_moving(const struct moving_call *call, const char *memory,
 	add_sweep(swept, call, "device/%s/%s", call->name, memory);
 }
 
-void suite_failures_dev(void)
+void suite_sweep_device(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		add_moving(&calls[i], "private", prepare_private);

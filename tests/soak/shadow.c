@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "content.h"
-#include "soak_shadow.h"
+#include "shadow.h"
 
 void shadow_begin(struct shadow *shadow, struct run run)
 {

@@ -205,7 +205,7 @@ static void fails_no_more(const void *unused)
 	CHECK_EQ(guest_touch_read(&g, 0), 0);
 }
 
-void suite_hypervisor(void)
+void suite_region_hypervisor(void)
 {
 	static const unsigned int afters[] = { 0, 1, 5, 7, 10, 14, 15 };
 
