@@ -6,7 +6,7 @@
 #define WORDS	(PAGE / sizeof(uint64_t))
 
 /* One multiply-xorshift step a word: cheap, and no two pages alike. */
-static uint64_t word(uint64_t seed, uint64_t page, size_t i)
+static uint64_t page_word(uint64_t seed, uint64_t page, size_t i)
 {
 	uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15ULL +
 		     page * 0xd1342543de82ef95ULL + i;
@@ -22,13 +22,13 @@ void content_fill(void *to, uint64_t seed, uint64_t first, size_t pages)
 
 	for (size_t p = 0; p < pages; p++)
 		for (size_t i = 0; i < WORDS; i++)
-			*words++ = word(seed, first + p, i);
+			*words++ = page_word(seed, first + p, i);
 }
 
 static bool page_is(const uint64_t *words, uint64_t seed, uint64_t page)
 {
 	for (size_t i = 0; i < WORDS; i++)
-		if (words[i] != word(seed, page, i))
+		if (words[i] != page_word(seed, page, i))
 			return false;
 	return true;
 }

@@ -36,8 +36,8 @@ static unsigned int nr_cases;
 static char *skip_reason;
 #define SKIP_REASON_SIZE 4096
 
-static void add(unsigned int seconds, case_fn *fn, const void *variant,
-		const char *fmt, va_list args)
+static void case_add(unsigned int seconds, case_fn *fn, const void *variant,
+		     const char *fmt, va_list args)
 {
 	struct test_case *c = &cases[nr_cases++];
 
@@ -54,7 +54,7 @@ void add_case(case_fn *fn, const void *variant, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add(DEFAULT_SECONDS, fn, variant, fmt, args);
+	case_add(DEFAULT_SECONDS, fn, variant, fmt, args);
 	va_end(args);
 }
 
@@ -64,7 +64,7 @@ void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
 	va_list args;
 
 	va_start(args, fmt);
-	add(seconds, fn, variant, fmt, args);
+	case_add(seconds, fn, variant, fmt, args);
 	va_end(args);
 }
 
@@ -104,7 +104,7 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 }
 
 /* What the kernel logs from here on belongs to this case. A container has no log. */
-static void mark_log(const char *name)
+static void log_mark(const char *name)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	char line[NAME_MAX_LENGTH + 32];
@@ -117,7 +117,7 @@ static void mark_log(const char *name)
 	close(fd);
 }
 
-static pid_t start(const struct test_case *c)
+static pid_t case_start(const struct test_case *c)
 {
 	pid_t pid;
 
@@ -137,7 +137,7 @@ static pid_t start(const struct test_case *c)
 }
 
 /* Wait for the end of @pid, @ms at most. */
-static bool ended(pid_t pid, int ms, int *status)
+static bool process_ended(pid_t pid, int ms, int *status)
 {
 	struct pollfd fd = {
 		.fd = syscall(SYS_pidfd_open, pid, 0),
@@ -164,30 +164,30 @@ static double seconds_since(const struct timespec *begun)
 }
 
 /* Ends whatever the case may have left behind, too. */
-static bool run(const struct test_case *c, int *status)
+static bool case_run(const struct test_case *c, int *status)
 {
-	pid_t pid = start(c);
-	bool in_time = ended(pid, c->seconds * 1000, status);
+	pid_t pid = case_start(c);
+	bool in_time = process_ended(pid, c->seconds * 1000, status);
 
 	kill(-pid, SIGKILL);
 	if (!in_time) {
 		printf("# still running after %u s, killed\n", c->seconds);
-		if (!ended(pid, 10000, status))
+		if (!process_ended(pid, 10000, status))
 			printf("# and does not die: process %d is stuck\n", pid);
 	}
 	knobs_give_back();
 	return in_time;
 }
 
-static bool report(unsigned int number, const struct test_case *c)
+static bool case_report(unsigned int number, const struct test_case *c)
 {
 	struct timespec begun;
 	bool in_time;
 	int status = 0;
 
-	mark_log(c->name);
+	log_mark(c->name);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
-	in_time = run(c, &status);
+	in_time = case_run(c, &status);
 	if (in_time && WIFEXITED(status) && !WEXITSTATUS(status)) {
 		printf("ok %u - %s # time=%.3fs\n", number, c->name,
 		       seconds_since(&begun));
@@ -204,7 +204,7 @@ static bool report(unsigned int number, const struct test_case *c)
 	return false;
 }
 
-static bool chosen(const struct test_case *c, const char *pattern)
+static bool case_chosen(const struct test_case *c, const char *pattern)
 {
 	return !pattern || !fnmatch(pattern, c->name, 0) ||
 	       !strncmp(pattern, c->name, strlen(pattern));
@@ -215,14 +215,14 @@ static unsigned int count_chosen(const char *pattern)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < nr_cases; i++)
-		n += chosen(&cases[i], pattern);
+		n += case_chosen(&cases[i], pattern);
 	return n;
 }
 
 void list_cases(const char *pattern)
 {
 	for (unsigned int i = 0; i < nr_cases; i++)
-		if (chosen(&cases[i], pattern))
+		if (case_chosen(&cases[i], pattern))
 			puts(cases[i].name);
 }
 
@@ -241,9 +241,9 @@ bool run_cases(const char *pattern)
 	knobs_init();
 	printf("TAP version 13\n1..%u\n", n);
 	for (unsigned int i = 0; i < nr_cases; i++) {
-		if (!chosen(&cases[i], pattern))
+		if (!case_chosen(&cases[i], pattern))
 			continue;
-		good &= report(++number, &cases[i]);
+		good &= case_report(++number, &cases[i]);
 		fflush(stdout);
 	}
 	return good;

@@ -56,7 +56,7 @@ static bool is_lent(const char *path)
 	return false;
 }
 
-static void remember(const char *path)
+static void knob_remember(const char *path)
 {
 	unsigned int i = lent->n;
 
@@ -70,7 +70,7 @@ static void remember(const char *path)
 void knob_lend(const char *path, const char *text)
 {
 	if (!is_lent(path))
-		remember(path);
+		knob_remember(path);
 	knob_write(path, text);
 }
 

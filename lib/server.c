@@ -49,7 +49,7 @@ struct worker {
  * What is found there already (another thread answered, or the neighbour's batch brought
  * it) needs only to be woken. A range that is gone has taken along whoever waited.
  */
-static void put_one(struct server *server, char *to, const char *from)
+static void server_put_one(struct server *server, char *to, const char *from)
 {
 	int ret = uffd_copy(server->uffd, to, from, server->page_size);
 
@@ -62,7 +62,7 @@ static void put_one(struct server *server, char *to, const char *from)
 }
 
 /* At once; where something is in the way, or there are several mappings, one by one. */
-static void put(struct server *server, size_t page, const char *from, size_t pages)
+static void server_put(struct server *server, size_t page, const char *from, size_t pages)
 {
 	char *to = server->base + page * PAGE;
 	size_t length = pages * PAGE;
@@ -70,14 +70,14 @@ static void put(struct server *server, size_t page, const char *from, size_t pag
 
 	atomic_fetch_add(&server->served, copied / PAGE);
 	for (; copied < length; copied += server->page_size)
-		put_one(server, to + copied, from + copied);
+		server_put_one(server, to + copied, from + copied);
 }
 
 void server_bring(struct server *server, size_t first, size_t pages,
 		  void *buffer)
 {
 	server->fill(buffer, first, pages, server->arg);
-	put(server, first, buffer, pages);
+	server_put(server, first, buffer, pages);
 }
 
 static size_t pages_from(const struct server *server, size_t first)
@@ -131,7 +131,7 @@ static void answer_taken(struct worker *worker, unsigned int taken)
 		if (first != begin + pages ||
 		    pages + n > buffer_pages(server)) {
 			if (pages)
-				put(server, begin, worker->buffer, pages);
+				server_put(server, begin, worker->buffer, pages);
 			begin = first;
 			pages = 0;
 		}
@@ -139,7 +139,7 @@ static void answer_taken(struct worker *worker, unsigned int taken)
 		pages += n;
 	}
 	if (pages)
-		put(server, begin, worker->buffer, pages);
+		server_put(server, begin, worker->buffer, pages);
 }
 
 static void answer_due(struct worker *worker, uint64_t now)
@@ -176,7 +176,7 @@ static void read_messages(struct worker *worker)
 }
 
 /* Until there is something to read, if there is room, or the next answer is due. */
-static bool wait(struct worker *worker)
+static bool worker_wait(struct worker *worker)
 {
 	struct pollfd fds[2] = {
 		{ .fd = worker->server->stop_fd, .events = POLLIN },
@@ -195,13 +195,13 @@ static bool wait(struct worker *worker)
 	return !fds[0].revents;
 }
 
-static void *serve(void *arg)
+static void *server_thread(void *arg)
 {
 	struct worker *worker = arg;
 
 	/* In ns: else what is due is told 50 us late. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	while (wait(worker)) {
+	while (worker_wait(worker)) {
 		read_messages(worker);
 		answer_due(worker, clock_ns());
 	}
@@ -248,7 +248,7 @@ void server_start(struct server *server)
 		struct worker *worker = worker_of(server, i);
 
 		worker->server = server;
-		if (pthread_create(&server->tids[i], NULL, serve, worker))
+		if (pthread_create(&server->tids[i], NULL, server_thread, worker))
 			die("cannot start a page server's thread");
 	}
 }

@@ -6,7 +6,7 @@
 #include "fail.h"
 #include "stats.h"
 
-static bool means(const char *pattern, const char *name)
+static bool name_matches(const char *pattern, const char *name)
 {
 	size_t length = strlen(pattern);
 
@@ -26,7 +26,7 @@ uint64_t stats_sum(const char *path, const char *name)
 		die_errno("cannot open %s", path);
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%63s %llu", this, &value) != 2 ||
-		    !means(name, this))
+		    !name_matches(name, this))
 			continue;
 		sum += value;
 		lines++;

@@ -57,7 +57,7 @@ static int waiting_begin(const struct area *area, size_t waiting)
 static const struct victim_use waiting = { waiting_begin };
 
 /* A page server never answers. */
-static void ends_waiting(const void *variant)
+static void device_ends(const void *variant)
 {
 	const struct device *d = variant;
 	struct victim v;
@@ -135,7 +135,7 @@ static void busy_over(void)
 }
 
 /* At any point of any call. */
-static void ends_while_moving(const void *variant)
+static void device_ends_anywhere(const void *variant)
 {
 	static const struct busy_life life = { 2, 60, busy_begin, busy_over };
 	const struct device *d = variant;
@@ -146,7 +146,7 @@ static void ends_while_moving(const void *variant)
 	modules_load();
 }
 
-static void heir(const struct area *area, int heard, int said)
+static void child_outlives(const struct area *area, int heard, int said)
 {
 	char token;
 
@@ -159,7 +159,7 @@ static void heir(const struct area *area, int heard, int said)
 }
 
 /* Have memory on the device that is a child's too, and end. */
-static void leave(const struct device *d, int heard, int said)
+static void parent_ends(const struct device *d, int heard, int said)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int fd = device_open(d, 0);
@@ -173,7 +173,7 @@ static void leave(const struct device *d, int heard, int said)
 	CHECK_REL(pid, >=, 0);
 	if (!pid) {
 		close(fd);
-		heir(&area, heard, said);
+		child_outlives(&area, heard, said);
 	}
 	end->of();
 }
@@ -182,7 +182,7 @@ static void leave(const struct device *d, int heard, int said)
  * Somebody else has the memory too, with no device of its own: it is brought home, or
  * keeps the module, and nobody misses anything.
  */
-static void outlived(const void *variant)
+static void device_outlived(const void *variant)
 {
 	const struct device *d = variant;
 	int say[2], hear[2];
@@ -196,7 +196,7 @@ static void outlived(const void *variant)
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid)
-		leave(d, say[0], hear[1]);
+		parent_ends(d, say[0], hear[1]);
 	CHECK_EQ(read(hear[0], &token, 1), 1);
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 	if (devices_in_use())
@@ -211,11 +211,11 @@ static void outlived(const void *variant)
 void suite_device(void)
 {
 	for (size_t i = 0; i < NR_ENDS; i++) {
-		add_device_cases(ends_waiting, &ends[i], "device/ends/%s",
+		add_device_cases(device_ends, &ends[i], "device/ends/%s",
 				 ends[i].name);
-		add_slow_device_cases(120, ends_while_moving, &ends[i],
+		add_slow_device_cases(120, device_ends_anywhere, &ends[i],
 				      "device/ends-anywhere/%s", ends[i].name);
-		add_device_cases(outlived, &ends[i], "device/outlived/%s",
+		add_device_cases(device_outlived, &ends[i], "device/outlived/%s",
 				 ends[i].name);
 	}
 }

@@ -58,7 +58,7 @@ static void have_alone(int fd, const char *at, size_t pages, uint64_t series)
 }
 
 /* The CPU takes away what it touches, and no more. */
-static void touched(const void *unused)
+static void exclusive_touched(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	size_t pages = area.pages;
@@ -85,7 +85,7 @@ static void touched(const void *unused)
 }
 
 /* What is missing is faulted, by a server where there is one. */
-static void served(const void *unused)
+static void exclusive_served(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	uint64_t series = SERIES;
@@ -104,7 +104,7 @@ static void served(const void *unused)
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 }
 
-static void protected(const void *unused)
+static void exclusive_protected(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = calloc(PAGES, PAGE);
@@ -125,7 +125,7 @@ static void protected(const void *unused)
 }
 
 /* Both have what was there when it forked. */
-static void forked(const void *unused)
+static void exclusive_forked(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int fd = exclusive_new(), say[2];
@@ -153,7 +153,7 @@ static void forked(const void *unused)
 }
 
 /* Two that want it: who comes last has it. */
-static void two_devices(const void *unused)
+static void exclusive_two_devices(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int one = exclusive_new(), other = dmirror_open(1);
@@ -169,7 +169,7 @@ static void two_devices(const void *unused)
 }
 
 /* What lies in the device's memory is had as well, wherever it is then. */
-static void from_memory(const void *variant)
+static void exclusive_from_memory(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -191,7 +191,7 @@ static void from_memory(const void *variant)
 }
 
 /* Files, and what these kernels can't take apart for it. */
-static void refused(const void *variant)
+static void exclusive_refused(const void *variant)
 {
 	struct area area = area_new(variant, PAGES_IN_HUGE);
 	int fd = exclusive_new();
@@ -203,7 +203,7 @@ static void refused(const void *variant)
 	device_is_exact(fd, area.at, area.pages);
 }
 
-static void gap(const void *unused)
+static void exclusive_gap(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4);
 	int fd = exclusive_new();
@@ -235,7 +235,7 @@ static void *touch_thread(void *arg)
 }
 
 /* A CPU that touches the pages all the time: had or EBUSY, and always what they hold. */
-static void contended(const void *unused)
+static void exclusive_contended(const void *unused)
 {
 	struct rival r = { .fd = exclusive_new(),
 			   .area = area_new(&kind_anon, 4) };
@@ -262,15 +262,15 @@ void suite_exclusive(void)
 		&kind_file, &kind_shmem, &kind_hugetlb, &kind_thp,
 	};
 
-	add_case(touched, NULL, "exclusive/touched");
-	add_case(served, NULL, "exclusive/served");
-	add_case(protected, NULL, "exclusive/protected");
-	add_case(forked, NULL, "exclusive/forked");
-	add_case(two_devices, NULL, "exclusive/two-devices");
-	add_device_cases(from_memory, NULL, "exclusive/from-memory");
+	add_case(exclusive_touched, NULL, "exclusive/touched");
+	add_case(exclusive_served, NULL, "exclusive/served");
+	add_case(exclusive_protected, NULL, "exclusive/protected");
+	add_case(exclusive_forked, NULL, "exclusive/forked");
+	add_case(exclusive_two_devices, NULL, "exclusive/two-devices");
+	add_device_cases(exclusive_from_memory, NULL, "exclusive/from-memory");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		add_case(refused, others[i], "exclusive/refused/%s",
+		add_case(exclusive_refused, others[i], "exclusive/refused/%s",
 			 others[i]->name);
-	add_case(gap, NULL, "exclusive/gap");
-	add_case(contended, NULL, "exclusive/contended");
+	add_case(exclusive_gap, NULL, "exclusive/gap");
+	add_case(exclusive_contended, NULL, "exclusive/contended");
 }

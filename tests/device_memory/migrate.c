@@ -20,7 +20,7 @@ static size_t pages_of(const struct kind *kind)
 	return kind->page_size == HUGE ? 2 * PAGES_IN_HUGE : PAGES;
 }
 
-static size_t mapped(int fd, const struct area *area)
+static size_t area_mapped(int fd, const struct area *area)
 {
 	size_t wrong, n = dmirror_mapped(fd, area->at, area->pages, &wrong);
 
@@ -28,7 +28,7 @@ static size_t mapped(int fd, const struct area *area)
 	return n;
 }
 
-static void both_ways(const void *variant)
+static void migrate_both_ways(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(d->of, pages_of(d->of));
@@ -37,14 +37,14 @@ static void both_ways(const void *variant)
 
 	area_fill(&area);
 	device_takes(d, fd, &area, SERIES);
-	CHECK_EQ(mapped(fd, &area), area.pages);
+	CHECK_EQ(area_mapped(fd, &area), area.pages);
 	CHECK_EQ(devices_in_use(), 1 + area.pages);
 	device_fill(fd, area.at, OTHER_SERIES, 0, area.pages, 0);
 	CHECK_EQ(device_wrong(fd, area.at, OTHER_SERIES, 0, area.pages, 0), 0);
 
 	CHECK_EQ(device_give(fd, area.at, area.pages, &moved), 0);
 	CHECK_EQ(moved, area.pages);
-	CHECK_EQ(mapped(fd, &area), 0);
+	CHECK_EQ(area_mapped(fd, &area), 0);
 	CHECK_EQ(device_has(d, fd, area.at, area.pages), 0);
 	CHECK_EQ(devices_in_use(), 1);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
@@ -53,7 +53,7 @@ static void both_ways(const void *variant)
 }
 
 /* What the CPU touches comes home, if it can't reach it, and keeps what it held. */
-static void touched(const void *variant)
+static void migrate_touched(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -73,7 +73,7 @@ static void touched(const void *variant)
 }
 
 /* What is not there yet goes as zeros. */
-static void absent(const void *variant)
+static void migrate_absent(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -91,7 +91,7 @@ static void absent(const void *variant)
 	CHECK_EQ(content_not_zero(area.at + PAGES / 2 * PAGE, PAGES / 2), 0);
 }
 
-static void partial(const void *variant)
+static void migrate_partial(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(d->of, pages_of(d->of));
@@ -116,7 +116,7 @@ static void partial(const void *variant)
 }
 
 /* Pages in all states, beside one another; and then with a gap. */
-static void mixed(const void *variant)
+static void migrate_mixed(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -152,7 +152,7 @@ static void mixed(const void *variant)
 	CHECK_EQ(content_wrong(area.at + 6 * PAGE, SERIES, 6, 2), 0);
 }
 
-static void repeated(const void *variant)
+static void migrate_repeated(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -180,7 +180,7 @@ static const struct stays stays[] = {
 };
 
 /* Memory that is not moved is not harmed. */
-static void never_moved(const void *variant)
+static void migrate_stays(const void *variant)
 {
 	const struct device *d = variant;
 	const struct stays *what = d->of;
@@ -199,7 +199,7 @@ static void never_moved(const void *variant)
 }
 
 /* What was copied on write is the process's own and moves; the file's stays. */
-static void private_file(const void *variant)
+static void migrate_private(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(d->of, FEW);
@@ -274,7 +274,7 @@ static void child_of(const struct device *d, const struct area *area, int heard)
 }
 
 /* Pages that are there when the process forks belong to both, until one writes. */
-static void forked(const void *variant)
+static void migrate_forked(const void *variant)
 {
 	const struct device *d = variant;
 	const struct writer *writer = d->of;
@@ -302,7 +302,7 @@ static void forked(const void *variant)
 }
 
 /* Half of a huge page goes elsewhere, and takes its pages along. */
-static void remapped(const void *variant)
+static void migrate_remapped(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_thp, 2 * PAGES_IN_HUGE);
@@ -325,7 +325,7 @@ static void remapped(const void *variant)
 			       area.pages - half), 0);
 }
 
-static void partly_unmapped(const void *variant)
+static void migrate_partly_unmapped(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_thp, 2 * PAGES_IN_HUGE);
@@ -352,7 +352,7 @@ static void fail_next(int fd)
 }
 
 /* One page of the first 2 MiB can't be had: these stay, what follows moves. */
-static void no_page(const void *variant)
+static void migrate_no_page(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, 2 * PAGES_IN_HUGE);
@@ -388,7 +388,7 @@ static size_t memory_pages(void)
 }
 
 /* All of the device's memory: the rest stays, half-way through what was to move. */
-static void full(const void *variant)
+static void migrate_full(const void *variant)
 {
 	const struct device *d = variant;
 	size_t room = memory_pages(), pages = room + TOO_MANY;
@@ -425,7 +425,7 @@ static void full(const void *variant)
 }
 
 /* Another device sees what it can reach, and has nothing that is not its own. */
-static void two_devices(const void *variant)
+static void migrate_two_devices(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -454,7 +454,7 @@ static void two_devices(const void *variant)
 }
 
 /* Devices that have it mapped lose it when another moves it. */
-static void obeyed(const void *variant)
+static void migrate_obeyed(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -482,28 +482,28 @@ static void obeyed(const void *variant)
 
 void suite_migrate(void)
 {
-	add_device_cases(both_ways, &kind_anon, "migrate/both-ways/anon");
-	add_device_cases(both_ways, &kind_thp, "migrate/both-ways/thp");
-	add_device_cases(touched, NULL, "migrate/touched");
-	add_device_cases(absent, NULL, "migrate/absent");
-	add_device_cases(partial, &kind_anon, "migrate/partial/anon");
-	add_device_cases(partial, &kind_thp, "migrate/partial/thp");
-	add_device_cases(mixed, NULL, "migrate/mixed");
-	add_device_cases(repeated, NULL, "migrate/repeated");
+	add_device_cases(migrate_both_ways, &kind_anon, "migrate/both-ways/anon");
+	add_device_cases(migrate_both_ways, &kind_thp, "migrate/both-ways/thp");
+	add_device_cases(migrate_touched, NULL, "migrate/touched");
+	add_device_cases(migrate_absent, NULL, "migrate/absent");
+	add_device_cases(migrate_partial, &kind_anon, "migrate/partial/anon");
+	add_device_cases(migrate_partial, &kind_thp, "migrate/partial/thp");
+	add_device_cases(migrate_mixed, NULL, "migrate/mixed");
+	add_device_cases(migrate_repeated, NULL, "migrate/repeated");
 	for (size_t i = 0; i < ARRAY_SIZE(stays); i++)
-		add_device_cases(never_moved, &stays[i], "migrate/stays/%s",
+		add_device_cases(migrate_stays, &stays[i], "migrate/stays/%s",
 				 stays[i].kind->name);
-	add_device_cases(private_file, &kind_file_private,
+	add_device_cases(migrate_private, &kind_file_private,
 			 "migrate/private/file");
-	add_device_cases(private_file, &kind_shmem_private,
+	add_device_cases(migrate_private, &kind_shmem_private,
 			 "migrate/private/shmem");
 	for (size_t i = 0; i < ARRAY_SIZE(writers); i++)
-		add_device_cases(forked, &writers[i], "migrate/forked/%s",
+		add_device_cases(migrate_forked, &writers[i], "migrate/forked/%s",
 				 writers[i].name);
-	add_device_cases(remapped, NULL, "migrate/remapped");
-	add_device_cases(partly_unmapped, NULL, "migrate/partly-unmapped");
-	add_device_cases(no_page, NULL, "migrate/no-page");
-	add_device_cases(full, NULL, "migrate/full");
-	add_device_cases(two_devices, NULL, "migrate/two-devices");
-	add_device_cases(obeyed, NULL, "migrate/obeyed");
+	add_device_cases(migrate_remapped, NULL, "migrate/remapped");
+	add_device_cases(migrate_partly_unmapped, NULL, "migrate/partly-unmapped");
+	add_device_cases(migrate_no_page, NULL, "migrate/no-page");
+	add_device_cases(migrate_full, NULL, "migrate/full");
+	add_device_cases(migrate_two_devices, NULL, "migrate/two-devices");
+	add_device_cases(migrate_obeyed, NULL, "migrate/obeyed");
 }

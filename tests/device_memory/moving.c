@@ -79,7 +79,7 @@ static void *look_thread(void *arg)
 }
 
 /* What the device writes while its page is on the way is in the page. */
-static void counts(const void *variant)
+static void moving_counts(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, 1);
@@ -261,7 +261,7 @@ static void crossing_end(void)
 }
 
 /* Both devices and the CPUs, from four threads, and one that moves what they use. */
-static void all_at_once(const void *variant)
+static void moving_all_at_once(const void *variant)
 {
 	struct timespec span = { .tv_sec = SECONDS };
 	pthread_t threads[USERS + 1];
@@ -282,6 +282,6 @@ static void all_at_once(const void *variant)
 
 void suite_moving(void)
 {
-	add_device_cases(counts, NULL, "moving/counts");
-	add_slow_device_cases(150, all_at_once, NULL, "moving/all-at-once");
+	add_device_cases(moving_counts, NULL, "moving/counts");
+	add_slow_device_cases(150, moving_all_at_once, NULL, "moving/all-at-once");
 }

@@ -24,7 +24,7 @@ static struct iovec held_of(const struct area *area)
 }
 
 /* A pipe that holds pages of the area. */
-static void hold(const struct area *area, int ends[2])
+static void pipe_hold(const struct area *area, int ends[2])
 {
 	struct iovec held = held_of(area);
 
@@ -33,7 +33,7 @@ static void hold(const struct area *area, int ends[2])
 }
 
 /* What it holds, which has to be the series. */
-static void let_go(int ends[2], uint64_t series)
+static void pipe_release(int ends[2], uint64_t series)
 {
 	static char buffer[HELD * PAGE];
 
@@ -52,7 +52,7 @@ static bool is_held(size_t page)
 }
 
 /* Held in the system's memory: each page is told of by itself. */
-static void stays(const void *variant)
+static void pinned_stays(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -63,7 +63,7 @@ static void stays(const void *variant)
 	size_t n;
 
 	area_fill(&area);
-	hold(&area, ends);
+	pipe_hold(&area, ends);
 	CHECK_EQ(device_take(fd, area.at, PAGES), -ENOENT);
 	device_where(d, fd, area.at, PAGES, there);
 	for (size_t i = 0; i < PAGES; i++)
@@ -83,7 +83,7 @@ static void stays(const void *variant)
 	device_is_exact(fd, area.at, PAGES);
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, PAGES, 0), 0);
 
-	let_go(ends, SERIES);
+	pipe_release(ends, SERIES);
 	CHECK_EQ(device_populate_all(fd, area.at, PAGES, HMM_DMIRROR_PROT_WRITE),
 		 PAGES);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
@@ -93,7 +93,7 @@ static void stays(const void *variant)
  * Held where they are in the device's memory, which the CPU has to reach for that: they
  * stay there while anybody holds them, and with them the module.
  */
-static void keeps_module(const void *variant)
+static void pinned_keeps_module(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -102,7 +102,7 @@ static void keeps_module(const void *variant)
 
 	area_fill(&area);
 	device_takes(d, fd, &area, SERIES);
-	hold(&area, ends);
+	pipe_hold(&area, ends);
 	CHECK_EQ(device_give(fd, area.at, PAGES, &moved), 0);
 	CHECK_EQ(moved, PAGES - HELD);
 	CHECK_EQ(device_has(d, fd, area.at, PAGES), kept);
@@ -116,7 +116,7 @@ static void keeps_module(const void *variant)
 	CHECK_EQ(devices_in_use(), kept);
 	if (kept)
 		CHECK_EQ(module_unload(DMIRROR_MODULE), -EAGAIN);
-	let_go(ends, SERIES);
+	pipe_release(ends, SERIES);
 	CHECK_EQ(devices_in_use(), 0);
 	modules_unload();
 	modules_load();
@@ -129,7 +129,7 @@ static void on_device(const struct device *d, int fd, const struct area *area)
 	device_takes(d, fd, area, SERIES);
 }
 
-static void by_process_vm(const void *variant)
+static void pinned_process_vm(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -154,7 +154,7 @@ static void by_process_vm(const void *variant)
 }
 
 /* To a file and from it, by copying or by the disk itself. */
-static void by_file(const void *variant)
+static void pinned_file(const void *variant)
 {
 	const struct device *d = variant;
 	const struct kind *kind = d->of;
@@ -178,9 +178,9 @@ static void by_file(const void *variant)
 
 void suite_pinned(void)
 {
-	add_device_cases(stays, NULL, "pinned/stays");
-	add_device_cases(keeps_module, NULL, "pinned/keeps-module");
-	add_device_cases(by_process_vm, NULL, "pinned/process-vm");
-	add_device_cases(by_file, &kind_shmem, "pinned/file");
-	add_device_cases(by_file, &kind_disk, "pinned/direct");
+	add_device_cases(pinned_stays, NULL, "pinned/stays");
+	add_device_cases(pinned_keeps_module, NULL, "pinned/keeps-module");
+	add_device_cases(pinned_process_vm, NULL, "pinned/process-vm");
+	add_device_cases(pinned_file, &kind_shmem, "pinned/file");
+	add_device_cases(pinned_file, &kind_disk, "pinned/direct");
 }

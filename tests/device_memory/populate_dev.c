@@ -33,7 +33,7 @@ static void all_are(const uint8_t *bytes, size_t pages, uint8_t place)
 }
 
 /* What is missing is brought by a server and moved, page by page, in one call. */
-static void served(const void *variant)
+static void populate_dev_served(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -67,7 +67,7 @@ static void served(const void *variant)
 }
 
 /* Its zero page can't be moved away from under it; a page of zeros can. */
-static void served_zeros(const void *variant)
+static void populate_dev_served_zeros(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -104,7 +104,7 @@ static void *write_thread(void *arg)
 }
 
 /* Lift the protection where the device waits; returns how often it did. */
-static size_t unprotect(int uffd, const struct writing *w)
+static size_t writing_unprotect(int uffd, const struct writing *w)
 {
 	struct pollfd fd = { .fd = uffd, .events = POLLIN };
 	struct uffd_msg msg;
@@ -124,7 +124,7 @@ static size_t unprotect(int uffd, const struct writing *w)
 }
 
 /* A write to what is write-protected waits, wherever the page is. */
-static void write_protected(const void *variant)
+static void populate_dev_write_protected(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -141,7 +141,7 @@ static void write_protected(const void *variant)
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, FEW, 0), 0);
 
 	CHECK_EQ(pthread_create(&thread, NULL, write_thread, &w), 0);
-	CHECK_EQ(unprotect(uffd, &w), FEW);
+	CHECK_EQ(writing_unprotect(uffd, &w), FEW);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	device_is_exact(fd, area.at, FEW);
 	CHECK_EQ(device_populate_all(fd, area.at, FEW, ASK_WRITE), FEW);
@@ -151,7 +151,7 @@ static void write_protected(const void *variant)
 enum { ABSENT, ABSENT_READ, ABSENT_WRITE, FILLED, FILLED_READ, STATES };
 
 /* Each page gets what was asked of it, and only that. */
-static void accesses(const void *variant)
+static void populate_dev_accesses(const void *variant)
 {
 	static const uint8_t asked[STATES] = {
 		[ABSENT_READ] = ASK_READ, [ABSENT_WRITE] = ASK_WRITE,
@@ -211,7 +211,7 @@ static void sharer_of(const struct device *d, const struct area *area, int heard
 }
 
 /* Reading moves what is shared for all who share it; writing breaks COW first. */
-static void shared(const void *variant)
+static void populate_dev_shared(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -239,7 +239,7 @@ static void shared(const void *variant)
 	CHECK_EQ(content_wrong(written, OTHER_SERIES, FEW / 2, FEW / 2), 0);
 }
 
-static void read_only(const void *variant)
+static void populate_dev_read_only(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -257,7 +257,7 @@ static void read_only(const void *variant)
 }
 
 /* A gap and a page that can't be read: they may not be asked for. */
-static void holes(const void *variant)
+static void populate_dev_holes(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -304,7 +304,7 @@ static const struct goes goes[] = {
 };
 
 /* Of each kind of memory what can be moved is, and all is mapped. */
-static void kinds(const void *variant)
+static void populate_dev_kind(const void *variant)
 {
 	const struct device *d = variant;
 	const struct goes *what = d->of;
@@ -334,7 +334,7 @@ static void kinds(const void *variant)
 }
 
 /* From swap to the device; what is written there is in the swap in the end. */
-static void swapped(const void *variant)
+static void populate_dev_swapped(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, FEW);
@@ -354,7 +354,7 @@ static void swapped(const void *variant)
 }
 
 /* Who has what it was asked for moves nothing and invalidates nothing. */
-static void again(const void *variant)
+static void populate_dev_again(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -444,7 +444,7 @@ static const struct rivalry rivalries[] = {
 };
 
 /* Each call ends well, whatever the other does, and nothing is lost. */
-static void rivals(const void *variant)
+static void populate_dev_rivals(const void *variant)
 {
 	const struct device *d = variant;
 	const struct rivalry *what = d->of;
@@ -473,21 +473,21 @@ static void rivals(const void *variant)
 
 void suite_populate_dev(void)
 {
-	add_device_cases(served, &ask_read, "populate-dev/served/read");
-	add_device_cases(served, &ask_write, "populate-dev/served/write");
-	add_device_cases(write_protected, NULL, "populate-dev/write-protected");
-	add_device_cases(served_zeros, NULL, "populate-dev/served-zeros");
-	add_device_cases(accesses, NULL, "populate-dev/accesses");
-	add_device_cases(shared, NULL, "populate-dev/shared");
-	add_device_cases(read_only, NULL, "populate-dev/read-only");
-	add_device_cases(holes, NULL, "populate-dev/holes");
+	add_device_cases(populate_dev_served, &ask_read, "populate-dev/served/read");
+	add_device_cases(populate_dev_served, &ask_write, "populate-dev/served/write");
+	add_device_cases(populate_dev_write_protected, NULL, "populate-dev/write-protected");
+	add_device_cases(populate_dev_served_zeros, NULL, "populate-dev/served-zeros");
+	add_device_cases(populate_dev_accesses, NULL, "populate-dev/accesses");
+	add_device_cases(populate_dev_shared, NULL, "populate-dev/shared");
+	add_device_cases(populate_dev_read_only, NULL, "populate-dev/read-only");
+	add_device_cases(populate_dev_holes, NULL, "populate-dev/holes");
 	for (size_t i = 0; i < ARRAY_SIZE(goes); i++)
-		add_device_cases(kinds, &goes[i], "populate-dev/kind/%s",
+		add_device_cases(populate_dev_kind, &goes[i], "populate-dev/kind/%s",
 				 goes[i].kind->name);
-	add_device_cases(swapped, NULL, "populate-dev/swapped");
-	add_device_cases(again, NULL, "populate-dev/again");
+	add_device_cases(populate_dev_swapped, NULL, "populate-dev/swapped");
+	add_device_cases(populate_dev_again, NULL, "populate-dev/again");
 	for (size_t i = 0; i < ARRAY_SIZE(rivalries); i++)
-		add_slow_device_cases(120, rivals, &rivalries[i],
+		add_slow_device_cases(120, populate_dev_rivals, &rivalries[i],
 				      "populate-dev/rivals/%s",
 				      rivalries[i].name);
 }

@@ -63,12 +63,12 @@ struct action {
 	int error;
 };
 
-static void discard(char *page)
+static void page_discard(char *page)
 {
 	CHECK_EQ(madvise(page, PAGE, MADV_DONTNEED), 0);
 }
 
-static void protect_read(char *page)
+static void page_protect_read(char *page)
 {
 	CHECK_EQ(mprotect(page, PAGE, PROT_READ), 0);
 }
@@ -78,18 +78,18 @@ static void share_all(char *page)
 	fork_sharer();
 }
 
-static void unmap(char *page)
+static void page_unmap(char *page)
 {
 	CHECK_EQ(munmap(page, PAGE), 0);
 }
 
 static const struct action actions[] = {
 	{ "nothing", NULL, NONE, false, 0 },
-	{ "discard", discard, ABSENT_READ, true, 0 },
-	{ "discard-file", discard, CACHED_READ, false, 0 },
-	{ "mprotect", protect_read, OWN_READ, false, 0 },
+	{ "discard", page_discard, ABSENT_READ, true, 0 },
+	{ "discard-file", page_discard, CACHED_READ, false, 0 },
+	{ "mprotect", page_protect_read, OWN_READ, false, 0 },
 	{ "fork", share_all, NONE, false, 0 },
-	{ "munmap", unmap, ABSENT_READ, false, -EFAULT },
+	{ "munmap", page_unmap, ABSENT_READ, false, -EFAULT },
 };
 
 /**
@@ -108,7 +108,7 @@ struct mix {
 	struct mirror mirror;
 };
 
-static const struct role *role(size_t page)
+static const struct role *page_role(size_t page)
 {
 	return &roles[page % ARRAY_SIZE(roles)];
 }
@@ -116,7 +116,7 @@ static const struct role *role(size_t page)
 static void fill_place(const struct area *area, enum place place)
 {
 	for (size_t i = 0; i < area->pages; i++)
-		if (role(i)->place == place)
+		if (page_role(i)->place == place)
 			content_fill(area->at + i * PAGE, SERIES, i, 1);
 }
 
@@ -127,7 +127,7 @@ static void map_cached(const struct area *area)
 
 	area_fill(&file);
 	for (size_t i = 0; i < area->pages; i++) {
-		if (role(i)->place != CACHED)
+		if (page_role(i)->place != CACHED)
 			continue;
 		page = mmap(area->at + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_FIXED, file.fd, i * PAGE);
@@ -154,14 +154,14 @@ static void mix_init(struct mix *mix, const struct how *how)
 	mirror_init(&mix->mirror, area.at, PAGES, how);
 	mirror_ask(&mix->mirror);
 	for (size_t i = 0; i < PAGES; i++)
-		mix->mirror.requests[i] = role(i)->request;
+		mix->mirror.requests[i] = page_role(i)->request;
 }
 
-static void answer(struct mix *mix, size_t page)
+static void mix_answer(struct mix *mix, size_t page)
 {
 	char content[PAGE] __attribute__((aligned(PAGE)));
 
-	if (role(page)->request == WRITE_REQUEST) {
+	if (page_role(page)->request == WRITE_REQUEST) {
 		content_fill(content, SERIES, page, 1);
 		CHECK_EQ(uffd_copy(mix->uffd, mix->at + page * PAGE, content,
 				   PAGE), 0);
@@ -183,12 +183,12 @@ static int mix_fault(struct mix *mix, const struct action *action)
 		page = mirror_page(&mix->mirror, &msg);
 		mix->waits[page]++;
 		CHECK_EQ(!!(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE),
-			 role(page)->request == WRITE_REQUEST);
+			 page_role(page)->request == WRITE_REQUEST);
 		if (act && page >= PAGES / 2) {
 			act(mix->at + action->page * PAGE);
 			act = NULL;
 		}
-		answer(mix, page);
+		mix_answer(mix, page);
 	}
 	CHECK(!act);
 	return mirror_end(&mix->mirror);
@@ -202,16 +202,16 @@ static uint64_t begun_again(const struct mirror *m)
 
 static unsigned int expected_waits(size_t page, const struct action *action)
 {
-	if (role(page)->place != ABSENT || !(role(page)->request & READ_REQUEST))
+	if (page_role(page)->place != ABSENT || !(page_role(page)->request & READ_REQUEST))
 		return 0;
 	return 1 + (action->waits && page == action->page);
 }
 
 static uint64_t expected_flags(size_t page, const struct action *action)
 {
-	uint64_t flags = role(page)->flags;
+	uint64_t flags = page_role(page)->flags;
 
-	if (role(page)->place == OWN &&
+	if (page_role(page)->place == OWN &&
 	    (action->act == share_all || page == action->page))
 		flags &= ~HMMU_PROBE_WRITE;
 	return flags;
@@ -222,12 +222,12 @@ static void check_page(const struct mix *mix, size_t page,
 {
 	const struct mirror *m = &mix->mirror;
 	uint64_t pfn = HMMU_PROBE_PFN(m->entries[page]);
-	bool written = role(page)->request == WRITE_REQUEST;
+	bool written = page_role(page)->request == WRITE_REQUEST;
 
 	CHECK_EQ(m->entries[page] & FLAGS_MASK, expected_flags(page, action));
-	if (role(page)->place != ABSENT)
+	if (page_role(page)->place != ABSENT)
 		CHECK_EQ(pfn == PAGEMAP_PFN(mix->before[page]), !written);
-	if (role(page)->place != ABSENT || written)
+	if (page_role(page)->place != ABSENT || written)
 		CHECK_EQ(content_wrong(m->contents + page * PAGE, SERIES, page, 1),
 			 0);
 }
@@ -238,9 +238,9 @@ static size_t needed_faults(void)
 	size_t n = 0;
 
 	for (size_t i = 0; i < PAGES; i++)
-		n += role(i)->request == WRITE_REQUEST ||
-		     (role(i)->request == READ_REQUEST &&
-		      role(i)->place == ABSENT);
+		n += page_role(i)->request == WRITE_REQUEST ||
+		     (page_role(i)->request == READ_REQUEST &&
+		      page_role(i)->place == ABSENT);
 	return n;
 }
 
@@ -257,7 +257,7 @@ static void check_mix(const struct mix *mix, const struct action *action)
 			 needed_faults());
 }
 
-static void mixed(const void *variant)
+static void asked_mixed(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct action *action = v->of;
@@ -276,7 +276,7 @@ static void mixed(const void *variant)
 }
 
 /* A call that is told of a dropped lock leaves the requests as they were. */
-static void completed(const void *variant)
+static void asked_completed(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_shmem, PAGES);
@@ -335,7 +335,7 @@ static char was_asked(uint64_t entry)
 	}
 }
 
-static void combine(const struct how *how, const struct combination *c)
+static void combination_check(const struct how *how, const struct combination *c)
 {
 	struct area area = area_new(&kind_anon, 4);
 	char asked[5] = "";
@@ -355,16 +355,16 @@ static void combine(const struct how *how, const struct combination *c)
 		     (int)c->default_flags, (int)c->mask, asked, c->asked);
 }
 
-static void combined(const void *variant)
+static void asked_combined(const void *variant)
 {
 	const struct variant *v = variant;
 
 	for (size_t i = 0; i < ARRAY_SIZE(combinations); i++)
-		combine(v->how, &combinations[i]);
+		combination_check(v->how, &combinations[i]);
 }
 
 /* To read a page that is shared after fork() breaks no COW. */
-static void shared_read(const void *variant)
+static void asked_shared(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(v->of, PAGES_IN_HUGE);
@@ -387,7 +387,7 @@ static void shared_read(const void *variant)
 }
 
 /* Of zero pages, only those asked for write are replaced. */
-static void zero_pages(const void *variant)
+static void asked_zero_pages(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -412,7 +412,7 @@ static void zero_pages(const void *variant)
  * Each page that is written invalidates: what was collected is lost as a whole
  * chunk at a time, not page by page.
  */
-static void cow_many(const void *variant)
+static void asked_cow(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(v->of, MANY);
@@ -445,15 +445,15 @@ void suite_asked(void)
 {
 	static const struct variant unlockable = { .how = &hows[3] };
 
-	add_each_call(combined, NULL, READ_REQUEST, "asked/combined");
+	add_each_call(asked_combined, NULL, READ_REQUEST, "asked/combined");
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-		add_each_call(mixed, &actions[i], READ_REQUEST,
+		add_each_call(asked_mixed, &actions[i], READ_REQUEST,
 			      "asked/mixed/%s", actions[i].name);
-	add_case(completed, &unlockable, "asked/completed");
-	add_each_call(shared_read, &kind_anon, READ_REQUEST,
+	add_case(asked_completed, &unlockable, "asked/completed");
+	add_each_call(asked_shared, &kind_anon, READ_REQUEST,
 		      "asked/shared/anon");
-	add_each_call(shared_read, &kind_thp, READ_REQUEST, "asked/shared/thp");
-	add_each_how(zero_pages, NULL, "asked/zero-pages");
-	add_each_call(cow_many, &kind_anon, WRITE_REQUEST, "asked/cow/anon");
-	add_each_call(cow_many, &kind_thp, WRITE_REQUEST, "asked/cow/thp");
+	add_each_call(asked_shared, &kind_thp, READ_REQUEST, "asked/shared/thp");
+	add_each_how(asked_zero_pages, NULL, "asked/zero-pages");
+	add_each_call(asked_cow, &kind_anon, WRITE_REQUEST, "asked/cow/anon");
+	add_each_call(asked_cow, &kind_thp, WRITE_REQUEST, "asked/cow/thp");
 }

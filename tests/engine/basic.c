@@ -25,7 +25,7 @@ static void *map_missing(int *uffd)
 }
 
 /* The refusal that the project exists for. */
-static void stock_refuses(const void *unused)
+static void basic_stock_refuses(const void *unused)
 {
 	int uffd, probe = probe_open();
 	void *at = map_missing(&uffd);
@@ -35,7 +35,7 @@ static void stock_refuses(const void *unused)
 	CHECK_EQ(probe_run(probe, &run), -EFAULT);
 }
 
-static void populates(const void *variant)
+static void basic_populates(const void *variant)
 {
 	const enum hmmu_probe_call *call = variant;
 	static char contents[PAGES * PAGE];
@@ -68,7 +68,7 @@ void suite_basic(void)
 	static const enum hmmu_probe_call unlockable = HMMU_PROBE_UNLOCKABLE;
 	static const enum hmmu_probe_call unlocked = HMMU_PROBE_UNLOCKED;
 
-	add_case(stock_refuses, NULL, "basic/stock-refuses");
-	add_case(populates, &unlockable, "basic/unlockable");
-	add_case(populates, &unlocked, "basic/unlocked");
+	add_case(basic_stock_refuses, NULL, "basic/stock-refuses");
+	add_case(basic_populates, &unlockable, "basic/unlockable");
+	add_case(basic_populates, &unlocked, "basic/unlocked");
 }

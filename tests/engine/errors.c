@@ -38,22 +38,22 @@ struct flaw {
 	uint64_t unasked;
 };
 
-static void unmap(char *page)
+static void page_unmap(char *page)
 {
 	CHECK_EQ(munmap(page, PAGE), 0);
 }
 
-static void protect_none(char *page)
+static void page_protect_none(char *page)
 {
 	CHECK_EQ(mprotect(page, PAGE, PROT_NONE), 0);
 }
 
-static void protect_write_only(char *page)
+static void page_protect_write_only(char *page)
 {
 	CHECK_EQ(mprotect(page, PAGE, PROT_WRITE), 0);
 }
 
-static void protect_read(char *page)
+static void page_protect_read(char *page)
 {
 	*page = 1;
 	CHECK_EQ(mprotect(page, PAGE, PROT_READ), 0);
@@ -98,16 +98,16 @@ static void cut_off(char *page)
 }
 
 static const struct flaw flaws[] = {
-	{ "hole", unmap, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
-	{ "prot-none", protect_none, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
-	{ "write-only", protect_write_only, -EFAULT, -EFAULT, 0,
+	{ "hole", page_unmap, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
+	{ "prot-none", page_protect_none, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
+	{ "write-only", page_protect_write_only, -EFAULT, -EFAULT, 0,
 	  HMMU_PROBE_ERROR },
 	{ "pfnmap", area_map_rom, -EFAULT, -EFAULT, 0, HMMU_PROBE_ERROR },
 	{ "past-end", map_past_end, -EFAULT, -EFAULT, 1, 0 },
 	{ "cut-off", cut_off, -EFAULT, -EFAULT, 1, 0 },
 	{ "read-only-anon", map_read_only_anon, 0, -EPERM, 0, 0 },
 	{ "read-only-file", map_read_only_file, 0, -EPERM, 0, 0 },
-	{ "mprotect", protect_read, 0, -EPERM, 0, HMMU_PROBE_VALID },
+	{ "mprotect", page_protect_read, 0, -EPERM, 0, HMMU_PROBE_VALID },
 };
 
 /* All mixes of what may stand in an entry; returns how many before @BAD fault. */
@@ -123,7 +123,7 @@ static size_t ask_mixed(struct mirror *m, uint8_t bad)
 	return faults;
 }
 
-static void asked(const void *variant)
+static void errors_asked(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct flaw *flaw = v->of;
@@ -148,7 +148,7 @@ static void asked(const void *variant)
 	CHECK_EQ(m.run.loops, 1);
 }
 
-static void unasked(const void *variant)
+static void errors_unasked(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct flaw *flaw = v->of;
@@ -201,7 +201,7 @@ static void check_refused(int probe, struct hmmu_probe_run *run)
 	CHECK_EQ(counted(run, HMM_UNLOCKED_FAULTS), 0);
 }
 
-static void malformed(const void *variant)
+static void errors_malformed(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct malformed *range = v->of;
@@ -214,7 +214,7 @@ static void malformed(const void *variant)
 	check_refused(probe_open(), &run);
 }
 
-static void wraps(const void *variant)
+static void errors_malformed_wraps(const void *variant)
 {
 	const struct variant *v = variant;
 	struct hmmu_probe_run run = probe_range(v->how->call, (void *)-PAGE, 2,
@@ -298,7 +298,7 @@ static void owner_died(const struct owner *owner)
 }
 
 /* The probe says so where it takes a reference, else it is for the engine. */
-static void gone(const void *variant)
+static void errors_gone(const void *variant)
 {
 	const struct variant *v = variant;
 	struct owner owner = owner_new();
@@ -364,7 +364,7 @@ static void owner_reap(const struct owner *owner)
  * One call of each kind waits for a page when the OOM reaper comes, another one
  * of each comes later.
  */
-static void reaped(const void *variant)
+static void errors_reaped(const void *variant)
 {
 	static const struct how *const two[] = { &hows[0], &hows[2] };
 	struct owner owner = owner_new();
@@ -400,16 +400,16 @@ void suite_errors(void)
 	const struct malformed *range;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flaws); i++) {
-		add_each_how(asked, &flaws[i], "errors/asked/%s", flaws[i].name);
-		add_each_call(unasked, &flaws[i], WRITE_REQUEST,
+		add_each_how(errors_asked, &flaws[i], "errors/asked/%s", flaws[i].name);
+		add_each_call(errors_unasked, &flaws[i], WRITE_REQUEST,
 			      "errors/unasked/%s", flaws[i].name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(malformed_ranges); i++) {
 		range = &malformed_ranges[i];
-		add_each_call(malformed, range, READ_REQUEST,
+		add_each_call(errors_malformed, range, READ_REQUEST,
 			      "errors/malformed/%s", range->name);
 	}
-	add_each_call(wraps, NULL, READ_REQUEST, "errors/malformed/wraps");
-	add_each_how(gone, NULL, "errors/gone");
-	add_case(reaped, NULL, "errors/reaped");
+	add_each_call(errors_malformed_wraps, NULL, READ_REQUEST, "errors/malformed/wraps");
+	add_each_how(errors_gone, NULL, "errors/gone");
+	add_case(errors_reaped, NULL, "errors/reaped");
 }

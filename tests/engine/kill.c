@@ -42,13 +42,13 @@ static const struct scene variants[] = {
 /* Pipes: the victim tells its userfaultfd's number, or that its fault waits. */
 static int tell[2];
 
-static void say(int number)
+static void victim_say(int number)
 {
 	if (write(tell[1], &number, sizeof(number)) != sizeof(number))
 		die_errno("pipe");
 }
 
-static int hear(void)
+static int victim_hear(void)
 {
 	int number;
 
@@ -56,7 +56,7 @@ static int hear(void)
 	return number;
 }
 
-static void victim(const struct scene *v)
+static void victim_run(const struct scene *v)
 {
 	void *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -68,16 +68,16 @@ static void victim(const struct scene *v)
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	if (uffd_register(uffd, at, PAGES * PAGE, UFFDIO_REGISTER_MODE_MISSING))
 		die("cannot register");
-	say(uffd);
+	victim_say(uffd);
 	mirror_init(&mirror, at, PAGES, &how);
 	mirror_begin(&mirror);
 	if (!v->server_elsewhere && uffd_next(uffd, &msg, 10000))
-		say(0);
+		victim_say(0);
 	mirror_end(&mirror);
 }
 
 /* Take the victim's userfaultfd over, be sure that its fault waits. */
-static int adopt(int pidfd, int number)
+static int victim_uffd(int pidfd, int number)
 {
 	struct uffd_msg msg;
 	int uffd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
@@ -87,7 +87,7 @@ static int adopt(int pidfd, int number)
 	return uffd;
 }
 
-static void killed(const void *arg)
+static void kill_requester(const void *arg)
 {
 	const struct scene *v = arg;
 	struct pollfd gone = { .events = POLLIN };
@@ -98,16 +98,16 @@ static void killed(const void *arg)
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid) {
-		victim(v);
+		victim_run(v);
 		_exit(0);
 	}
 	gone.fd = syscall(SYS_pidfd_open, pid, 0);
 	CHECK_REL(gone.fd, >=, 0);
-	number = hear();
+	number = victim_hear();
 	if (v->server_elsewhere)
-		uffd = adopt(gone.fd, number);
+		uffd = victim_uffd(gone.fd, number);
 	else
-		hear();
+		victim_hear();
 
 	CHECK_EQ(kill(pid, SIGKILL), 0);
 	if (poll(&gone, 1, GONE_MS) != 1)
@@ -124,5 +124,5 @@ static void killed(const void *arg)
 void suite_kill(void)
 {
 	for (size_t i = 0; i < sizeof(variants) / sizeof(*variants); i++)
-		add_case(killed, &variants[i], "kill/%s", variants[i].name);
+		add_case(kill_requester, &variants[i], "kill/%s", variants[i].name);
 }

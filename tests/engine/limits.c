@@ -38,19 +38,19 @@ struct storm {
 	atomic_ulong blows;
 };
 
-static void discard(char *at, unsigned long number)
+static void blow_discard(char *at, unsigned long number)
 {
 	madvise(at, PAGES * PAGE, MADV_DONTNEED);
 }
 
 /* The mmap lock held for write: calls are kept waiting for it as well. */
-static void protect(char *at, unsigned long number)
+static void blow_protect(char *at, unsigned long number)
 {
 	mprotect(at, PAGES * PAGE, PROT_READ | PROT_WRITE |
 		 (number % 2 ? PROT_EXEC : 0));
 }
 
-static void *blow(void *arg)
+static void *storm_thread(void *arg)
 {
 	struct storm *storm = arg;
 
@@ -66,7 +66,7 @@ static void storm_begin(struct storm *storm)
 	CHECK(storm->at != MAP_FAILED);
 	CHECK_EQ(madvise(storm->at, PAGES * PAGE, MADV_NOHUGEPAGE), 0);
 	for (int i = 0; i < STORM_THREADS; i++)
-		CHECK_EQ(pthread_create(&storm->threads[i], NULL, blow, storm), 0);
+		CHECK_EQ(pthread_create(&storm->threads[i], NULL, storm_thread, storm), 0);
 	while (storm->blows < STORM_THREADS)
 		sched_yield();
 }
@@ -83,7 +83,7 @@ static void storm_end(struct storm *storm)
  * the limit that is tested, so the call is made again; a host that never lets the
  * storm blow for as long as the limit is cannot test it.
  */
-static void storm_with_limit(const void *blow)
+static void limits_storm_with_limit(const void *blow)
 {
 	static struct storm storm;
 	struct hmmu_probe_run run;
@@ -107,7 +107,7 @@ static void storm_with_limit(const void *blow)
 }
 
 /* Each answer takes longer than the limit allows for all of them together. */
-static void slow_server(const void *unused)
+static void limits_slow_server(const void *unused)
 {
 	enum { SLOW_PAGES = 4 };
 	static char contents[SLOW_PAGES * PAGE];
@@ -157,7 +157,7 @@ static void fill_and_meddle(void *to, uint64_t first, size_t pages, void *arg)
 	content_fill(to, m->series, first, pages);
 }
 
-static void slow_server_and_invalidation(const void *unused)
+static void limits_slow_server_and_invalidation(const void *unused)
 {
 	enum { SLOW_PAGES = 6 };
 	static char contents[SLOW_PAGES * PAGE];
@@ -213,7 +213,7 @@ static unsigned long faults_of(pid_t pid)
 	return faults;
 }
 
-static void storm_without_limit(const void *unused)
+static void limits_storm_without_limit(const void *unused)
 {
 	static char stack[65536] __attribute__((aligned(16)));
 	static struct storm storm;
@@ -221,7 +221,7 @@ static void storm_without_limit(const void *unused)
 	int status;
 	pid_t pid;
 
-	storm.blow = discard;
+	storm.blow = blow_discard;
 	storm_begin(&storm);
 	pid = clone(populate_for_ever, stack + sizeof(stack),
 		    CLONE_VM | CLONE_FILES | SIGCHLD, &storm);
@@ -243,16 +243,16 @@ static void storm_without_limit(const void *unused)
 void suite_limits(void)
 {
 	static void (* const blows[])(char *at, unsigned long number) = {
-		discard, protect,
+		blow_discard, blow_protect,
 	};
 
 	/* A limit that is charged too little ends a call after 20 s and more. */
-	add_slow_case(10, storm_with_limit, &blows[0],
+	add_slow_case(10, limits_storm_with_limit, &blows[0],
 		      "limits/discards-with-limit");
-	add_slow_case(10, storm_with_limit, &blows[1],
+	add_slow_case(10, limits_storm_with_limit, &blows[1],
 		      "limits/mprotects-with-limit");
-	add_case(storm_without_limit, NULL, "limits/storm-without-limit");
-	add_case(slow_server, NULL, "limits/slow-server");
-	add_case(slow_server_and_invalidation, NULL,
+	add_case(limits_storm_without_limit, NULL, "limits/storm-without-limit");
+	add_case(limits_slow_server, NULL, "limits/slow-server");
+	add_case(limits_slow_server_and_invalidation, NULL,
 		 "limits/slow-server-and-invalidation");
 }

@@ -78,7 +78,7 @@ static void check_entries_read(const struct mirror *m)
 			  2 * m->pages + m->pages / 8);
 }
 
-static void missing(const void *variant)
+static void memory_missing(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct kind *kind = v->of;
@@ -96,7 +96,7 @@ static void missing(const void *variant)
 	check_entries_read(&m);
 }
 
-static void present(const void *variant)
+static void memory_present(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct kind *kind = v->of;
@@ -115,7 +115,7 @@ static void present(const void *variant)
 	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 0);
 }
 
-static size_t resident(const struct area *area)
+static size_t area_resident(const struct area *area)
 {
 	unsigned char *in_core = calloc(area->pages, 1);
 	size_t n = 0;
@@ -128,14 +128,14 @@ static size_t resident(const struct area *area)
 }
 
 /* The file's pages are in the page cache but not mapped. */
-static void cached(const void *variant)
+static void memory_cached(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(v->of, PAGES);
 	struct mirror m;
 
 	area_fill_file(&area);
-	CHECK_EQ(resident(&area), PAGES);
+	CHECK_EQ(area_resident(&area), PAGES);
 	mirror_init(&m, area.at, PAGES, v->how);
 	CHECK_EQ(mirror_fault(&m), 0);
 
@@ -150,7 +150,7 @@ static void cached(const void *variant)
 }
 
 /* The pages have to be read from the device, which drops the lock. */
-static void cold(const void *variant)
+static void memory_cold(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_disk, PAGES);
@@ -159,7 +159,7 @@ static void cold(const void *variant)
 	area_fill_file(&area);
 	CHECK_EQ(fsync(area.fd), 0);
 	CHECK_EQ(posix_fadvise(area.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-	CHECK_EQ(resident(&area), 0);
+	CHECK_EQ(area_resident(&area), 0);
 	mirror_init(&m, area.at, PAGES, v->how);
 	CHECK_EQ(mirror_fault(&m), 0);
 
@@ -173,7 +173,7 @@ static void cold(const void *variant)
 }
 
 /* Read-only pages of a private file that are then asked for write. */
-static void file_cow(const void *variant)
+static void memory_file_cow(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(v->of, PAGES);
@@ -194,7 +194,7 @@ static void file_cow(const void *variant)
 		      HMMU_PROBE_PFN(write.entries[i]));
 }
 
-static void zero_page(const void *variant)
+static void memory_zero_page(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -236,18 +236,18 @@ static void from_middle(const void *variant, bool filled)
 	}
 }
 
-static void middle_missing(const void *variant)
+static void memory_from_middle_missing(const void *variant)
 {
 	from_middle(variant, false);
 }
 
-static void middle_present(const void *variant)
+static void memory_from_middle_present(const void *variant)
 {
 	from_middle(variant, true);
 }
 
 /* What is left of a huge page is mapped by entries of single pages. */
-static void thp_unmapped_in_part(const void *variant)
+static void memory_thp_unmapped_in_part(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
@@ -272,7 +272,7 @@ static void thp_unmapped_in_part(const void *variant)
 }
 
 /* The huge zero page has to give way to a real one, or to several. */
-static void thp_zero_written(const void *variant)
+static void memory_thp_zero_written(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
@@ -292,7 +292,7 @@ static void thp_zero_written(const void *variant)
 		  area.pages + 1);
 }
 
-static void swapped_out(const void *variant)
+static void memory_swapped_out(const void *variant)
 {
 	const struct variant *v = variant;
 	cpu_set_t cpus = cpus_pin();
@@ -317,7 +317,7 @@ static void swapped_out(const void *variant)
 }
 
 /* mlock() of pages that come when they are touched. */
-static void locked(const void *variant)
+static void memory_locked(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -382,7 +382,7 @@ static void check_pieces(const char *contents)
 	}
 }
 
-static void several_vmas(const void *variant)
+static void memory_several_vmas(const void *variant)
 {
 	const struct variant *v = variant;
 	size_t pages = pieces_pages();
@@ -423,26 +423,26 @@ static const struct kind *const huge_kinds[] = {
 void suite_memory(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		add_each_how(missing, kinds[i], "memory/missing/%s", kinds[i]->name);
-		add_each_how(present, kinds[i], "memory/present/%s", kinds[i]->name);
+		add_each_how(memory_missing, kinds[i], "memory/missing/%s", kinds[i]->name);
+		add_each_how(memory_present, kinds[i], "memory/present/%s", kinds[i]->name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(cached_kinds); i++)
-		add_each_how(cached, cached_kinds[i], "memory/cached/%s",
+		add_each_how(memory_cached, cached_kinds[i], "memory/cached/%s",
 			     cached_kinds[i]->name);
 	for (size_t i = 0; i < ARRAY_SIZE(huge_kinds); i++) {
-		add_each_how(middle_missing, huge_kinds[i],
+		add_each_how(memory_from_middle_missing, huge_kinds[i],
 			     "memory/from-middle/missing/%s", huge_kinds[i]->name);
-		add_each_how(middle_present, huge_kinds[i],
+		add_each_how(memory_from_middle_present, huge_kinds[i],
 			     "memory/from-middle/present/%s", huge_kinds[i]->name);
 	}
-	add_each_how(cold, &kind_disk, "memory/cold/disk");
-	add_each_call(file_cow, &kind_file_private, WRITE_REQUEST,
+	add_each_how(memory_cold, &kind_disk, "memory/cold/disk");
+	add_each_call(memory_file_cow, &kind_file_private, WRITE_REQUEST,
 		      "memory/file-cow");
-	add_each_how(zero_page, &kind_anon, "memory/zero-page");
-	add_each_how(thp_unmapped_in_part, NULL, "memory/thp-unmapped-in-part");
-	add_each_call(thp_zero_written, NULL, WRITE_REQUEST,
+	add_each_how(memory_zero_page, &kind_anon, "memory/zero-page");
+	add_each_how(memory_thp_unmapped_in_part, NULL, "memory/thp-unmapped-in-part");
+	add_each_call(memory_thp_zero_written, NULL, WRITE_REQUEST,
 		      "memory/thp-zero-written");
-	add_each_how(swapped_out, NULL, "memory/swapped-out");
-	add_each_how(locked, NULL, "memory/locked");
-	add_each_how(several_vmas, NULL, "memory/several-vmas");
+	add_each_how(memory_swapped_out, NULL, "memory/swapped-out");
+	add_each_how(memory_locked, NULL, "memory/locked");
+	add_each_how(memory_several_vmas, NULL, "memory/several-vmas");
 }

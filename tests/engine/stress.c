@@ -112,7 +112,7 @@ static void success_check(const struct hmmu_probe_run *run, size_t first,
 	world.successes++;
 }
 
-static void populate(unsigned int *seed, char *contents, uint64_t *entries)
+static void world_populate(unsigned int *seed, char *contents, uint64_t *entries)
 {
 	size_t pages = 1 + rand_r(seed) % RANGE_MAX;
 	size_t first = rand_r(seed) % (PAGES - pages);
@@ -135,7 +135,7 @@ static void populate(unsigned int *seed, char *contents, uint64_t *entries)
 	world.drops += counted(&run, HMM_UNLOCKED_LOCK_DROPS);
 }
 
-static void *requester(void *arg)
+static void *requester_thread(void *arg)
 {
 	unsigned int seed = (uintptr_t)arg;
 	char *contents = malloc(RANGE_MAX * PAGE);
@@ -144,18 +144,18 @@ static void *requester(void *arg)
 	CHECK(contents && entries);
 	pthread_barrier_wait(&world.begin);
 	while (!world.stop)
-		populate(&seed, contents, entries);
+		world_populate(&seed, contents, entries);
 	free(contents);
 	free(entries);
 	return NULL;
 }
 
-static void discard(size_t page, size_t pages)
+static void world_discard(size_t page, size_t pages)
 {
 	madvise(world.base + page * PAGE, pages * PAGE, MADV_DONTNEED);
 }
 
-static void protect(size_t page, size_t pages)
+static void world_protect(size_t page, size_t pages)
 {
 	static const int ways[] = { PROT_NONE, PROT_READ };
 	char *at = world.base + page * PAGE;
@@ -168,7 +168,7 @@ static void protect(size_t page, size_t pages)
  * Only the file's part: moved memory loses its userfaultfd. One thread alone does
  * this, else one would move what the other has just put in place.
  */
-static void remap(size_t page, size_t pages)
+static void world_remap(size_t page, size_t pages)
 {
 	static char *aside;
 	size_t n = pages % 8 + 1;
@@ -183,14 +183,14 @@ static void remap(size_t page, size_t pages)
 }
 
 static void (* const storms[STORMS])(size_t page, size_t pages) = {
-	discard, protect, remap,
+	world_discard, world_protect, world_remap,
 };
 
 struct storm {
 	unsigned int which, seed;
 };
 
-static void *storm(void *arg)
+static void *storm_thread(void *arg)
 {
 	struct storm *s = arg;
 	struct timespec pause = { .tv_nsec = 200000 };
@@ -206,7 +206,7 @@ static void *storm(void *arg)
 	return NULL;
 }
 
-static void report(void)
+static void world_report(void)
 {
 	note("%lu successes, %lu stale, EBUSY %lu, EFAULT %lu, EPERM %lu, %lu drops, %lu restarts",
 	     world.successes, world.stale, world.errors[EBUSY],
@@ -217,7 +217,7 @@ static void report(void)
 	CHECK_REL(world.restarts, >, 0);
 }
 
-static void everything(const void *unused)
+static void stress_everything(const void *unused)
 {
 	unsigned int seed = time(NULL);
 	struct timespec span = { .tv_sec = SECONDS };
@@ -229,20 +229,20 @@ static void everything(const void *unused)
 	world_begin();
 	for (unsigned int i = 0; i < STORMS; i++) {
 		storm_args[i] = (struct storm) { i, seed + i };
-		CHECK_EQ(pthread_create(t++, NULL, storm, &storm_args[i]), 0);
+		CHECK_EQ(pthread_create(t++, NULL, storm_thread, &storm_args[i]), 0);
 	}
 	for (uintptr_t i = 0; i < REQUESTERS; i++)
-		CHECK_EQ(pthread_create(t++, NULL, requester,
+		CHECK_EQ(pthread_create(t++, NULL, requester_thread,
 					(void *)(seed + STORMS + i)), 0);
 	nanosleep(&span, NULL);
 	world.stop = true;
 	while (t > threads)
 		pthread_join(*--t, NULL);
 	server_stop(&world.server);
-	report();
+	world_report();
 }
 
 void suite_stress(void)
 {
-	add_slow_case(120, everything, NULL, "stress/everything");
+	add_slow_case(120, stress_everything, NULL, "stress/everything");
 }

@@ -78,14 +78,14 @@ static void in_flight(const struct how *how, size_t most)
 		  3 * pages + mirror_counted(&s.mirror, HMM_UNLOCKED_THREADS));
 }
 
-static void default_limit(const void *variant)
+static void together_in_flight(const void *variant)
 {
 	const struct variant *v = variant;
 
 	in_flight(v->how, IN_FLIGHT);
 }
 
-static void limit_of_calls(const void *variant)
+static void together_limit(const void *variant)
 {
 	const struct variant *v = variant;
 
@@ -93,7 +93,7 @@ static void limit_of_calls(const void *variant)
 	in_flight(v->how, 5);
 }
 
-static void one_in_flight(const void *variant)
+static void together_one(const void *variant)
 {
 	const struct variant *v = variant;
 
@@ -101,7 +101,7 @@ static void one_in_flight(const void *variant)
 	in_flight(v->how, 1);
 }
 
-static void no_threads(const void *variant)
+static void together_no_threads(const void *variant)
 {
 	const struct variant *v = variant;
 
@@ -113,7 +113,7 @@ static void no_threads(const void *variant)
  * A server for which waiting is all that costs is asked for more pages at a time: on
  * a quiet machine from the second answer on, on a busy one some day.
  */
-static void adapts(const void *variant)
+static void together_adapts(const void *variant)
 {
 	const struct variant *v = variant;
 	struct scene s = scene_new(&kind_anon, PAGES, v->how);
@@ -130,7 +130,7 @@ static const struct kind *const quick[] = {
 };
 
 /* Where no fault waits no thread has anything to do with it. */
-static void no_wait(const void *variant)
+static void together_no_wait(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct kind *kind = v->of;
@@ -148,7 +148,7 @@ static void no_wait(const void *variant)
 }
 
 /* Threads ask for what was asked for, and for nothing beside it. */
-static void only_asked(const void *variant)
+static void together_only_asked(const void *variant)
 {
 	const struct variant *v = variant;
 	struct scene s = scene_new(&kind_anon, PAGES, v->how);
@@ -183,7 +183,7 @@ static void scene_waits(struct scene *s, const struct how *how)
 }
 
 /* Pages that were collected by threads are void where they are taken away. */
-static void discarded(const void *variant)
+static void together_discarded(const void *variant)
 {
 	const struct variant *v = variant;
 	struct scene s;
@@ -200,7 +200,7 @@ static void discarded(const void *variant)
 }
 
 /* The memory of half of those that wait goes, and with it what was asked for. */
-static void unmapped(const void *variant)
+static void together_unmapped(const void *variant)
 {
 	const struct variant *v = variant;
 	struct scene s;
@@ -214,7 +214,7 @@ static void unmapped(const void *variant)
 }
 
 /* One of those that wait can't be had; the call says so when all have returned. */
-static void poisoned(const void *variant)
+static void together_poisoned(const void *variant)
 {
 	const struct variant *v = variant;
 	struct scene s;
@@ -286,7 +286,7 @@ static int other_ends(const struct other *o)
  * Nobody answers the first, who has half of the threads. The second gets half of what
  * is left, and so on, until one fault at a time is all there is.
  */
-static void shares(const void *unused)
+static void together_shares(const void *unused)
 {
 	static const size_t share[] = { 32, 16, 8, 4, 2, 1, 1 };
 	struct other others[ARRAY_SIZE(share)];
@@ -298,7 +298,7 @@ static void shares(const void *unused)
 		CHECK_REL(other_ends(&others[i]), >=, share[i]);
 }
 
-static void killed(const void *unused)
+static void together_killed(const void *unused)
 {
 	struct other o;
 
@@ -345,7 +345,7 @@ static int populate_end(const struct populate *p)
 	return (intptr_t)ret;
 }
 
-static void limit_of_mirror(const void *unused)
+static void together_mirror_limit(const void *unused)
 {
 	struct populate p;
 	size_t wrong;
@@ -359,7 +359,7 @@ static void limit_of_mirror(const void *unused)
 	CHECK_EQ(wrong, 0);
 }
 
-static void populated(const void *unused)
+static void together_mirror_populated(const void *unused)
 {
 	struct populate p;
 
@@ -370,7 +370,7 @@ static void populated(const void *unused)
 	CHECK_EQ(p.crowd.answered, PAGES);
 }
 
-static void cancelled(const void *unused)
+static void together_mirror_cancelled(const void *unused)
 {
 	struct populate p;
 
@@ -384,7 +384,7 @@ static void cancelled(const void *unused)
 	CHECK_EQ(populate_end(&p), -ECANCELED);
 }
 
-static void prefetch_cancelled(const void *unused)
+static void together_mirror_prefetch_cancelled(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct crowd crowd = crowd_new(&area);
@@ -402,33 +402,33 @@ static void prefetch_cancelled(const void *unused)
 }
 
 /* What ended late must not end the next: threads are the same. */
-static void cancelled_again(const void *unused)
+static void together_mirror_cancelled_again(const void *unused)
 {
 	for (unsigned int i = 0; i < 5; i++) {
-		cancelled(NULL);
-		populated(NULL);
+		together_mirror_cancelled(NULL);
+		together_mirror_populated(NULL);
 	}
 }
 
 void suite_together(void)
 {
-	add_each_how(default_limit, NULL, "together/in-flight");
-	add_each_how(limit_of_calls, NULL, "together/limit");
-	add_each_how(one_in_flight, NULL, "together/one");
-	add_each_how(no_threads, NULL, "together/no-threads");
+	add_each_how(together_in_flight, NULL, "together/in-flight");
+	add_each_how(together_limit, NULL, "together/limit");
+	add_each_how(together_one, NULL, "together/one");
+	add_each_how(together_no_threads, NULL, "together/no-threads");
 	for (size_t i = 0; i < ARRAY_SIZE(quick); i++)
-		add_each_how(no_wait, quick[i], "together/no-wait/%s",
+		add_each_how(together_no_wait, quick[i], "together/no-wait/%s",
 			     quick[i]->name);
-	add_each_how(adapts, NULL, "together/adapts");
-	add_each_how(only_asked, NULL, "together/only-asked");
-	add_each_how(discarded, NULL, "together/discarded");
-	add_each_how(unmapped, NULL, "together/unmapped");
-	add_each_how(poisoned, NULL, "together/poisoned");
-	add_case(shares, NULL, "together/shares");
-	add_case(killed, NULL, "together/killed");
-	add_case(limit_of_mirror, NULL, "together/mirror/limit");
-	add_case(populated, NULL, "together/mirror/populated");
-	add_case(cancelled, NULL, "together/mirror/cancelled");
-	add_case(cancelled_again, NULL, "together/mirror/cancelled-again");
-	add_case(prefetch_cancelled, NULL, "together/mirror/prefetch-cancelled");
+	add_each_how(together_adapts, NULL, "together/adapts");
+	add_each_how(together_only_asked, NULL, "together/only-asked");
+	add_each_how(together_discarded, NULL, "together/discarded");
+	add_each_how(together_unmapped, NULL, "together/unmapped");
+	add_each_how(together_poisoned, NULL, "together/poisoned");
+	add_case(together_shares, NULL, "together/shares");
+	add_case(together_killed, NULL, "together/killed");
+	add_case(together_mirror_limit, NULL, "together/mirror/limit");
+	add_case(together_mirror_populated, NULL, "together/mirror/populated");
+	add_case(together_mirror_cancelled, NULL, "together/mirror/cancelled");
+	add_case(together_mirror_cancelled_again, NULL, "together/mirror/cancelled-again");
+	add_case(together_mirror_prefetch_cancelled, NULL, "together/mirror/prefetch-cancelled");
 }

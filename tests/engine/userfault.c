@@ -120,7 +120,7 @@ static void check_populated(const struct uffd_area *u, const struct how *how)
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
 }
 
-static void serve(const struct variant *v, size_t batch)
+static void missing_served(const struct variant *v, size_t batch)
 {
 	const struct target *t = v->of;
 	struct uffd_area u = uffd_area_new(t, v->how, PAGES);
@@ -145,18 +145,18 @@ static void serve(const struct variant *v, size_t batch)
 		 u.area.pages);
 }
 
-static void missing(const void *variant)
+static void userfault_missing(const void *variant)
 {
-	serve(variant, 0);
+	missing_served(variant, 0);
 }
 
-static void batches(const void *variant)
+static void userfault_batches(const void *variant)
 {
-	serve(variant, 16);
+	missing_served(variant, 16);
 }
 
 /* Give the zero page for reading; who writes has to replace that. */
-static void zeropage(const void *variant)
+static void userfault_zeropage(const void *variant)
 {
 	const struct variant *v = variant;
 	struct uffd_area u = uffd_area_new(v->of, v->how, FEW);
@@ -185,7 +185,7 @@ static void zeropage(const void *variant)
 	}
 }
 
-static void minor(const void *variant)
+static void userfault_minor(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct target *t = v->of;
@@ -211,7 +211,7 @@ static void minor(const void *variant)
 }
 
 /* Lift the protection where a write waits; returns how often one did. */
-static size_t unprotect(struct uffd_area *u, const struct target *t)
+static size_t uffd_area_unprotect(struct uffd_area *u, const struct target *t)
 {
 	struct mirror *m = &u->mirror;
 	struct uffd_msg msg;
@@ -234,7 +234,7 @@ static size_t unprotect(struct uffd_area *u, const struct target *t)
  * read a whole page table for it. Whether it also makes the page writable, or
  * leaves that to one more fault, differs between kernels.
  */
-static void write_protected(const void *variant)
+static void userfault_write_protected(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct target *t = v->of;
@@ -246,7 +246,7 @@ static void write_protected(const void *variant)
 	area_fill(&u.area);
 	CHECK_EQ(uffd_write_protect(u.uffd, u.area.at, u.area.pages * PAGE,
 				    true), 0);
-	waits = unprotect(&u, t);
+	waits = uffd_area_unprotect(&u, t);
 
 	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
 	check_populated(&u, v->how);
@@ -265,7 +265,7 @@ static void write_protected(const void *variant)
 }
 
 /* The same where there is no page yet: it comes write-protected. */
-static void write_protected_none(const void *variant)
+static void userfault_write_protected_none(const void *variant)
 {
 	const struct variant *v = variant;
 	const struct target *t = v->of;
@@ -276,7 +276,7 @@ static void write_protected_none(const void *variant)
 	uffd_area_register(&u, UFFDIO_REGISTER_MODE_WP);
 	CHECK_EQ(uffd_write_protect(u.uffd, u.area.at, u.area.pages * PAGE,
 				    true), 0);
-	waits = unprotect(&u, t);
+	waits = uffd_area_unprotect(&u, t);
 
 	CHECK_EQ(content_not_zero(m->contents, m->pages), 0);
 	if (v->how->request == READ_REQUEST) {
@@ -295,7 +295,7 @@ static void write_protected_none(const void *variant)
  * holds the lock which closing needs. On 6.1 faults of its last page succeed
  * without effect until closing gets that lock.
  */
-static void closed_meanwhile(const void *variant)
+static void userfault_closed_meanwhile(const void *variant)
 {
 	const struct variant *v = variant;
 	struct area area = area_new(&kind_anon, PAGES_IN_HUGE);
@@ -329,7 +329,7 @@ static const struct target poison_target = {
 	&kind_anon, PAGE, UFFD_FEATURE_POISON, "poison",
 };
 
-static void poisoned_answer(const void *variant)
+static void userfault_poisoned_answer(const void *variant)
 {
 	const struct variant *v = variant;
 	struct uffd_area u = uffd_area_new(&poison_target, v->how, FEW);
@@ -347,7 +347,7 @@ static void poisoned_answer(const void *variant)
 }
 
 /* Poison harms those who ask for it, not for its neighbours. */
-static void poisoned_neighbour(const void *variant)
+static void userfault_poisoned_neighbour(const void *variant)
 {
 	const struct variant *v = variant;
 	struct uffd_area u = uffd_area_new(&poison_target, v->how, FEW);
@@ -372,7 +372,7 @@ static void poisoned_neighbour(const void *variant)
 }
 
 /* Faults that nobody is asked about, since the userfaultfd is opened so. */
-static void refused(const struct how *how, int uffd)
+static void fault_refused(const struct how *how, int uffd)
 {
 	struct area area = area_new(&kind_anon, FEW);
 	struct uffd_msg msg;
@@ -394,50 +394,50 @@ static void refused(const struct how *how, int uffd)
 	CHECK_EQ(content_wrong(m.contents, SERIES, 0, FEW / 2), 0);
 }
 
-static void sigbus(const void *variant)
+static void userfault_sigbus(const void *variant)
 {
 	const struct variant *v = variant;
 
-	refused(v->how, uffd_need(UFFD_FEATURE_SIGBUS, "SIGBUS feature"));
+	fault_refused(v->how, uffd_need(UFFD_FEATURE_SIGBUS, "SIGBUS feature"));
 }
 
 /* A device's fault is the kernel's: user mode's own are all it would answer. */
-static void user_mode_only(const void *variant)
+static void userfault_user_mode_only(const void *variant)
 {
 	const struct variant *v = variant;
 
-	refused(v->how, uffd_open(0, UFFD_USER_MODE_ONLY));
+	fault_refused(v->how, uffd_open(0, UFFD_USER_MODE_ONLY));
 }
 
 void suite_userfault(void)
 {
 	const struct target *t;
 
-	add_each_how(closed_meanwhile, NULL, "userfault/closed-meanwhile");
+	add_each_how(userfault_closed_meanwhile, NULL, "userfault/closed-meanwhile");
 	for (size_t i = 0; i < ARRAY_SIZE(missing_targets); i++) {
 		t = &missing_targets[i];
-		add_each_how(missing, t, "userfault/missing/%s", t->kind->name);
+		add_each_how(userfault_missing, t, "userfault/missing/%s", t->kind->name);
 		if (t->page_size == PAGE)
-			add_each_how(batches, t, "userfault/batches/%s",
+			add_each_how(userfault_batches, t, "userfault/batches/%s",
 				     t->kind->name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(minor_targets); i++) {
 		t = &minor_targets[i];
-		add_each_how(minor, t, "userfault/minor/%s", t->kind->name);
+		add_each_how(userfault_minor, t, "userfault/minor/%s", t->kind->name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wp_targets); i++) {
 		t = &wp_targets[i];
-		add_each_how(write_protected, t, "userfault/write-protected/%s",
+		add_each_how(userfault_write_protected, t, "userfault/write-protected/%s",
 			     t->kind->name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wp_none_targets); i++) {
 		t = &wp_none_targets[i];
-		add_each_how(write_protected_none, t,
+		add_each_how(userfault_write_protected_none, t,
 			     "userfault/write-protected-none/%s", t->kind->name);
 	}
-	add_each_how(zeropage, &missing_targets[0], "userfault/zeropage");
-	add_each_how(poisoned_answer, NULL, "userfault/poisoned-answer");
-	add_each_how(poisoned_neighbour, NULL, "userfault/poisoned-neighbour");
-	add_each_how(sigbus, NULL, "userfault/sigbus");
-	add_each_how(user_mode_only, NULL, "userfault/user-mode-only");
+	add_each_how(userfault_zeropage, &missing_targets[0], "userfault/zeropage");
+	add_each_how(userfault_poisoned_answer, NULL, "userfault/poisoned-answer");
+	add_each_how(userfault_poisoned_neighbour, NULL, "userfault/poisoned-neighbour");
+	add_each_how(userfault_sigbus, NULL, "userfault/sigbus");
+	add_each_how(userfault_user_mode_only, NULL, "userfault/user-mode-only");
 }

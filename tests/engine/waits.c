@@ -61,7 +61,7 @@ struct scene {
 	const struct action *action;
 };
 
-static void answer(struct wait *w, const struct uffd_msg *msg)
+static void wait_answer(struct wait *w, const struct uffd_msg *msg)
 {
 	static char page[PAGE] __attribute__((aligned(PAGE)));
 	char *addr = (char *)(msg->arg.pagefault.address & ~(PAGE - 1));
@@ -75,7 +75,7 @@ static void answer(struct wait *w, const struct uffd_msg *msg)
 }
 
 /* Answer up to the fault of WAITED, and leave that one waiting. */
-static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
+static void wait_begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 {
 	const struct how how = { .call = call, .request = request };
 	struct uffd_msg msg;
@@ -94,47 +94,47 @@ static void begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 
 	for (size_t i = 0; i < WAITED; i++) {
 		CHECK(uffd_next(w->uffd, &msg, 10000));
-		answer(w, &msg);
+		wait_answer(w, &msg);
 	}
 	CHECK(uffd_next(w->uffd, &msg, 10000));
 	CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w->base, WAITED * PAGE);
 }
 
 /* Answer what comes until the call returns. */
-static int finish(struct wait *w)
+static int wait_finish(struct wait *w)
 {
 	struct uffd_msg msg;
 
 	while (mirror_waits(&w->mirror, w->uffd, &msg))
-		answer(w, &msg);
+		wait_answer(w, &msg);
 	return mirror_end(&w->mirror);
 }
 
-static uint64_t moved(const struct hmmu_probe_run *run)
+static uint64_t sequence_moved(const struct hmmu_probe_run *run)
 {
 	return counted(run, HMM_UNLOCKED_MOVED_HELD) +
 	       counted(run, HMM_UNLOCKED_MOVED_DROPPED) +
 	       counted(run, HMM_UNLOCKED_MOVED_YIELDED);
 }
 
-static void acts(const void *arg)
+static void waits_act(const void *arg)
 {
 	const struct scene *v = arg;
 	const struct action *a = v->action;
 	size_t zeros = a->zeros ?: PAGES;
 	static struct wait w;
 
-	begin(&w, v->call, a->request);
+	wait_begin(&w, v->call, a->request);
 	a->act(&w, w.base + a->page * PAGE);
 	/* Whoever waited for a page that is no more has to be told so. */
 	if (w.uffd >= 0)
 		uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
 
-	CHECK_EQ(finish(&w), a->error);
+	CHECK_EQ(wait_finish(&w), a->error);
 	if (a->restarts)
-		CHECK_REL(moved(&w.mirror.run), >, 0);
+		CHECK_REL(sequence_moved(&w.mirror.run), >, 0);
 	else
-		CHECK_EQ(moved(&w.mirror.run), 0);
+		CHECK_EQ(sequence_moved(&w.mirror.run), 0);
 	if (a->error)
 		return;
 	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, zeros), 0);
@@ -145,29 +145,29 @@ static void acts(const void *arg)
 		       (w.mirror.entries[i] & HMMU_PROBE_WRITE)));
 }
 
-static void unmap(struct wait *w, char *page)
+static void page_unmap(struct wait *w, char *page)
 {
 	CHECK_EQ(munmap(page, PAGE), 0);
 }
 
-static void move_away(struct wait *w, char *page)
+static void page_move_away(struct wait *w, char *page)
 {
 	CHECK(mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		     mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0)) != MAP_FAILED);
 }
 
-static void protect_none(struct wait *w, char *page)
+static void page_protect_none(struct wait *w, char *page)
 {
 	CHECK_EQ(mprotect(page, PAGE, PROT_NONE), 0);
 }
 
-static void protect_read(struct wait *w, char *page)
+static void page_protect_read(struct wait *w, char *page)
 {
 	CHECK_EQ(mprotect(page, PAGE, PROT_READ), 0);
 }
 
-static void discard(struct wait *w, char *page)
+static void page_discard(struct wait *w, char *page)
 {
 	CHECK_EQ(madvise(page, PAGE, MADV_DONTNEED), 0);
 }
@@ -184,7 +184,7 @@ static void fork_and_exit(struct wait *w, char *page)
 	CHECK_EQ(status, 0);
 }
 
-static void close_server(struct wait *w, char *page)
+static void server_closes(struct wait *w, char *page)
 {
 	close(w->uffd);
 	w->uffd = -1;
@@ -201,43 +201,43 @@ static void server_dies(struct wait *w, char *page)
 		pause();
 		_exit(0);
 	}
-	close_server(w, page);
+	server_closes(w, page);
 	kill(pid, SIGKILL);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 }
 
-static void unregister(struct wait *w, char *page)
+static void server_unregisters(struct wait *w, char *page)
 {
 	CHECK_EQ(uffd_unregister(w->uffd, w->base, PAGES * PAGE), 0);
 }
 
 static const struct action actions[] = {
-	{ "munmap-waited", unmap, WAITED, READ_REQUEST, -EFAULT, true },
-	{ "munmap-done", unmap, DONE, READ_REQUEST, -EFAULT, true },
-	{ "munmap-ahead", unmap, AHEAD, READ_REQUEST, -EFAULT, true },
-	{ "mremap-waited", move_away, WAITED, READ_REQUEST, -EFAULT, true },
-	{ "mremap-done", move_away, DONE, READ_REQUEST, -EFAULT, true },
-	{ "mremap-ahead", move_away, AHEAD, READ_REQUEST, -EFAULT, true },
-	{ "mprotect-none-waited", protect_none, WAITED, READ_REQUEST, -EFAULT, true },
-	{ "mprotect-none-done", protect_none, DONE, READ_REQUEST, -EFAULT, true },
-	{ "mprotect-none-ahead", protect_none, AHEAD, READ_REQUEST, -EFAULT, true },
-	{ "mprotect-read-waited", protect_read, WAITED, WRITE_REQUEST, -EPERM, true },
-	{ "mprotect-read-done", protect_read, DONE, WRITE_REQUEST, -EPERM, true },
-	{ "mprotect-read-ahead", protect_read, AHEAD, WRITE_REQUEST, -EPERM, true },
-	{ "mprotect-read-of-read", protect_read, DONE, READ_REQUEST, 0, true },
-	{ "discard-waited", discard, WAITED, READ_REQUEST, 0, true },
-	{ "discard-done", discard, DONE, READ_REQUEST, 0, true },
-	{ "discard-ahead", discard, AHEAD, READ_REQUEST, 0, true },
-	{ "discard-done-write", discard, DONE, WRITE_REQUEST, 0, true },
+	{ "munmap-waited", page_unmap, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "munmap-done", page_unmap, DONE, READ_REQUEST, -EFAULT, true },
+	{ "munmap-ahead", page_unmap, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mremap-waited", page_move_away, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "mremap-done", page_move_away, DONE, READ_REQUEST, -EFAULT, true },
+	{ "mremap-ahead", page_move_away, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-waited", page_protect_none, WAITED, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-done", page_protect_none, DONE, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-none-ahead", page_protect_none, AHEAD, READ_REQUEST, -EFAULT, true },
+	{ "mprotect-read-waited", page_protect_read, WAITED, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-done", page_protect_read, DONE, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-ahead", page_protect_read, AHEAD, WRITE_REQUEST, -EPERM, true },
+	{ "mprotect-read-of-read", page_protect_read, DONE, READ_REQUEST, 0, true },
+	{ "discard-waited", page_discard, WAITED, READ_REQUEST, 0, true },
+	{ "discard-done", page_discard, DONE, READ_REQUEST, 0, true },
+	{ "discard-ahead", page_discard, AHEAD, READ_REQUEST, 0, true },
+	{ "discard-done-write", page_discard, DONE, WRITE_REQUEST, 0, true },
 	{ "fork-read", fork_and_exit, 0, READ_REQUEST, 0, true },
 	{ "fork-write", fork_and_exit, 0, WRITE_REQUEST, 0, true },
-	{ "server-closes", close_server, 0, READ_REQUEST, 0, false, WAITED },
+	{ "server-closes", server_closes, 0, READ_REQUEST, 0, false, WAITED },
 	{ "server-dies", server_dies, 0, WRITE_REQUEST, 0, true, WAITED },
-	{ "server-unregisters", unregister, 0, READ_REQUEST, 0, false, WAITED },
+	{ "server-unregisters", server_unregisters, 0, READ_REQUEST, 0, false, WAITED },
 };
 
 /* A page of another mapping takes the place of the one that is waited for. */
-static void replaced(const void *arg)
+static void waits_replaced(const void *arg)
 {
 	const struct scene *v = arg;
 	static struct wait w;
@@ -246,13 +246,13 @@ static void replaced(const void *arg)
 
 	CHECK(other != MAP_FAILED);
 	content_fill(other, OTHER, 0, 1);
-	begin(&w, v->call, READ_REQUEST);
+	wait_begin(&w, v->call, READ_REQUEST);
 	CHECK(mremap(other, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		     w.base + WAITED * PAGE) != MAP_FAILED);
 	uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
 
-	CHECK_EQ(finish(&w), 0);
-	CHECK_REL(moved(&w.mirror.run), >, 0);
+	CHECK_EQ(wait_finish(&w), 0);
+	CHECK_REL(sequence_moved(&w.mirror.run), >, 0);
 	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, WAITED), 0);
 	CHECK_EQ(content_wrong(w.mirror.contents + WAITED * PAGE, OTHER, 0, 1), 0);
 	CHECK_EQ(content_wrong(w.mirror.contents + (WAITED + 1) * PAGE, SERIES,
@@ -260,24 +260,24 @@ static void replaced(const void *arg)
 }
 
 /* A waiter that is woken with nothing done waits again. */
-static void woken_early(const void *arg)
+static void waits_woken_early(const void *arg)
 {
 	const struct scene *v = arg;
 	static struct wait w;
 	struct uffd_msg msg;
 
-	begin(&w, v->call, READ_REQUEST);
+	wait_begin(&w, v->call, READ_REQUEST);
 	for (int i = 0; i < 3; i++) {
 		uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
 		CHECK(uffd_next(w.uffd, &msg, 10000));
 		CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w.base,
 			 WAITED * PAGE);
 	}
-	answer(&w, &msg);
+	wait_answer(&w, &msg);
 
-	CHECK_EQ(finish(&w), 0);
+	CHECK_EQ(wait_finish(&w), 0);
 	CHECK_EQ(content_wrong(w.mirror.contents, SERIES, 0, PAGES), 0);
-	CHECK_EQ(moved(&w.mirror.run), 0);
+	CHECK_EQ(sequence_moved(&w.mirror.run), 0);
 	CHECK_EQ(counted(&w.mirror.run, HMM_UNLOCKED_FAULTS), PAGES + 3);
 }
 
@@ -290,11 +290,11 @@ void suite_waits(void)
 		v = variants[c];
 		for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
 			*v = (struct scene) { calls[c], &actions[i] };
-			add_case(acts, v++, "waits/%s/%s", actions[i].name,
+			add_case(waits_act, v++, "waits/%s/%s", actions[i].name,
 				 call_names[c]);
 		}
 		*v = (struct scene) { calls[c], NULL };
-		add_case(replaced, v, "waits/replaced/%s", call_names[c]);
-		add_case(woken_early, v, "waits/woken-early/%s", call_names[c]);
+		add_case(waits_replaced, v, "waits/replaced/%s", call_names[c]);
+		add_case(waits_woken_early, v, "waits/woken-early/%s", call_names[c]);
 	}
 }

@@ -36,8 +36,8 @@ static char *buffer_new(size_t pages)
 }
 
 /* A call over the whole area that has to succeed, having faulted so often. */
-static void whole(int fd, unsigned long number, const struct area *area,
-		  void *buffer, size_t faults)
+static void call_whole_area(int fd, unsigned long number, const struct area *area,
+			    void *buffer, size_t faults)
 {
 	struct hmm_dmirror_cmd cmd;
 
@@ -47,7 +47,7 @@ static void whole(int fd, unsigned long number, const struct area *area,
 	CHECK_EQ(cmd.faults, faults);
 }
 
-static void all_mapped_alike(int fd, const struct area *area)
+static void area_mapped_alike(int fd, const struct area *area)
 {
 	size_t wrong;
 
@@ -55,7 +55,7 @@ static void all_mapped_alike(int fd, const struct area *area)
 	CHECK_EQ(wrong, 0);
 }
 
-static void reads(const void *variant)
+static void dmirror_read(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, pages_of(kind));
@@ -63,13 +63,13 @@ static void reads(const void *variant)
 	int fd = dmirror_open(0);
 
 	area_fill(&area);
-	whole(fd, HMM_DMIRROR_READ, &area, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_READ, &area, buffer, 1);
 	CHECK_EQ(content_wrong(buffer, SERIES, 0, area.pages), 0);
-	all_mapped_alike(fd, &area);
-	whole(fd, HMM_DMIRROR_READ_UNLOCKED, &area, buffer, 0);
+	area_mapped_alike(fd, &area);
+	call_whole_area(fd, HMM_DMIRROR_READ_UNLOCKED, &area, buffer, 0);
 }
 
-static void reads_absent(const void *variant)
+static void dmirror_read_absent(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, pages_of(kind));
@@ -77,12 +77,12 @@ static void reads_absent(const void *variant)
 	int fd = dmirror_open(1);
 
 	content_fill(buffer, SERIES, 0, area.pages);
-	whole(fd, HMM_DMIRROR_READ, &area, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_READ, &area, buffer, 1);
 	CHECK_EQ(content_not_zero(buffer, area.pages), 0);
-	all_mapped_alike(fd, &area);
+	area_mapped_alike(fd, &area);
 }
 
-static void writes(const void *variant)
+static void dmirror_write(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, pages_of(kind));
@@ -90,13 +90,13 @@ static void writes(const void *variant)
 	int fd = dmirror_open(2);
 
 	content_fill(buffer, OTHER_SERIES, 0, area.pages);
-	whole(fd, HMM_DMIRROR_WRITE, &area, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_WRITE, &area, buffer, 1);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
-	all_mapped_alike(fd, &area);
+	area_mapped_alike(fd, &area);
 }
 
 /* Every page has its own COW fault, which invalidates. */
-static void writes_present(const void *variant)
+static void dmirror_write_shared(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, pages_of(kind));
@@ -111,14 +111,14 @@ static void writes_present(const void *variant)
 			      buffer, &cmd), 0);
 	CHECK_EQ(cmd.cpages, area.pages);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
-	all_mapped_alike(fd, &area);
+	area_mapped_alike(fd, &area);
 }
 
 /*
  * Swapped in for reading a page is clean, and yet the device may write to it (from 6.2
  * on): unless it marks it dirty then, it is taken for what is in the swap.
  */
-static void write_is_kept(const void *unused)
+static void dmirror_write_is_kept(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
@@ -138,7 +138,7 @@ static void write_is_kept(const void *unused)
 }
 
 /* The last page there can be: of what has no memory, like all that is the kernel's. */
-static void last_page(const void *unused)
+static void dmirror_last_page(const void *unused)
 {
 	void *at = (void *)(uintptr_t)(UINT64_MAX & ~(2 * PAGE - 1));
 	int fd = dmirror_open(0);
@@ -152,7 +152,7 @@ static void last_page(const void *unused)
 }
 
 /* What a child has of the parent's private memory stays as it was. */
-static void private_after_fork(const void *unused)
+static void dmirror_private_after_fork(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
@@ -177,7 +177,7 @@ static void private_after_fork(const void *unused)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-static void shared_after_fork(const void *unused)
+static void dmirror_shared_after_fork(const void *unused)
 {
 	struct area area = area_new(&kind_shmem, PAGES);
 	char *buffer = buffer_new(PAGES);
@@ -196,7 +196,7 @@ static void shared_after_fork(const void *unused)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-static void no_access(const void *unused)
+static void dmirror_no_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
@@ -210,7 +210,7 @@ static void no_access(const void *unused)
 			      NULL), -EFAULT);
 }
 
-static void read_only(const void *unused)
+static void dmirror_read_only(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
@@ -220,12 +220,12 @@ static void read_only(const void *unused)
 	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ), 0);
 	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_WRITE, area.at, PAGES, buffer,
 			      NULL), -EPERM);
-	whole(fd, HMM_DMIRROR_READ, &area, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_READ, &area, buffer, 1);
 	CHECK_EQ(content_wrong(buffer, SERIES, 0, PAGES), 0);
 
 	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
 	content_fill(buffer, OTHER_SERIES, 0, PAGES);
-	whole(fd, HMM_DMIRROR_WRITE, &area, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_WRITE, &area, buffer, 1);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
@@ -234,7 +234,7 @@ static const unsigned long served_calls[] = {
 };
 
 /* What the kernel's own device refuses. */
-static void served(const void *variant)
+static void dmirror_served(const void *variant)
 {
 	const unsigned long *number = variant;
 	struct area area = area_new(&kind_anon, 4 * PAGES);
@@ -250,7 +250,7 @@ static void served(const void *variant)
 			       UFFDIO_REGISTER_MODE_MISSING), 0);
 	server_start(&server);
 	content_fill(buffer, OTHER_SERIES, 0, area.pages);
-	whole(fd, *number, &area, buffer, 1);
+	call_whole_area(fd, *number, &area, buffer, 1);
 	server_stop(&server);
 	CHECK_EQ(server.served, area.pages);
 	if (*number == HMM_DMIRROR_WRITE)
@@ -260,7 +260,7 @@ static void served(const void *variant)
 }
 
 /* One VMA after the other, of different kinds, in one call. */
-static void across_mappings(const void *unused)
+static void dmirror_across_mappings(const void *unused)
 {
 	char *at = area_reserve(3 * PAGES * PAGE);
 	const struct area parts[] = {
@@ -274,30 +274,30 @@ static void across_mappings(const void *unused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		area_fill(&parts[i]);
-	whole(fd, HMM_DMIRROR_READ, &all, buffer, 1);
+	call_whole_area(fd, HMM_DMIRROR_READ, &all, buffer, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		CHECK_EQ(content_wrong(buffer + i * PAGES * PAGE, SERIES, 0,
 				       PAGES), 0);
 }
 
 /* By two devices of one process. */
-static void two_devices(const void *unused)
+static void dmirror_two_devices(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
 	int writer = dmirror_open(0), reader = dmirror_open(1);
 
 	content_fill(buffer, OTHER_SERIES, 0, PAGES);
-	whole(writer, HMM_DMIRROR_WRITE, &area, buffer, 1);
+	call_whole_area(writer, HMM_DMIRROR_WRITE, &area, buffer, 1);
 	memset(buffer, 0, PAGES * PAGE);
-	whole(reader, HMM_DMIRROR_READ, &area, buffer, 1);
+	call_whole_area(reader, HMM_DMIRROR_READ, &area, buffer, 1);
 	CHECK_EQ(content_wrong(buffer, OTHER_SERIES, 0, PAGES), 0);
-	all_mapped_alike(writer, &area);
-	all_mapped_alike(reader, &area);
+	area_mapped_alike(writer, &area);
+	area_mapped_alike(reader, &area);
 }
 
 /* What the CPU no longer has, the device has lost. */
-static void loses(const void *unused)
+static void dmirror_loses(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int fd = dmirror_open(0);
@@ -306,7 +306,7 @@ static void loses(const void *unused)
 	area_fill(&area);
 	CHECK_EQ(dmirror_populate(fd, area.at, PAGES,
 				  HMM_DMIRROR_POPULATE_WRITE), 0);
-	all_mapped_alike(fd, &area);
+	area_mapped_alike(fd, &area);
 	CHECK_EQ(munmap(area.at, PAGES / 4 * PAGE), 0);
 	CHECK_EQ(madvise(area.at + PAGES / 4 * PAGE, PAGES / 4 * PAGE,
 			 MADV_DONTNEED), 0);
@@ -330,7 +330,7 @@ static void snapshot_one(int fd, const void *at, size_t pages, uint8_t expected)
 	CHECK_EQ(counter_total(HMM_UNLOCKED_FAULTS), faults);
 }
 
-static void snapshot(const void *unused)
+static void dmirror_snapshot(const void *unused)
 {
 	struct area small = area_new(&kind_anon, 8);
 	struct area huge = area_new(&kind_thp, PAGES_IN_HUGE);
@@ -357,7 +357,7 @@ static void snapshot(const void *unused)
 }
 
 /* More than is looked at in one go, and not beginning where that does. */
-static void snapshot_long(const void *unused)
+static void dmirror_snapshot_long(const void *unused)
 {
 	size_t pages = 3 * PAGES_IN_HUGE;
 	struct area area = area_new(&kind_shmem, pages);
@@ -380,7 +380,7 @@ static void snapshot_long(const void *unused)
 }
 
 /* A secret is readable by nobody but its owner; the stock device would oops. */
-static void secret(const void *unused)
+static void dmirror_secret(const void *unused)
 {
 	char *buffer = buffer_new(1), *at;
 	int fd = dmirror_open(0);
@@ -422,7 +422,7 @@ static const unsigned long all_calls[] = {
 	HMM_DMIRROR_POPULATE_DEV, HMM_DMIRROR_MOVE,
 };
 
-static void refused(const void *variant)
+static void dmirror_refused(const void *variant)
 {
 	const struct bad *bad = variant;
 	int fd = dmirror_open(0);
@@ -433,7 +433,7 @@ static void refused(const void *variant)
 }
 
 /* Each pointer that the caller gives, and calls that do not exist. */
-static void bad_pointers(const void *unused)
+static void dmirror_bad_pointers(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2);
 	struct hmm_dmirror_cmd *split = (void *)(area.at + 2 * PAGE - 8);
@@ -460,7 +460,7 @@ static void bad_pointers(const void *unused)
 	CHECK(ioctl(fd, _IOWR('H', 0x00, int), split) && errno == ENOTTY);
 }
 
-static void without_memory(const void *unused)
+static void dmirror_without_memory(const void *unused)
 {
 	static const unsigned long calls[] = {
 		HMM_DMIRROR_MIGRATE_TO_DEV, HMM_DMIRROR_MIGRATE_TO_SYS,
@@ -490,7 +490,7 @@ static int calls_refused(int fd, const struct area *area)
 	return 0;
 }
 
-static void child_has_no_access(const void *unused)
+static void dmirror_child_has_no_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
 	int fd = dmirror_open(0), status;
@@ -516,31 +516,31 @@ void suite_dmirror(void)
 	static const char *const calls[] = { "read", "read-unlocked", "write" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		add_case(reads, kinds[i], "dmirror/read/%s", kinds[i]->name);
-		add_case(reads_absent, kinds[i], "dmirror/read-absent/%s",
+		add_case(dmirror_read, kinds[i], "dmirror/read/%s", kinds[i]->name);
+		add_case(dmirror_read_absent, kinds[i], "dmirror/read-absent/%s",
 			 kinds[i]->name);
-		add_case(writes, kinds[i], "dmirror/write/%s", kinds[i]->name);
+		add_case(dmirror_write, kinds[i], "dmirror/write/%s", kinds[i]->name);
 	}
-	add_case(writes_present, &kind_anon, "dmirror/write-shared/anon");
-	add_case(writes_present, &kind_thp, "dmirror/write-shared/thp");
-	add_case(write_is_kept, NULL, "dmirror/write-is-kept");
-	add_case(last_page, NULL, "dmirror/last-page");
-	add_case(private_after_fork, NULL, "dmirror/private-after-fork");
-	add_case(shared_after_fork, NULL, "dmirror/shared-after-fork");
-	add_case(no_access, NULL, "dmirror/no-access");
-	add_case(read_only, NULL, "dmirror/read-only");
+	add_case(dmirror_write_shared, &kind_anon, "dmirror/write-shared/anon");
+	add_case(dmirror_write_shared, &kind_thp, "dmirror/write-shared/thp");
+	add_case(dmirror_write_is_kept, NULL, "dmirror/write-is-kept");
+	add_case(dmirror_last_page, NULL, "dmirror/last-page");
+	add_case(dmirror_private_after_fork, NULL, "dmirror/private-after-fork");
+	add_case(dmirror_shared_after_fork, NULL, "dmirror/shared-after-fork");
+	add_case(dmirror_no_access, NULL, "dmirror/no-access");
+	add_case(dmirror_read_only, NULL, "dmirror/read-only");
 	for (size_t i = 0; i < ARRAY_SIZE(served_calls); i++)
-		add_case(served, &served_calls[i], "dmirror/served/%s", calls[i]);
-	add_case(across_mappings, NULL, "dmirror/across-mappings");
-	add_case(two_devices, NULL, "dmirror/two-devices");
-	add_case(loses, NULL, "dmirror/loses");
-	add_case(snapshot, NULL, "dmirror/snapshot");
-	add_case(snapshot_long, NULL, "dmirror/snapshot-long");
-	add_case(secret, NULL, "dmirror/secret");
+		add_case(dmirror_served, &served_calls[i], "dmirror/served/%s", calls[i]);
+	add_case(dmirror_across_mappings, NULL, "dmirror/across-mappings");
+	add_case(dmirror_two_devices, NULL, "dmirror/two-devices");
+	add_case(dmirror_loses, NULL, "dmirror/loses");
+	add_case(dmirror_snapshot, NULL, "dmirror/snapshot");
+	add_case(dmirror_snapshot_long, NULL, "dmirror/snapshot-long");
+	add_case(dmirror_secret, NULL, "dmirror/secret");
 	for (size_t i = 0; i < ARRAY_SIZE(bad_ranges); i++)
-		add_case(refused, &bad_ranges[i], "dmirror/refused/%s",
+		add_case(dmirror_refused, &bad_ranges[i], "dmirror/refused/%s",
 			 bad_ranges[i].name);
-	add_case(bad_pointers, NULL, "dmirror/bad-pointers");
-	add_case(without_memory, NULL, "dmirror/without-memory");
-	add_case(child_has_no_access, NULL, "dmirror/child-has-no-access");
+	add_case(dmirror_bad_pointers, NULL, "dmirror/bad-pointers");
+	add_case(dmirror_without_memory, NULL, "dmirror/without-memory");
+	add_case(dmirror_child_has_no_access, NULL, "dmirror/child-has-no-access");
 }

@@ -62,7 +62,7 @@ static const unsigned long numbers[] = {
 };
 
 /* Where nothing of a process can be: a device that reads there writes nowhere else. */
-static uint64_t hostile(unsigned int *seed)
+static uint64_t hostile_value(unsigned int *seed)
 {
 	static const uint64_t values[] = {
 		0, 1, PAGE - 1, PAGE, 1ULL << 20, 1ULL << 31, 1ULL << 47,
@@ -94,13 +94,13 @@ static struct hmm_dmirror_cmd random_cmd(unsigned int *seed,
 		cmd.ptr = rand_r(seed) % 4;
 	switch (rand_r(seed) % 16) {
 	case 0:
-		cmd.addr = hostile(seed);
+		cmd.addr = hostile_value(seed);
 		break;
 	case 1:
-		cmd.ptr = hostile(seed);
+		cmd.ptr = hostile_value(seed);
 		break;
 	case 2:
-		cmd.npages = hostile(seed);
+		cmd.npages = hostile_value(seed);
 		break;
 	case 3:
 		cmd.ptr = (uintptr_t)fuzz.at + rand_r(seed) % PAGES * PAGE;
@@ -111,7 +111,7 @@ static struct hmm_dmirror_cmd random_cmd(unsigned int *seed,
 	return cmd;
 }
 
-static void count(int error)
+static void tally_count(int error)
 {
 	fuzz.tally->calls++;
 	if (error)
@@ -120,7 +120,7 @@ static void count(int error)
 		fuzz.tally->successes++;
 }
 
-static void compare(int fd, uint64_t what)
+static void device_compare(int fd, uint64_t what)
 {
 	struct hmm_dmirror_cmd cmd;
 
@@ -143,7 +143,7 @@ static char *new_buffer(void)
 	return buffer;
 }
 
-static void *caller(void *arg)
+static void *caller_thread(void *arg)
 {
 	unsigned int seed = (uintptr_t)arg;
 	char *buffer = new_buffer();
@@ -155,16 +155,16 @@ static void *caller(void *arg)
 		fd = fuzz.fds[rand_r(&seed) % DEVICES];
 		number = numbers[rand_r(&seed) % ARRAY_SIZE(numbers)];
 		cmd = random_cmd(&seed, number, buffer);
-		count(ioctl(fd, number, rand_r(&seed) % 64 ? (void *)&cmd :
-			    (void *)hostile(&seed)) ? errno : 0);
+		tally_count(ioctl(fd, number, rand_r(&seed) % 64 ? (void *)&cmd :
+				  (void *)hostile_value(&seed)) ? errno : 0);
 		if (!(rand_r(&seed) % 8))
-			compare(fd, HMM_DMIRROR_COMPARE_MAPPED);
+			device_compare(fd, HMM_DMIRROR_COMPARE_MAPPED);
 	}
 	return NULL;
 }
 
 /* The memory is the fuzz's own: whatever comes of a change is fine. */
-static void change(unsigned int *seed)
+static void memory_change(unsigned int *seed)
 {
 	size_t pages = 1 + rand_r(seed) % 512;
 	char *at = fuzz.at + rand_r(seed) % (PAGES - pages) * PAGE;
@@ -201,12 +201,12 @@ static void change(unsigned int *seed)
 	}
 }
 
-static void *changer(void *arg)
+static void *changer_thread(void *arg)
 {
 	unsigned int seed = (uintptr_t)arg;
 
 	for (; !fuzz.stop; fuzz.tally->changes++)
-		change(&seed);
+		memory_change(&seed);
 	return NULL;
 }
 
@@ -228,7 +228,7 @@ static void fuzz_run(unsigned int seed)
 		fuzz.fds[i] = dmirror_open(i);
 	for (uintptr_t i = 0; i < ARRAY_SIZE(threads); i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL,
-					i < CALLERS ? caller : changer,
+					i < CALLERS ? caller_thread : changer_thread,
 					(void *)(seed + i)), 0);
 	nanosleep(&(struct timespec){ .tv_sec = SECONDS }, NULL);
 	fuzz.stop = true;
@@ -238,7 +238,7 @@ static void fuzz_run(unsigned int seed)
 	cancel_all();
 	for (size_t i = 0; i < DEVICES; i++) {
 		CHECK_EQ(dmirror_wait(fuzz.fds[i], &ended, &failed), 0);
-		compare(fuzz.fds[i], 0);
+		device_compare(fuzz.fds[i], 0);
 	}
 	exit(0);
 }
@@ -279,7 +279,7 @@ static void memory_is_back(uint64_t before)
 		sched_yield();
 }
 
-static void ioctls(const void *unused)
+static void fuzz_ioctls(const void *unused)
 {
 	unsigned int seed = time(NULL);
 	uint64_t before;
@@ -316,5 +316,5 @@ static void ioctls(const void *unused)
 
 void suite_fuzz(void)
 {
-	add_slow_case(180, ioctls, NULL, "fuzz/ioctls");
+	add_slow_case(180, fuzz_ioctls, NULL, "fuzz/ioctls");
 }

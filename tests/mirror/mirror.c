@@ -103,7 +103,7 @@ static void populate_in_peace(int fd, const struct area *area,
 	CHECK_REL(seen.invalidations, >, 0);
 }
 
-static void elsewhere(const void *unused)
+static void mirror_elsewhere(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct area other = area_new(&kind_anon, PAGES);
@@ -119,7 +119,7 @@ static void elsewhere(const void *unused)
 #define STORMS		4
 #define STORM_PAGES	(256 * PAGES_IN_HUGE)
 
-static void never_quiet(const void *unused)
+static void mirror_never_quiet(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct storm storms[STORMS];
@@ -136,7 +136,7 @@ static void never_quiet(const void *unused)
 }
 
 /* The last page of the area and the first behind it: exact to the page. */
-static void next_page(const void *unused)
+static void mirror_next_page(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct storm storms[] = {
@@ -154,7 +154,7 @@ static void next_page(const void *unused)
 	storms_end(storms, 2);
 }
 
-static void overlapping(const void *unused)
+static void mirror_overlapping(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct storm storm = { discard_and_touch, area.at + 700 * PAGE, 8 };
@@ -181,7 +181,7 @@ static void overlapping(const void *unused)
  * A real-time task that shares its one CPU with the one who invalidates: where it
  * collides, it has to wait for a task that runs only if it sleeps.
  */
-static void real_time(const void *unused)
+static void mirror_real_time(const void *unused)
 {
 	const struct itimerspec ms = { .it_value = { 0, 1000000 } };
 	const struct sched_param high = { .sched_priority = 50 };
@@ -251,7 +251,7 @@ static void all_wait(struct waiting *w, size_t n)
 	CHECK_EQ(mirror_total("faults_outstanding"), n);
 }
 
-static void cancel(const void *unused)
+static void mirror_cancel(const void *unused)
 {
 	struct waiting w = waiting_new();
 	uint64_t cancelled = mirror_total("cancelled");
@@ -270,7 +270,7 @@ static void cancel(const void *unused)
 	CHECK_EQ(mirror_total("cancelled") - cancelled, WAITING);
 }
 
-static void prefetch(const void *unused)
+static void mirror_prefetch(const void *unused)
 {
 	struct waiting w = waiting_new();
 	uint64_t series = SERIES, prefetches = mirror_total("prefetches");
@@ -294,7 +294,7 @@ static void prefetch(const void *unused)
 	CHECK_EQ(mirror_total("prefetches") - prefetches, 4);
 }
 
-static void prefetch_fails(const void *unused)
+static void mirror_prefetch_fails(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4);
 	int fd = dmirror_open(0);
@@ -311,7 +311,7 @@ static void prefetch_fails(const void *unused)
 }
 
 /* One waits for a page server, the others for their turn. */
-static void cancel_prefetches(const void *unused)
+static void mirror_cancel_prefetches(const void *unused)
 {
 	struct waiting w = waiting_new();
 	size_t ended, failed;
@@ -332,7 +332,7 @@ static void cancel_prefetches(const void *unused)
 }
 
 /* Reading shares what is shared; writing breaks COW where it was asked, only there. */
-static void access_intent(const void *unused)
+static void mirror_access_intent(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
 	uint64_t before[8], after[8];
@@ -357,7 +357,7 @@ static void access_intent(const void *unused)
  * A window for writing over memory of all kinds: what can be written is, what can be
  * read is mapped for that and not copied, what is not there is left out.
  */
-static void best_effort(const void *unused)
+static void mirror_best_effort(const void *unused)
 {
 	char *at = area_reserve(5 * 16 * PAGE);
 	struct area writable = area_at(at, &kind_anon, 16);
@@ -396,7 +396,7 @@ static void best_effort(const void *unused)
 #define TRACING	"/sys/kernel/tracing"
 
 /* The causes are told as text. */
-static void traced(const void *unused)
+static void mirror_traced(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 64);
 	struct storm storm = { discard_and_touch, area.at, 64 };
@@ -428,16 +428,16 @@ static void traced(const void *unused)
 
 void suite_mirror(void)
 {
-	add_case(elsewhere, NULL, "mirror/elsewhere");
-	add_case(never_quiet, NULL, "mirror/never-quiet");
-	add_case(next_page, NULL, "mirror/next-page");
-	add_case(overlapping, NULL, "mirror/overlapping");
-	add_case(real_time, NULL, "mirror/real-time");
-	add_case(cancel, NULL, "mirror/cancel");
-	add_case(prefetch, NULL, "mirror/prefetch");
-	add_case(prefetch_fails, NULL, "mirror/prefetch-fails");
-	add_case(cancel_prefetches, NULL, "mirror/cancel-prefetches");
-	add_case(access_intent, NULL, "mirror/access-intent");
-	add_case(best_effort, NULL, "mirror/best-effort");
-	add_case(traced, NULL, "mirror/traced");
+	add_case(mirror_elsewhere, NULL, "mirror/elsewhere");
+	add_case(mirror_never_quiet, NULL, "mirror/never-quiet");
+	add_case(mirror_next_page, NULL, "mirror/next-page");
+	add_case(mirror_overlapping, NULL, "mirror/overlapping");
+	add_case(mirror_real_time, NULL, "mirror/real-time");
+	add_case(mirror_cancel, NULL, "mirror/cancel");
+	add_case(mirror_prefetch, NULL, "mirror/prefetch");
+	add_case(mirror_prefetch_fails, NULL, "mirror/prefetch-fails");
+	add_case(mirror_cancel_prefetches, NULL, "mirror/cancel-prefetches");
+	add_case(mirror_access_intent, NULL, "mirror/access-intent");
+	add_case(mirror_best_effort, NULL, "mirror/best-effort");
+	add_case(mirror_traced, NULL, "mirror/traced");
 }

@@ -50,7 +50,7 @@ static int populates_begin(const struct area *area, size_t waiting)
 /* Of the prefetches one is under way. */
 static const struct victim_use populating = { populates_begin, .beside = 1 };
 
-static void ends_in_flight(const void *variant)
+static void teardown_in_flight(const void *variant)
 {
 	struct victim v = victim_new(&populating, POPULATING, variant);
 
@@ -65,7 +65,7 @@ static void ends_in_flight(const void *variant)
 }
 
 /* Whoever was given the file can do nothing with it, and keeps nothing alive. */
-static void passed_on(const void *variant)
+static void teardown_passed_on(const void *variant)
 {
 	struct victim v = victim_new(&populating, 0, variant);
 	struct area own = area_new(&kind_anon, 1);
@@ -81,7 +81,7 @@ static void passed_on(const void *variant)
 	CHECK_EQ(module_references(DMIRROR_MODULE), 0);
 }
 
-static void refused_in_flight(const void *variant)
+static void teardown_unload_refused(const void *variant)
 {
 	struct victim v = victim_new(&populating, POPULATING, variant);
 
@@ -94,7 +94,7 @@ static void refused_in_flight(const void *variant)
 }
 
 /* Closing ends a prefetch that waits for a page server. */
-static void close_ends_prefetch(const void *unused)
+static void teardown_close_ends_prefetch(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int fd = dmirror_open(0), uffd = uffd_need(0, "missing faults");
@@ -151,7 +151,7 @@ static void *race_unmap(void *arg)
 }
 
 /* Open, use, unmap and close, all at a time. */
-static void races(const void *unused)
+static void teardown_races(const void *unused)
 {
 	struct race race = { .area = area_new(&kind_anon, PAGES) };
 	pthread_t threads[2];
@@ -176,11 +176,11 @@ static void races(const void *unused)
 void suite_teardown(void)
 {
 	for (size_t i = 0; i < NR_ENDS; i++) {
-		add_case(ends_in_flight, &ends[i], "teardown/%s", ends[i].name);
-		add_case(passed_on, &ends[i], "teardown/passed-on/%s",
+		add_case(teardown_in_flight, &ends[i], "teardown/%s", ends[i].name);
+		add_case(teardown_passed_on, &ends[i], "teardown/passed-on/%s",
 			 ends[i].name);
 	}
-	add_case(refused_in_flight, &ends[END_EXIT], "teardown/unload-refused");
-	add_case(close_ends_prefetch, NULL, "teardown/close-ends-prefetch");
-	add_case(races, NULL, "teardown/races");
+	add_case(teardown_unload_refused, &ends[END_EXIT], "teardown/unload-refused");
+	add_case(teardown_close_ends_prefetch, NULL, "teardown/close-ends-prefetch");
+	add_case(teardown_races, NULL, "teardown/races");
 }

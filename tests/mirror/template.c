@@ -46,7 +46,7 @@ static int device_read(int device, const void *at, uint64_t *value)
 	return ret;
 }
 
-static int refused(int device, const void *at)
+static int device_error(int device, const void *at)
 {
 	uint64_t unused;
 
@@ -88,7 +88,7 @@ static void device_sees(int device, const void *at, const void *contents,
 	}
 }
 
-static void *expected(size_t pages)
+static void *expected_contents(size_t pages)
 {
 	void *contents = malloc(pages * PAGE);
 
@@ -97,21 +97,21 @@ static void *expected(size_t pages)
 	return contents;
 }
 
-static void present(const void *unused)
+static void template_present(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	uint64_t before = mirrors_total("populates");
 	int device = device_open();
 
 	area_fill(&area);
-	device_sees(device, area.at, expected(PAGES), PAGES);
+	device_sees(device, area.at, expected_contents(PAGES), PAGES);
 	/* The device has these pages now: what is written it sees without a fault. */
 	content_fill(area.at, SERIES + 1, 0, PAGES);
 	device_sees(device, area.at, area.at, PAGES);
 	CHECK_EQ(mirrors_total("populates"), before + PAGES);
 }
 
-static void absent(const void *of)
+static void template_absent(const void *of)
 {
 	struct area area = area_new(of, PAGES);
 	int device = device_open();
@@ -120,12 +120,12 @@ static void absent(const void *of)
 	CHECK(contents);
 	if (area.kind->file) {
 		area_fill_file(&area);
-		contents = expected(PAGES);
+		contents = expected_contents(PAGES);
 	}
 	device_sees(device, area.at, contents, PAGES);
 }
 
-static void userfault(const void *unused)
+static void template_userfault(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int uffd = uffd_need(0, "missing faults");
@@ -138,7 +138,7 @@ static void userfault(const void *unused)
 	CHECK_EQ(uffd_register(uffd, area.at, PAGES * PAGE,
 			       UFFDIO_REGISTER_MODE_MISSING), 0);
 	server_start(&server);
-	device_sees(device_open(), area.at, expected(PAGES), PAGES);
+	device_sees(device_open(), area.at, expected_contents(PAGES), PAGES);
 	server_stop(&server);
 	CHECK_EQ(server.faults, PAGES);
 }
@@ -159,14 +159,14 @@ static void *reader_thread(void *arg)
 }
 
 /* Invalidated while the fault waits: the device begins again, others it ignores. */
-static void retried(const void *unused)
+static void template_retried(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int uffd = uffd_need(0, "missing faults");
 	uint64_t retries = mirrors_total("retry_clear");
 	uint64_t avoided = mirrors_total("retries_avoided");
 	struct reader reader = { .device = device_open(), .at = area.at };
-	uint64_t *contents = expected(1);
+	uint64_t *contents = expected_contents(1);
 	struct uffd_msg msg;
 	pthread_t thread;
 
@@ -186,20 +186,20 @@ static void retried(const void *unused)
 	}
 }
 
-static void hole(const void *unused)
+static void template_hole(const void *unused)
 {
 	char *at = area_reserve(2 * PAGE);
 	int device = device_open();
 
-	CHECK_EQ(refused(device, at), -EFAULT);		/* PROT_NONE */
+	CHECK_EQ(device_error(device, at), -EFAULT);		/* PROT_NONE */
 	CHECK_EQ(munmap(at, PAGE), 0);
-	CHECK_EQ(refused(device, at), -EFAULT);
-	CHECK_EQ(refused(device, NULL), -EFAULT);
-	CHECK_EQ(refused(device, (void *)(1UL << 63)), -EFAULT);
+	CHECK_EQ(device_error(device, at), -EFAULT);
+	CHECK_EQ(device_error(device, NULL), -EFAULT);
+	CHECK_EQ(device_error(device, (void *)(1UL << 63)), -EFAULT);
 }
 
 /* Neither what was there before nor what it was there for. */
-static void stale(const void *unused)
+static void template_stale(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int device = device_open();
@@ -207,15 +207,15 @@ static void stale(const void *unused)
 
 	CHECK(zeros);
 	area_fill(&area);
-	device_sees(device, area.at, expected(PAGES), PAGES);
+	device_sees(device, area.at, expected_contents(PAGES), PAGES);
 	CHECK_EQ(madvise(area.at, PAGES * PAGE, MADV_DONTNEED), 0);
 	device_sees(device, area.at, zeros, PAGES);
 
 	area_fill(&area);
-	device_sees(device, area.at, expected(PAGES), PAGES);
+	device_sees(device, area.at, expected_contents(PAGES), PAGES);
 	CHECK_EQ(munmap(area.at, PAGES * PAGE), 0);
 	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(refused(device, area.at + i * PAGE), -EFAULT);
+		CHECK_EQ(device_error(device, area.at + i * PAGE), -EFAULT);
 
 	area = area_at(area.at, &kind_anon, PAGES);
 	content_fill(area.at, SERIES + 1, 0, PAGES);
@@ -223,19 +223,19 @@ static void stale(const void *unused)
 }
 
 /* The child may not look; and what the parent writes goes into pages of its own. */
-static void child(const void *unused)
+static void template_child(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int device = device_open(), status;
 	pid_t pid;
 
 	area_fill(&area);
-	device_sees(device, area.at, expected(PAGES), PAGES);
+	device_sees(device, area.at, expected_contents(PAGES), PAGES);
 	fork_sharer();
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid) {
-		CHECK_EQ(refused(device, area.at), -EACCES);
+		CHECK_EQ(device_error(device, area.at), -EACCES);
 		_exit(0);
 	}
 	content_fill(area.at, SERIES + 1, 0, PAGES);
@@ -246,7 +246,7 @@ static void child(const void *unused)
 }
 
 /* Who opened it is gone, its memory too; the file is not. */
-static void orphan(const void *unused)
+static void template_orphan(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int tell[2], device, pidfd;
@@ -258,7 +258,7 @@ static void orphan(const void *unused)
 	CHECK_REL(pid, >=, 0);
 	if (!pid) {
 		device = device_open();
-		device_sees(device, area.at, expected(PAGES), PAGES);
+		device_sees(device, area.at, expected_contents(PAGES), PAGES);
 		CHECK_EQ(write(tell[1], &device, sizeof(device)), sizeof(device));
 		for (;;)
 			pause();
@@ -268,15 +268,15 @@ static void orphan(const void *unused)
 	CHECK_EQ(read(tell[0], &device, sizeof(device)), sizeof(device));
 	device = syscall(SYS_pidfd_getfd, pidfd, device, 0);
 	CHECK_REL(device, >=, 0);
-	CHECK_EQ(refused(device, area.at), -EACCES);
+	CHECK_EQ(device_error(device, area.at), -EACCES);
 	CHECK_EQ(kill(pid, SIGKILL), 0);
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	CHECK_EQ(refused(device, area.at), -EACCES);
+	CHECK_EQ(device_error(device, area.at), -EACCES);
 	CHECK_EQ(close(device), 0);
 }
 
 /* Pages that the kernel itself can't read. */
-static void secret(const void *unused)
+static void template_secret(const void *unused)
 {
 	int device = device_open(), fd = syscall(SYS_memfd_secret, 0);
 	char *at;
@@ -287,24 +287,24 @@ static void secret(const void *unused)
 	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	CHECK(at != MAP_FAILED);
 	*at = 1;
-	CHECK_EQ(refused(device, at), -EFAULT);
+	CHECK_EQ(device_error(device, at), -EFAULT);
 }
 
-static void arguments(const void *unused)
+static void template_arguments(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
 	int device = device_open();
 
 	area_fill(&area);
 	for (size_t i = 1; i < 8; i++)
-		CHECK_EQ(refused(device, area.at + i), -EINVAL);
-	CHECK_EQ(refused(device, (void *)-8UL), -EINVAL);
+		CHECK_EQ(device_error(device, area.at + i), -EINVAL);
+	CHECK_EQ(device_error(device, (void *)-8UL), -EINVAL);
 	CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ, NULL) ? errno : 0, EFAULT);
 	CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ + 1, NULL) ? errno : 0, ENOTTY);
 }
 
 /* Any bit of them: a later version may give each a meaning. */
-static void reserved(const void *unused)
+static void template_reserved(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
 	int device = device_open();
@@ -317,7 +317,7 @@ static void reserved(const void *unused)
 		CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ, &read) ? errno : 0,
 			 EINVAL);
 	}
-	CHECK_EQ(refused(device, area.at), 0);
+	CHECK_EQ(device_error(device, area.at), 0);
 }
 
 /* Allocations for device page tables fail where they can't wait, on and off. */
@@ -334,7 +334,7 @@ static void fail_tables(bool on)
 	knob_write("/proc/thread-self/make-it-fail", on ? "1" : "0");
 }
 
-static void prepares(const void *unused)
+static void template_prepares(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
 	int device = device_open(), ret;
@@ -354,19 +354,19 @@ static void prepares(const void *unused)
 
 void suite_template(void)
 {
-	add_case(present, NULL, "template/present");
-	add_case(absent, &kind_anon, "template/absent/anon");
-	add_case(absent, &kind_thp, "template/absent/thp");
-	add_case(absent, &kind_shmem, "template/absent/shmem");
-	add_case(absent, &kind_file, "template/absent/file");
-	add_case(userfault, NULL, "template/userfault");
-	add_case(retried, NULL, "template/retried");
-	add_case(hole, NULL, "template/hole");
-	add_case(stale, NULL, "template/stale");
-	add_case(child, NULL, "template/child");
-	add_case(orphan, NULL, "template/orphan");
-	add_case(secret, NULL, "template/secret");
-	add_case(arguments, NULL, "template/arguments");
-	add_case(reserved, NULL, "template/reserved");
-	add_case(prepares, NULL, "template/prepares");
+	add_case(template_present, NULL, "template/present");
+	add_case(template_absent, &kind_anon, "template/absent/anon");
+	add_case(template_absent, &kind_thp, "template/absent/thp");
+	add_case(template_absent, &kind_shmem, "template/absent/shmem");
+	add_case(template_absent, &kind_file, "template/absent/file");
+	add_case(template_userfault, NULL, "template/userfault");
+	add_case(template_retried, NULL, "template/retried");
+	add_case(template_hole, NULL, "template/hole");
+	add_case(template_stale, NULL, "template/stale");
+	add_case(template_child, NULL, "template/child");
+	add_case(template_orphan, NULL, "template/orphan");
+	add_case(template_secret, NULL, "template/secret");
+	add_case(template_arguments, NULL, "template/arguments");
+	add_case(template_reserved, NULL, "template/reserved");
+	add_case(template_prepares, NULL, "template/prepares");
 }

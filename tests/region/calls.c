@@ -27,7 +27,7 @@ static int device_open(void)
 	return fd;
 }
 
-static int call(int fd, unsigned long number, const void *argument)
+static int region_call(int fd, unsigned long number, const void *argument)
 {
 	int ret = ioctl(fd, number, argument);
 
@@ -48,23 +48,23 @@ static const struct bad_partition bad_partitions[] = {
 	{ "reserved-2", { .reserved = { 0, 0, 1ULL << 63 } } },
 };
 
-static void refused_partition(const void *variant)
+static void calls_partition_refused(const void *variant)
 {
 	const struct bad_partition *bad = variant;
 
-	CHECK_EQ(call(device_open(), HMM_REGION_CREATE_PARTITION, &bad->with),
+	CHECK_EQ(region_call(device_open(), HMM_REGION_CREATE_PARTITION, &bad->with),
 		 -EINVAL);
 }
 
 /* All that are allowed; and each file ends with the program. */
-static void partitions(const void *unused)
+static void calls_partitions(const void *unused)
 {
 	struct hmm_region_partition with = {};
 	int device = device_open(), fd;
 
 	for (with.window = 1; with.window <= 512; with.window *= 2) {
 		with.batch = with.window % 7 * 10 + 1;
-		fd = call(device, HMM_REGION_CREATE_PARTITION, &with);
+		fd = region_call(device, HMM_REGION_CREATE_PARTITION, &with);
 		CHECK_REL(fd, >=, 0);
 		CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
 		CHECK_EQ(close(fd), 0);
@@ -111,12 +111,12 @@ static const struct bad_set bad_sets[] = {
 };
 
 /* Afterwards nothing is set: the same pages can be. */
-static void refused_set(const void *variant)
+static void calls_set_refused(const void *variant)
 {
 	const struct bad_set *bad = variant;
 	int fd = region_partition(0, 0);
 
-	CHECK_EQ(call(fd, HMM_REGION_SET, &bad->with), -EINVAL);
+	CHECK_EQ(region_call(fd, HMM_REGION_SET, &bad->with), -EINVAL);
 	CHECK_EQ(region_set(fd, 0, 1ULL << 32, (void *)AT, REGION_RW), 0);
 }
 
@@ -132,7 +132,7 @@ static const struct overlap overlaps[] = {
 	{ 0, 64, -EEXIST }, { 0, 8, 0 }, { 16, 8, 0 },
 };
 
-static void overlapping(const void *unused)
+static void calls_overlapping(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int fd = region_partition(0, 0);
@@ -154,7 +154,7 @@ static const struct overlap not_those[] = {
 };
 
 /* Exactly as it was set, once; then the pages are free, and not the guest's. */
-static void unset(const void *unused)
+static void calls_unset(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
 	int fd = region_partition(0, 0);
@@ -175,7 +175,7 @@ static void unset(const void *unused)
 	CHECK_EQ(byte, 1);
 }
 
-static void most_regions(const void *unused)
+static void calls_most_regions(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
 	int fd = region_partition(0, 0);
@@ -194,7 +194,7 @@ static void most_regions(const void *unused)
 }
 
 /* The last guest pages there are, and the first. */
-static void guest_limits(const void *unused)
+static void calls_guest_limits(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4);
 	int fd = region_partition(0, 0);
@@ -212,7 +212,7 @@ static void guest_limits(const void *unused)
 }
 
 /* Memory of a device can't be demand-mapped; wherever in the region it is. */
-static void io_memory(const void *variant)
+static void calls_io_memory(const void *variant)
 {
 	size_t page = (uintptr_t)variant;
 	struct area area = area_new(&kind_anon, 8);
@@ -261,7 +261,7 @@ static const struct bad_access bad_accesses[] = {
 	{ "write", { GUEST, 0, 1, HMM_REGION_WRITE }, -EPERM },
 };
 
-static void refused_access(const void *variant)
+static void calls_access_refused(const void *variant)
 {
 	const struct bad_access *bad = variant;
 	struct hmm_region_access access = bad->with;
@@ -279,7 +279,7 @@ static void refused_access(const void *variant)
 }
 
 /* Pages whose number is none of a guest's have no region either. */
-static void nowhere(const void *unused)
+static void calls_nowhere(const void *unused)
 {
 	static const uint64_t pfns[] = {
 		LAST - 1, LAST, 1ULL << 51, 1ULL << 52, (1ULL << 52) + GUEST,
@@ -298,7 +298,7 @@ static void nowhere(const void *unused)
 	CHECK_EQ(region_query(g.fd).mapped_pages, 0);
 }
 
-static void executes(const void *unused)
+static void calls_executes(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RO | HMM_REGION_EXECUTE);
@@ -358,7 +358,7 @@ static const struct run_off run_offs[] = {
 };
 
 /* All that comes before is done, and told, and no more. */
-static void runs_off(const void *variant)
+static void calls_runs_off(const void *variant)
 {
 	const struct run_off *off = variant;
 	struct area area = area_new(&kind_anon, 8);
@@ -385,7 +385,7 @@ static void runs_off(const void *variant)
 }
 
 /* From byte to byte over pages of two regions that lie apart in memory. */
-static void crosses(const void *variant)
+static void calls_crosses(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area first = area_new(kind, 4), second = area_new(&kind_shmem, 4);
@@ -419,7 +419,7 @@ static void crosses(const void *variant)
 	CHECK(!memcmp(second.at, expected + 4 * PAGE, 4 * PAGE));
 }
 
-static void longest_access(const void *unused)
+static void calls_longest_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES_IN_HUGE + 8);
 	struct guest g = guest_new(&area, 16, 0, REGION_RW);
@@ -432,7 +432,7 @@ static void longest_access(const void *unused)
 }
 
 /* A bad pointer ends an access where it begins to be bad. */
-static void bad_data(const void *variant)
+static void calls_bad_data(const void *variant)
 {
 	uint32_t access = (uintptr_t)variant;
 	struct area area = area_new(&kind_anon, 4);
@@ -461,7 +461,7 @@ static void bad_data(const void *variant)
 }
 
 /* What is read goes to memory of the region, which is not there yet, and back. */
-static void data_in_region(const void *unused)
+static void calls_data_in_region(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -482,48 +482,48 @@ static const unsigned long partition_calls[] = {
 };
 
 /* Calls of the other file, and those of no file. */
-static void not_of_this_file(const void *unused)
+static void calls_not_of_this_file(const void *unused)
 {
 	struct hmm_region_partition partition = {};
 	int device = device_open(), fd = region_partition(0, 0);
 	char argument[256] = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(partition_calls); i++)
-		CHECK_EQ(call(device, partition_calls[i], argument), -ENOTTY);
-	CHECK_EQ(call(fd, HMM_REGION_CREATE_PARTITION, &partition), -ENOTTY);
-	CHECK_EQ(call(fd, _IO('H', 0xa1), argument), -ENOTTY);
-	CHECK_EQ(call(fd, _IOW('H', 0xa1, int), argument), -ENOTTY);
-	CHECK_EQ(call(fd, _IOW('H', 0xaf, int), argument), -ENOTTY);
-	CHECK_EQ(call(device, _IOW('H', 0xa0, int), argument), -ENOTTY);
+		CHECK_EQ(region_call(device, partition_calls[i], argument), -ENOTTY);
+	CHECK_EQ(region_call(fd, HMM_REGION_CREATE_PARTITION, &partition), -ENOTTY);
+	CHECK_EQ(region_call(fd, _IO('H', 0xa1), argument), -ENOTTY);
+	CHECK_EQ(region_call(fd, _IOW('H', 0xa1, int), argument), -ENOTTY);
+	CHECK_EQ(region_call(fd, _IOW('H', 0xaf, int), argument), -ENOTTY);
+	CHECK_EQ(region_call(device, _IOW('H', 0xa0, int), argument), -ENOTTY);
 }
 
-static void bad_pointers(const void *unused)
+static void calls_bad_pointers(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2);
 	char *split = area.at + 2 * PAGE - 8;
 	int device = device_open(), fd = region_partition(0, 0);
 
 	area_fill(&area);
-	CHECK_EQ(call(device, HMM_REGION_CREATE_PARTITION, split), -EFAULT);
+	CHECK_EQ(region_call(device, HMM_REGION_CREATE_PARTITION, split), -EFAULT);
 	for (size_t i = 0; i < ARRAY_SIZE(partition_calls); i++) {
-		CHECK_EQ(call(fd, partition_calls[i], split), -EFAULT);
-		CHECK_EQ(call(fd, partition_calls[i], NULL), -EFAULT);
+		CHECK_EQ(region_call(fd, partition_calls[i], split), -EFAULT);
+		CHECK_EQ(region_call(fd, partition_calls[i], NULL), -EFAULT);
 	}
 }
 
-static void refused_fail(const void *unused)
+static void calls_fail_refused(const void *unused)
 {
 	struct hmm_region_fail fail = { .what = HMM_REGION_FAIL_MAP };
 	int fd = region_partition(0, 0);
 
-	CHECK_EQ(call(fd, HMM_REGION_FAIL, &fail), 0);
+	CHECK_EQ(region_call(fd, HMM_REGION_FAIL, &fail), 0);
 	fail.reserved = 1;
-	CHECK_EQ(call(fd, HMM_REGION_FAIL, &fail), -EINVAL);
+	CHECK_EQ(region_call(fd, HMM_REGION_FAIL, &fail), -EINVAL);
 	CHECK_EQ(region_fail(fd, 0, 0, 1), -EINVAL);
 	CHECK_EQ(region_fail(fd, HMM_REGION_FAIL_MAP + 1, 0, 1), -EINVAL);
 }
 
-static void refused_dirty(const void *unused)
+static void calls_dirty_refused(const void *unused)
 {
 	struct hmm_region_dirty log = { GUEST, 64 };
 	int fd = region_partition(0, 0);
@@ -531,7 +531,7 @@ static void refused_dirty(const void *unused)
 
 	log.bitmap = (uintptr_t)bitmap;
 	log.reserved = 1;
-	CHECK_EQ(call(fd, HMM_REGION_DIRTY_LOG, &log), -EINVAL);
+	CHECK_EQ(region_call(fd, HMM_REGION_DIRTY_LOG, &log), -EINVAL);
 	CHECK_EQ(region_dirty(fd, GUEST, 0, bitmap, NULL), -EINVAL);
 	CHECK_EQ(region_dirty(fd, GUEST, 63, bitmap, NULL), -EINVAL);
 	CHECK_EQ(region_dirty(fd, GUEST, 65, bitmap, NULL), -EINVAL);
@@ -550,12 +550,12 @@ static int calls_refused(int fd)
 	uint64_t argument[32] = { GUEST, PAGES };
 
 	for (size_t i = 0; i < ARRAY_SIZE(partition_calls); i++)
-		if (call(fd, partition_calls[i], argument) != -EACCES)
+		if (region_call(fd, partition_calls[i], argument) != -EACCES)
 			return 1 + i;
 	return 0;
 }
 
-static void child_has_no_access(const void *unused)
+static void calls_child_has_no_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -573,7 +573,7 @@ static void child_has_no_access(const void *unused)
 }
 
 /* A child has guests of its own, also by the parent's file of the device. */
-static void child_has_its_own(const void *unused)
+static void calls_child_has_its_own(const void *unused)
 {
 	struct hmm_region_partition partition = {};
 	struct area area = area_new(&kind_anon, PAGES);
@@ -586,7 +586,7 @@ static void child_has_its_own(const void *unused)
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid) {
-		g.fd = call(device, HMM_REGION_CREATE_PARTITION, &partition);
+		g.fd = region_call(device, HMM_REGION_CREATE_PARTITION, &partition);
 		CHECK_REL(g.fd, >=, 0);
 		CHECK_EQ(region_set(g.fd, GUEST, PAGES, area.at, REGION_RW), 0);
 		guest_fill(&g, OTHER_SERIES, 0, PAGES);
@@ -601,37 +601,37 @@ static void child_has_its_own(const void *unused)
 void suite_region_calls(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(bad_partitions); i++)
-		add_case(refused_partition, &bad_partitions[i],
+		add_case(calls_partition_refused, &bad_partitions[i],
 			 "region/partition-refused/%s", bad_partitions[i].name);
-	add_case(partitions, NULL, "region/partitions");
+	add_case(calls_partitions, NULL, "region/partitions");
 	for (size_t i = 0; i < ARRAY_SIZE(bad_sets); i++)
-		add_case(refused_set, &bad_sets[i], "region/set-refused/%s",
+		add_case(calls_set_refused, &bad_sets[i], "region/set-refused/%s",
 			 bad_sets[i].name);
-	add_case(overlapping, NULL, "region/overlapping");
-	add_case(unset, NULL, "region/unset");
-	add_case(most_regions, NULL, "region/most-regions");
-	add_case(guest_limits, NULL, "region/guest-limits");
-	add_case(io_memory, (void *)0, "region/io-memory/first");
-	add_case(io_memory, (void *)5, "region/io-memory/inside");
-	add_case(io_memory, (void *)7, "region/io-memory/last");
+	add_case(calls_overlapping, NULL, "region/overlapping");
+	add_case(calls_unset, NULL, "region/unset");
+	add_case(calls_most_regions, NULL, "region/most-regions");
+	add_case(calls_guest_limits, NULL, "region/guest-limits");
+	add_case(calls_io_memory, (void *)0, "region/io-memory/first");
+	add_case(calls_io_memory, (void *)5, "region/io-memory/inside");
+	add_case(calls_io_memory, (void *)7, "region/io-memory/last");
 	for (size_t i = 0; i < ARRAY_SIZE(bad_accesses); i++)
-		add_case(refused_access, &bad_accesses[i],
+		add_case(calls_access_refused, &bad_accesses[i],
 			 "region/access-refused/%s", bad_accesses[i].name);
-	add_case(nowhere, NULL, "region/nowhere");
-	add_case(executes, NULL, "region/executes");
+	add_case(calls_nowhere, NULL, "region/nowhere");
+	add_case(calls_executes, NULL, "region/executes");
 	for (size_t i = 0; i < ARRAY_SIZE(run_offs); i++)
-		add_case(runs_off, &run_offs[i], "region/runs-off/%s",
+		add_case(calls_runs_off, &run_offs[i], "region/runs-off/%s",
 			 run_offs[i].name);
-	add_case(crosses, &kind_anon, "region/crosses/anon");
-	add_case(crosses, &kind_shmem, "region/crosses/shmem");
-	add_case(longest_access, NULL, "region/longest-access");
-	add_case(bad_data, (void *)HMM_REGION_READ, "region/bad-data/read");
-	add_case(bad_data, (void *)HMM_REGION_WRITE, "region/bad-data/write");
-	add_case(data_in_region, NULL, "region/data-in-region");
-	add_case(not_of_this_file, NULL, "region/not-of-this-file");
-	add_case(bad_pointers, NULL, "region/bad-pointers");
-	add_case(refused_fail, NULL, "region/fail-refused");
-	add_case(refused_dirty, NULL, "region/dirty-refused");
-	add_case(child_has_no_access, NULL, "region/child-has-no-access");
-	add_case(child_has_its_own, NULL, "region/child-has-its-own");
+	add_case(calls_crosses, &kind_anon, "region/crosses/anon");
+	add_case(calls_crosses, &kind_shmem, "region/crosses/shmem");
+	add_case(calls_longest_access, NULL, "region/longest-access");
+	add_case(calls_bad_data, (void *)HMM_REGION_READ, "region/bad-data/read");
+	add_case(calls_bad_data, (void *)HMM_REGION_WRITE, "region/bad-data/write");
+	add_case(calls_data_in_region, NULL, "region/data-in-region");
+	add_case(calls_not_of_this_file, NULL, "region/not-of-this-file");
+	add_case(calls_bad_pointers, NULL, "region/bad-pointers");
+	add_case(calls_fail_refused, NULL, "region/fail-refused");
+	add_case(calls_dirty_refused, NULL, "region/dirty-refused");
+	add_case(calls_child_has_no_access, NULL, "region/child-has-no-access");
+	add_case(calls_child_has_its_own, NULL, "region/child-has-its-own");
 }

@@ -14,7 +14,7 @@
 #define PAGES		64
 
 /* Written pages and no others, once; whatever happens to the page meanwhile. */
-static void dirty(const void *variant)
+static void dirty_kinds(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, guest_pages_of(kind));
@@ -136,7 +136,7 @@ static void *log_writer(void *arg)
 	return NULL;
 }
 
-static void tally(const atomic_uint *counts, unsigned int *to)
+static void counts_copy(const atomic_uint *counts, unsigned int *to)
 {
 	for (size_t i = 0; i < PAGES_IN_HUGE; i++)
 		to[i] = counts[i];
@@ -153,10 +153,10 @@ static void log_once(void)
 	static unsigned int begun_after[2][PAGES_IN_HUGE];
 	uint64_t bitmap[PAGES_IN_HUGE / 64], dirty;
 
-	tally(the_log.ended, ended_before[1]);
+	counts_copy(the_log.ended, ended_before[1]);
 	CHECK_EQ(region_dirty(the_log.g.fd, GUEST, PAGES_IN_HUGE, bitmap,
 			      &dirty), 0);
-	tally(the_log.begun, begun_after[1]);
+	counts_copy(the_log.begun, begun_after[1]);
 	for (size_t i = 0; i < PAGES_IN_HUGE; i++) {
 		if (bitmap[i / 64] >> i % 64 & 1) {
 			CHECK_REL(begun_after[1][i], >, ended_before[0][i]);
@@ -193,7 +193,7 @@ static void dirty_writers(const void *variant)
 
 void suite_region_dirty(void)
 {
-	add_guest_kinds(dirty, "dirty");
+	add_guest_kinds(dirty_kinds, "dirty");
 	add_case(dirty_regions, NULL, "region/dirty-regions");
 	add_case(dirty_bad_address, NULL, "region/dirty-bad-address");
 	add_case(dirty_writers, &kind_anon, "region/dirty-writers/anon");

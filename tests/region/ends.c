@@ -73,7 +73,7 @@ static void ends_in_access(const void *variant)
 }
 
 /* Whoever was given the file can do nothing with it, and keeps no memory alive. */
-static void passed_on(const void *variant)
+static void ends_passed_on(const void *variant)
 {
 	struct victim v = victim_new(&accessing, 0, variant);
 	struct area own = area_new(&kind_anon, 1);
@@ -96,7 +96,7 @@ static void passed_on(const void *variant)
 }
 
 /* The last one that uses the file ends it. */
-static void closed_in_access(const void *unused)
+static void ends_closed_in_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	int uffd = uffd_need(0, "missing faults"), fd;
@@ -196,10 +196,10 @@ void suite_region_ends(void)
 	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_case(ends_in_access, &ends[i], "region/ends/%s",
 			 ends[i].name);
-		add_case(passed_on, &ends[i], "region/passed-on/%s",
+		add_case(ends_passed_on, &ends[i], "region/passed-on/%s",
 			 ends[i].name);
 		add_case(ends_while_busy, &ends[i], "region/ends-anywhere/%s",
 			 ends[i].name);
 	}
-	add_case(closed_in_access, NULL, "region/closed-in-access");
+	add_case(ends_closed_in_access, NULL, "region/closed-in-access");
 }

@@ -12,7 +12,7 @@
 #define OTHER_SERIES	(SERIES + 1)
 
 /* The hypervisor is given what it is short of, as often as that is. */
-static void shortage(const void *variant)
+static void hypervisor_shortage(const void *variant)
 {
 	unsigned int times = (uintptr_t)variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -32,7 +32,7 @@ static void shortage(const void *variant)
 }
 
 /* Another region sees to it that the hypervisor has a table there already. */
-static void shortage_in_premap(const void *unused)
+static void hypervisor_shortage_in_premap(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES + 1);
 	int fd = region_partition(0, 7);
@@ -52,7 +52,7 @@ static void shortage_in_premap(const void *unused)
 }
 
 /* However much it is given it is never enough: that ends too. */
-static void shortage_for_ever(const void *unused)
+static void hypervisor_shortage_for_ever(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 16, 7, REGION_RW);
@@ -70,7 +70,7 @@ static void shortage_for_ever(const void *unused)
 }
 
 /* After some mappings, in the middle of a batch and between two. */
-static void map_fails(const void *variant)
+static void hypervisor_map_fails(const void *variant)
 {
 	unsigned int after = (uintptr_t)variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -98,7 +98,7 @@ static void map_fails(const void *variant)
 }
 
 /* Some of the window is mapped, and dirty, when the rest can't be: it stays. */
-static void map_fails_beside(const void *unused)
+static void hypervisor_map_fails_beside(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 16, 7, REGION_RW);
@@ -117,7 +117,7 @@ static void map_fails_beside(const void *unused)
 }
 
 /* What was mapped for reading is to be mapped for writing, and can't be. */
-static void map_fails_again(const void *unused)
+static void hypervisor_map_fails_again(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 16, 7, REGION_RW);
@@ -140,7 +140,7 @@ static void map_fails_again(const void *unused)
  * The window lies in two page tables of the process, which are populated one after the
  * other: of the second, which fails, nothing is mapped.
  */
-static void map_fails_behind(const void *unused)
+static void hypervisor_map_fails_behind(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2 * PAGES_IN_HUGE);
 	struct area inner = {
@@ -159,7 +159,7 @@ static void map_fails_behind(const void *unused)
 	CHECK_EQ(guest_mapped(&g), 16);
 }
 
-static void map_fails_large(const void *unused)
+static void hypervisor_map_fails_large(const void *unused)
 {
 	struct area area = guest_huge_new(&kind_thp);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -174,7 +174,7 @@ static void map_fails_large(const void *unused)
 }
 
 /* The region is not set then, and nothing of it is mapped. */
-static void map_fails_in_premap(const void *unused)
+static void hypervisor_map_fails_in_premap(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2 * PAGES_IN_HUGE);
 	struct guest g = { .fd = region_partition(0, 7), .area = area };
@@ -191,7 +191,7 @@ static void map_fails_in_premap(const void *unused)
 }
 
 /* Taking access away does not fail; and an order to fail can be taken back. */
-static void fails_no_more(const void *unused)
+static void hypervisor_map_fails_no_more(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 7, REGION_RW);
@@ -209,17 +209,17 @@ void suite_region_hypervisor(void)
 {
 	static const unsigned int afters[] = { 0, 1, 5, 7, 10, 14, 15 };
 
-	add_case(shortage, (void *)1, "region/shortage/1");
-	add_case(shortage, (void *)3, "region/shortage/3");
-	add_case(shortage_in_premap, NULL, "region/shortage-in-premap");
-	add_case(shortage_for_ever, NULL, "region/shortage-for-ever");
+	add_case(hypervisor_shortage, (void *)1, "region/shortage/1");
+	add_case(hypervisor_shortage, (void *)3, "region/shortage/3");
+	add_case(hypervisor_shortage_in_premap, NULL, "region/shortage-in-premap");
+	add_case(hypervisor_shortage_for_ever, NULL, "region/shortage-for-ever");
 	for (size_t i = 0; i < ARRAY_SIZE(afters); i++)
-		add_case(map_fails, (void *)(uintptr_t)afters[i],
+		add_case(hypervisor_map_fails, (void *)(uintptr_t)afters[i],
 			 "region/map-fails/after-%u", afters[i]);
-	add_case(map_fails_beside, NULL, "region/map-fails/beside");
-	add_case(map_fails_again, NULL, "region/map-fails/again");
-	add_case(map_fails_behind, NULL, "region/map-fails/behind");
-	add_case(map_fails_large, NULL, "region/map-fails/large");
-	add_case(map_fails_in_premap, NULL, "region/map-fails/in-premap");
-	add_case(fails_no_more, NULL, "region/map-fails/no-more");
+	add_case(hypervisor_map_fails_beside, NULL, "region/map-fails/beside");
+	add_case(hypervisor_map_fails_again, NULL, "region/map-fails/again");
+	add_case(hypervisor_map_fails_behind, NULL, "region/map-fails/behind");
+	add_case(hypervisor_map_fails_large, NULL, "region/map-fails/large");
+	add_case(hypervisor_map_fails_in_premap, NULL, "region/map-fails/in-premap");
+	add_case(hypervisor_map_fails_no_more, NULL, "region/map-fails/no-more");
 }

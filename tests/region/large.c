@@ -44,7 +44,7 @@ struct large_variant {
 };
 
 /* Guest page, user address and huge page have to be aligned alike. */
-static void large(const void *variant)
+static void large_ranges(const void *variant)
 {
 	const struct large_variant *v = variant;
 	const struct large *large = v->of;
@@ -98,7 +98,7 @@ static void large_counts(const void *variant)
  * too; but it tells of the part. All else stays mapped, and what was written in it
  * dirty.
  */
-static void splits(const void *variant)
+static void large_splits(const void *variant)
 {
 	unsigned int batch = *(const unsigned int *)variant;
 	struct area area = guest_huge_new(&kind_thp);
@@ -133,7 +133,7 @@ static void splits(const void *variant)
 }
 
 /* Of a page that the kernel splits as well nothing stays, and all comes back. */
-static void splits_apart(const void *unused)
+static void large_splits_apart(const void *unused)
 {
 	struct area area = guest_huge_new(&kind_thp);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -153,7 +153,7 @@ static void splits_apart(const void *unused)
 }
 
 /* Mapped small, then collapsed to be huge: it may be mapped large then. */
-static void small_then_large(const void *unused)
+static void large_after_small(const void *unused)
 {
 	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -187,7 +187,7 @@ static void large_unshared(const void *variant)
 	CHECK_EQ(guest_mapped(&g), area.pages);
 }
 
-static void premap_large(const void *variant)
+static void large_premap(const void *variant)
 {
 	struct area area = guest_huge_new(variant);
 	struct guest g = guest_new(&area, 0, 0,
@@ -211,19 +211,19 @@ static void add_larges(const struct kind *kind)
 
 	for (size_t i = 0; i < ARRAY_SIZE(larges); i++, v++) {
 		*v = (struct large_variant) { &larges[i], kind };
-		add_case(large, v, "region/large/%s/%s", kind->name,
+		add_case(large_ranges, v, "region/large/%s/%s", kind->name,
 			 larges[i].name);
 	}
 	add_case(large_counts, kind, "region/large-counts/%s", kind->name);
 	add_case(large_unshared, kind, "region/large-unshared/%s", kind->name);
-	add_case(premap_large, kind, "region/premap-large/%s", kind->name);
+	add_case(large_premap, kind, "region/premap-large/%s", kind->name);
 }
 
 void suite_region_large(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(large_kinds); i++)
 		add_larges(large_kinds[i]);
-	add_guest_batches(splits, "splits");
-	add_case(splits_apart, NULL, "region/splits-apart");
-	add_case(small_then_large, NULL, "region/small-then-large");
+	add_guest_batches(large_splits, "splits");
+	add_case(large_splits_apart, NULL, "region/splits-apart");
+	add_case(large_after_small, NULL, "region/small-then-large");
 }

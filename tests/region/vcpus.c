@@ -166,7 +166,7 @@ struct storm_kind {
 static const struct storm_kind *storm_kind;
 
 /* In parts, and all of it now and then. */
-static void discard(struct storm *storm, unsigned long round)
+static void part_discard(struct storm *storm, unsigned long round)
 {
 	struct storm part = { .at = storm->at, .pages = storm->pages };
 
@@ -177,7 +177,7 @@ static void discard(struct storm *storm, unsigned long round)
 	storm_discard(&part, round);
 }
 
-static void protect(struct storm *storm, unsigned long round)
+static void part_protect(struct storm *storm, unsigned long round)
 {
 	size_t first = round * 53 % (storm->pages - 64);
 	char *at = storm->at + first * PAGE;
@@ -187,9 +187,9 @@ static void protect(struct storm *storm, unsigned long round)
 	CHECK_EQ(mprotect(at, 64 * PAGE, PROT_READ | PROT_WRITE), 0);
 }
 
-static void protect_and_collapse(struct storm *storm, unsigned long round)
+static void part_protect_and_collapse(struct storm *storm, unsigned long round)
 {
-	protect(storm, round);
+	part_protect(storm, round);
 	/* It may find no huge page. */
 	madvise(storm->at, storm->pages * PAGE, 25 /* MADV_COLLAPSE */);
 }
@@ -220,9 +220,9 @@ static void map_again(struct storm *storm, unsigned long round)
 }
 
 static const struct storm_kind storm_kinds[] = {
-	{ "discard", &kind_shmem, discard },
-	{ "protect", &kind_anon, protect, -EPERM },
-	{ "collapse", &kind_thp, protect_and_collapse, -EPERM },
+	{ "discard", &kind_shmem, part_discard },
+	{ "protect", &kind_anon, part_protect, -EPERM },
+	{ "collapse", &kind_thp, part_protect_and_collapse, -EPERM },
 	{ "fork", &kind_anon, fork_child },
 	{ "map", &kind_shmem, map_again },
 	{ "page-out", &kind_anon, page_out, .swap = true },
@@ -264,7 +264,7 @@ static void *run_in_storm(void *arg)
 #define INTERCEPTS	400
 #define ROUNDS		20
 
-static void storm(const void *variant)
+static void vcpus_storm(const void *variant)
 {
 	const struct storm_kind *kind = variant;
 	size_t pages = kind->kind == &kind_thp ? PAGES_IN_HUGE : PAGES;
@@ -317,7 +317,7 @@ static struct guest missing_guest_new(int *uffd, unsigned int window)
 }
 
 /* Those of another region go on waiting. */
-static void unset_ends_waits(const void *unused)
+static void vcpus_unset_ends_waits(const void *unused)
 {
 	struct area other = area_new(&kind_anon, 1);
 	struct uffd_msg msg;
@@ -371,7 +371,7 @@ static void wait_for_steps(unsigned long n, bool that_fail)
 #define UNSETS	30
 
 /* Once a region is unset its memory is the process's alone, to the last byte. */
-static void unset_in_access(const void *variant)
+static void vcpus_unset_in_access(const void *variant)
 {
 	uint32_t flags = REGION_RW | (variant ? HMM_REGION_SET_PREMAP : 0);
 	struct area area = area_new(&kind_anon, PAGES);
@@ -394,14 +394,14 @@ static void unset_in_access(const void *variant)
 #define MOVES		40
 #define MOVED		(16 * PAGE)
 
-static void move(char *from, char *to)
+static void memory_move(char *from, char *to)
 {
 	CHECK(mremap(from, MOVED, MOVED, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
 	      to);
 }
 
 /* Memory that the process has taken elsewhere no guest writes to any more. */
-static void moved_in_access(const void *variant)
+static void vcpus_moved_in_access(const void *variant)
 {
 	struct area area = area_new(variant, MOVED / PAGE);
 	char *aside = area_reserve(MOVED);
@@ -413,11 +413,11 @@ static void moved_in_access(const void *variant)
 	vcpus_begin(write_while_there);
 	for (unsigned int i = 0; i < MOVES; i++) {
 		wait_for_steps(1 + i % 16, false);
-		move(area.at, aside);
+		memory_move(area.at, aside);
 		memcpy(copy, aside, MOVED);
 		wait_for_steps(2, true);
 		CHECK(!memcmp(copy, aside, MOVED));
-		move(aside, area.at);
+		memory_move(aside, area.at);
 	}
 	vcpus_end();
 }
@@ -516,7 +516,7 @@ static void copy_all(int uffd)
 	}
 }
 
-static void postcopy(const void *variant)
+static void vcpus_post_copy(const void *variant)
 {
 	unsigned int twice = 0;
 	int uffd;
@@ -648,7 +648,7 @@ static const struct snapshot_kind snapshot_kinds[] = {
 	{ &kind_shmem, UFFD_FEATURE_WP_HUGETLBFS_SHMEM, PAGES },
 };
 
-static void live_snapshot(const void *variant)
+static void vcpus_live_snapshot(const void *variant)
 {
 	const struct snapshot_kind *kind = variant;
 	struct snapshot s = { .uffd = uffd_need(kind->feature, "this mode") };
@@ -684,17 +684,17 @@ static void live_snapshot(const void *variant)
 void suite_region_vcpus(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(storm_kinds); i++)
-		add_case(storm, &storm_kinds[i], "region/storm/%s",
+		add_case(vcpus_storm, &storm_kinds[i], "region/storm/%s",
 			 storm_kinds[i].name);
-	add_case(unset_ends_waits, NULL, "region/unset-ends-waits");
-	add_case(unset_in_access, (void *)0, "region/unset-in-access/demand");
-	add_case(unset_in_access, (void *)1, "region/unset-in-access/premap");
-	add_case(moved_in_access, &kind_anon, "region/moved-in-access/anon");
-	add_case(moved_in_access, &kind_shmem, "region/moved-in-access/shmem");
-	add_case(postcopy, (void *)1, "region/post-copy/window-1");
-	add_case(postcopy, (void *)16, "region/post-copy/window-16");
-	add_case(postcopy, (void *)PAGES, "region/post-copy/window-all");
+	add_case(vcpus_unset_ends_waits, NULL, "region/unset-ends-waits");
+	add_case(vcpus_unset_in_access, (void *)0, "region/unset-in-access/demand");
+	add_case(vcpus_unset_in_access, (void *)1, "region/unset-in-access/premap");
+	add_case(vcpus_moved_in_access, &kind_anon, "region/moved-in-access/anon");
+	add_case(vcpus_moved_in_access, &kind_shmem, "region/moved-in-access/shmem");
+	add_case(vcpus_post_copy, (void *)1, "region/post-copy/window-1");
+	add_case(vcpus_post_copy, (void *)16, "region/post-copy/window-16");
+	add_case(vcpus_post_copy, (void *)PAGES, "region/post-copy/window-all");
 	for (size_t i = 0; i < ARRAY_SIZE(snapshot_kinds); i++)
-		add_case(live_snapshot, &snapshot_kinds[i],
+		add_case(vcpus_live_snapshot, &snapshot_kinds[i],
 			 "region/live-snapshot/%s", snapshot_kinds[i].kind->name);
 }

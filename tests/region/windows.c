@@ -16,7 +16,7 @@
 #define PAGES		64
 #define OTHER_SERIES	(SERIES + 1)
 
-static void reads(const void *variant)
+static void windows_read(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, guest_pages_of(kind));
@@ -30,7 +30,7 @@ static void reads(const void *variant)
 	CHECK_EQ(guest_mapped(&g), 0);
 }
 
-static void reads_absent(const void *variant)
+static void windows_read_absent(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, guest_pages_of(kind));
@@ -46,7 +46,7 @@ static void reads_absent(const void *variant)
 }
 
 /* Absent, then present; and the CPU sees it whenever it looks. */
-static void writes(const void *variant)
+static void windows_write(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, guest_pages_of(kind));
@@ -62,7 +62,7 @@ static void writes(const void *variant)
 }
 
 /* What a child has of the parent's memory stays as it was, and is not the guest's. */
-static void writes_shared(const void *variant)
+static void windows_write_shared(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, guest_pages_of(kind));
@@ -78,7 +78,7 @@ static void writes_shared(const void *variant)
 }
 
 /* Behind a private mapping: what a guest writes is the process's alone. */
-static void file_is_kept(const void *unused)
+static void windows_file_is_kept(const void *unused)
 {
 	struct area area = area_new(&kind_file_private, PAGES);
 	struct guest g = guest_new(&area, 8, 0, REGION_RW);
@@ -95,8 +95,8 @@ static void file_is_kept(const void *unused)
 }
 
 /* How many pages are no longer the page they were. */
-static size_t replaced(const struct area *area, const uint64_t *before,
-		       size_t first, size_t pages)
+static size_t pages_replaced(const struct area *area, const uint64_t *before,
+			     size_t first, size_t pages)
 {
 	uint64_t after[PAGES];
 	size_t n = 0;
@@ -142,7 +142,7 @@ static struct area shared_new(const struct shared *shared, uint64_t *before)
 }
 
 /* Reading breaks no COW, writing to where the guest must not neither. */
-static void reads_share(const void *variant)
+static void windows_reads_share(const void *variant)
 {
 	uint64_t before[PAGES];
 	struct area area = shared_new(variant, before);
@@ -151,13 +151,13 @@ static void reads_share(const void *variant)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 	for (size_t i = 0; i < PAGES; i += 7)
 		CHECK_EQ(guest_touch_write(&g, i), -EPERM);
-	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(pages_replaced(&area, before, 0, PAGES), 0);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 	CHECK_EQ(guest_mapped(&g), PAGES);
 }
 
 /* Nor where the guest may write. Writing does, in its window and nowhere else. */
-static void writes_unshare(const void *variant)
+static void windows_writes_unshare(const void *variant)
 {
 	uint64_t before[PAGES];
 	struct area area = shared_new(variant, before);
@@ -165,21 +165,21 @@ static void writes_unshare(const void *variant)
 	struct hmm_region_query query;
 
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
-	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(pages_replaced(&area, before, 0, PAGES), 0);
 	query = region_query(g.fd);
 	CHECK_EQ(query.intercepts, PAGES / 8);
 
 	CHECK_EQ(guest_touch_write(&g, 19), 0);
 	CHECK_EQ(region_query(g.fd).intercepts, query.intercepts + 1);
-	CHECK_EQ(replaced(&area, before, 19, 1), 1);
-	CHECK_EQ(replaced(&area, before, 0, 16), 0);
-	CHECK_EQ(replaced(&area, before, 24, PAGES - 24), 0);
+	CHECK_EQ(pages_replaced(&area, before, 19, 1), 1);
+	CHECK_EQ(pages_replaced(&area, before, 0, 16), 0);
+	CHECK_EQ(pages_replaced(&area, before, 24, PAGES - 24), 0);
 	CHECK_EQ(area.at[19 * PAGE], TOUCHED);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 1);
 }
 
 /* What the process may not write the guest can't, though its region is for that. */
-static void read_only_mapping(const void *variant)
+static void windows_read_only_mapping(const void *variant)
 {
 	uint64_t before[PAGES];
 	struct area area = shared_new(variant, before);
@@ -191,7 +191,7 @@ static void read_only_mapping(const void *variant)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 	for (size_t i = 0; i < PAGES; i += 9)
 		CHECK_EQ(guest_touch_write(&g, i), -EPERM);
-	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(pages_replaced(&area, before, 0, PAGES), 0);
 
 	CHECK_EQ(mprotect(area.at, PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
 	CHECK_EQ(guest_touch_write(&g, 9), 0);
@@ -199,7 +199,7 @@ static void read_only_mapping(const void *variant)
 }
 
 /* A page that was mapped for writing, and is the child's as well from now on. */
-static void shared_later(const void *unused)
+static void windows_shared_later(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 8, 0, REGION_RW);
@@ -209,9 +209,9 @@ static void shared_later(const void *unused)
 	fork_sharer();
 	pagemap_read(area.at, PAGES, before);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
-	CHECK_EQ(replaced(&area, before, 0, PAGES), 0);
+	CHECK_EQ(pages_replaced(&area, before, 0, PAGES), 0);
 	CHECK_EQ(guest_touch_write(&g, 42), 0);
-	CHECK_EQ(replaced(&area, before, 42, 1), 1);
+	CHECK_EQ(pages_replaced(&area, before, 42, 1), 1);
 	CHECK_EQ(area.at[42 * PAGE], TOUCHED);
 }
 
@@ -219,7 +219,7 @@ static void shared_later(const void *unused)
  * All counts of reading an area once, and once more. The hypervisor may have been short
  * of memory for its first table: then a batch was given to it twice.
  */
-static void counts(const void *variant)
+static void windows_counts(const void *variant)
 {
 	unsigned int batch = *(const unsigned int *)variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -280,7 +280,7 @@ static const struct window windows[] = {
 };
 
 /* The region begins where neither the guest page nor the address is a multiple. */
-static void window(const void *variant)
+static void windows_one_access(const void *variant)
 {
 	const struct window *w = variant;
 	struct area area = area_new(&kind_anon, w->pages + 16);
@@ -306,7 +306,7 @@ static void window(const void *variant)
  * Memory of three kinds in one window, the last of which is not to be written. That is
  * mapped for reading though the access is a write, and not copied.
  */
-static void two_mappings(const void *variant)
+static void windows_two_mappings(const void *variant)
 {
 	bool write = variant;
 	char *at = area_reserve(48 * PAGE);
@@ -365,7 +365,7 @@ static const struct gap gaps[] = {
 };
 
 /* Pages 20 to 23 are not there, and harm only who accesses them. */
-static void gap(const void *variant)
+static void windows_gap(const void *variant)
 {
 	const struct gap *gap = variant;
 	struct area area = area_new(&kind_anon, PAGES);
@@ -392,7 +392,7 @@ static void gap(const void *variant)
 }
 
 /* What the process loses or changes, the guest has not got any more, exactly. */
-static void invalidated(const void *variant)
+static void windows_invalidated(const void *variant)
 {
 	unsigned int batch = *(const unsigned int *)variant;
 	struct area area = area_new(&kind_anon, 4 * PAGES);
@@ -417,7 +417,7 @@ static void invalidated(const void *variant)
 }
 
 /* Another file takes the memory's place. */
-static void remapped(const void *unused)
+static void windows_remapped(const void *unused)
 {
 	struct area area = area_new(&kind_shmem, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
@@ -451,7 +451,7 @@ static struct area quarters_new(void)
 	return area;
 }
 
-static size_t present(const struct area *area)
+static size_t area_present(const struct area *area)
 {
 	uint64_t entries[PAGES];
 	size_t n = 0;
@@ -463,13 +463,13 @@ static size_t present(const struct area *area)
 }
 
 /* Nothing is faulted for it, nothing is mapped that is to be copied. */
-static void premap(const void *variant)
+static void windows_premap(const void *variant)
 {
 	bool writable = variant;
 	struct area area = quarters_new();
 	uint64_t faults = counter_total(HMM_UNLOCKED_FAULTS);
 	uint64_t before[PAGES];
-	size_t there = present(&area);
+	size_t there = area_present(&area);
 	struct hmm_region_query q;
 	struct guest g;
 
@@ -477,14 +477,14 @@ static void premap(const void *variant)
 	g = guest_new(&area, 8, 5, HMM_REGION_SET_PREMAP |
 		      (writable ? REGION_RW : REGION_RO));
 	CHECK_EQ(counter_total(HMM_UNLOCKED_FAULTS), faults);
-	CHECK_EQ(present(&area), there);
+	CHECK_EQ(area_present(&area), there);
 	CHECK_EQ(guest_mapped(&g), writable ? 16 : there);
 
 	CHECK_EQ(guest_wrong(&g, SERIES, 16, 32), 0);
 	q = region_query(g.fd);
 	CHECK_EQ(q.window_hits, writable ? 16 + 2 * 7 : 32);
 	CHECK_EQ(q.intercepts, writable ? 2 : 0);
-	CHECK_EQ(replaced(&area, before, 16, 32), 0);
+	CHECK_EQ(pages_replaced(&area, before, 16, 32), 0);
 	CHECK_EQ(guest_touch_read(&g, 50), -EFAULT);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, 16), 0);
 	if (!writable) {
@@ -493,13 +493,13 @@ static void premap(const void *variant)
 	}
 	CHECK_EQ(guest_touch_write(&g, 20), 0);
 	CHECK_EQ(guest_touch_write(&g, 40), 0);
-	CHECK_EQ(replaced(&area, before, 16, 16), 0);
-	CHECK_EQ(replaced(&area, before, 40, 1), 1);
-	CHECK_EQ(replaced(&area, before, 32, 8), 0);
+	CHECK_EQ(pages_replaced(&area, before, 16, 16), 0);
+	CHECK_EQ(pages_replaced(&area, before, 40, 1), 1);
+	CHECK_EQ(pages_replaced(&area, before, 32, 8), 0);
 }
 
 /* More than one table of entries, and nothing there at all. */
-static void premap_sparse(const void *unused)
+static void windows_premap_sparse(const void *unused)
 {
 	size_t pages = 5 * PAGES_IN_HUGE;
 	struct area area = area_new(&kind_anon, pages);
@@ -519,7 +519,7 @@ static void premap_sparse(const void *unused)
 #define HOLE_PAGES	(16UL << 30 >> 12)
 
 /* Where there is nothing it takes no memory to map that: it was short of some once. */
-static void premap_hole(const void *unused)
+static void windows_premap_hole(const void *unused)
 {
 	char *at = area_reserve(HOLE_PAGES * PAGE);
 	struct area area = area_at(at + HOLE_PAGES / 2 * PAGE, &kind_anon, 1);
@@ -535,7 +535,7 @@ static void premap_hole(const void *unused)
 }
 
 /* What was swapped out comes back with the guest's contents. */
-static void swapped(const void *unused)
+static void windows_swapped(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4 * PAGES);
 	struct guest g = guest_new(&area, 16, 0, REGION_RW);
@@ -556,7 +556,7 @@ static void swapped(const void *unused)
 }
 
 /* The same memory twice in one guest, and in two. */
-static void aliases(const void *unused)
+static void windows_aliases(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 16, 0, REGION_RW);
@@ -584,29 +584,29 @@ static void add_shared(case_fn *fn, const char *name)
 
 void suite_region_windows(void)
 {
-	add_guest_kinds(reads, "read");
-	add_guest_kinds(reads_absent, "read-absent");
-	add_guest_kinds(writes, "write");
-	add_guest_kinds(writes_shared, "write-shared");
-	add_case(file_is_kept, NULL, "region/file-is-kept");
-	add_shared(reads_share, "reads-share");
-	add_shared(writes_unshare, "writes-unshare");
-	add_shared(read_only_mapping, "read-only-mapping");
-	add_case(shared_later, NULL, "region/shared-later");
-	add_guest_batches(counts, "counts");
+	add_guest_kinds(windows_read, "read");
+	add_guest_kinds(windows_read_absent, "read-absent");
+	add_guest_kinds(windows_write, "write");
+	add_guest_kinds(windows_write_shared, "write-shared");
+	add_case(windows_file_is_kept, NULL, "region/file-is-kept");
+	add_shared(windows_reads_share, "reads-share");
+	add_shared(windows_writes_unshare, "writes-unshare");
+	add_shared(windows_read_only_mapping, "read-only-mapping");
+	add_case(windows_shared_later, NULL, "region/shared-later");
+	add_guest_batches(windows_counts, "counts");
 	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
-		add_case(window, &windows[i], "region/window/%s",
+		add_case(windows_one_access, &windows[i], "region/window/%s",
 			 windows[i].name);
-	add_case(two_mappings, (void *)0, "region/two-mappings/read");
-	add_case(two_mappings, (void *)1, "region/two-mappings/write");
+	add_case(windows_two_mappings, (void *)0, "region/two-mappings/read");
+	add_case(windows_two_mappings, (void *)1, "region/two-mappings/write");
 	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++)
-		add_case(gap, &gaps[i], "region/gap/%s", gaps[i].name);
-	add_guest_batches(invalidated, "invalidated");
-	add_case(remapped, NULL, "region/remapped");
-	add_case(premap, (void *)0, "region/premap/read-only");
-	add_case(premap, (void *)1, "region/premap/writable");
-	add_case(premap_sparse, NULL, "region/premap-sparse");
-	add_case(premap_hole, NULL, "region/premap-hole");
-	add_case(swapped, NULL, "region/swapped");
-	add_case(aliases, NULL, "region/aliases");
+		add_case(windows_gap, &gaps[i], "region/gap/%s", gaps[i].name);
+	add_guest_batches(windows_invalidated, "invalidated");
+	add_case(windows_remapped, NULL, "region/remapped");
+	add_case(windows_premap, (void *)0, "region/premap/read-only");
+	add_case(windows_premap, (void *)1, "region/premap/writable");
+	add_case(windows_premap_sparse, NULL, "region/premap-sparse");
+	add_case(windows_premap_hole, NULL, "region/premap-hole");
+	add_case(windows_swapped, NULL, "region/swapped");
+	add_case(windows_aliases, NULL, "region/aliases");
 }

@@ -32,21 +32,21 @@ static struct shadow_page *page_of(struct actor *actor, size_t page)
 	return &actor->life->shadow.pages[page];
 }
 
-static char *at(struct actor *actor, struct run run)
+static char *run_address(struct actor *actor, struct run run)
 {
 	return run_at(&actor->life->shadow, run);
 }
 
 static size_t draw_length(struct actor *actor)
 {
-	return 1 + draw(actor, draw(actor, 12) ? RUN_SHORT : RUN_MOST);
+	return 1 + actor_draw(actor, actor_draw(actor, 12) ? RUN_SHORT : RUN_MOST);
 }
 
 /* Half of the time where all the others are, or they would hardly meet. */
 static size_t draw_page(struct actor *actor)
 {
-	return draw(actor, 2) ? HOT_FIRST + draw(actor, HOT_PAGES) :
-				draw(actor, ARENA_PAGES);
+	return actor_draw(actor, 2) ? HOT_FIRST + actor_draw(actor, HOT_PAGES) :
+				actor_draw(actor, ARENA_PAGES);
 }
 
 struct run draw_any(struct actor *actor)
@@ -84,9 +84,9 @@ struct run draw_run(struct actor *actor, uint8_t flags)
 }
 
 /* To be called between begin and end. */
-static void unmapped(struct actor *actor, struct run run)
+static void run_unmapped(struct actor *actor, struct run run)
 {
-	if (munmap(at(actor, run), run.pages * PAGE))
+	if (munmap(run_address(actor, run), run.pages * PAGE))
 		soak_fail(actor, "munmap() gave %s", strerror(errno));
 	for (size_t i = run.page; i < run.page + run.pages; i++) {
 		shadow_set(page_of(actor, i), VERSION_ZEROS);
@@ -95,7 +95,7 @@ static void unmapped(struct actor *actor, struct run run)
 }
 
 /* The page is there no more: what comes next is up to its server, if it has one. */
-static void missing(struct actor *actor, size_t page)
+static void page_missing(struct actor *actor, size_t page)
 {
 	struct shadow_page *shadow = page_of(actor, page);
 
@@ -112,8 +112,8 @@ static struct run draw_mapped(struct actor *actor)
 	size_t huge = HUGE / PAGE;
 	struct run run = draw_any(actor);
 
-	if (!draw(actor, 6))
-		run = (struct run) { draw(actor, ARENA_PAGES / huge) * huge, huge };
+	if (!actor_draw(actor, 6))
+		run = (struct run) { actor_draw(actor, ARENA_PAGES / huge) * huge, huge };
 	return run;
 }
 
@@ -122,15 +122,15 @@ static int map_new(struct actor *actor, struct run run, uint8_t flags)
 {
 	int shared = flags & PAGE_SHARED ? MAP_SHARED : MAP_PRIVATE, ret;
 
-	if (mmap(at(actor, run), run.pages * PAGE, PROT_READ | PROT_WRITE,
+	if (mmap(run_address(actor, run), run.pages * PAGE, PROT_READ | PROT_WRITE,
 		 MAP_FIXED | MAP_ANONYMOUS | shared, -1, 0) == MAP_FAILED) {
 		ret = -errno;
-		unmapped(actor, run);
+		run_unmapped(actor, run);
 		return ret;
 	}
 	for (size_t i = run.page; i < run.page + run.pages; i++) {
 		page_of(actor, i)->flags = flags;
-		missing(actor, i);
+		page_missing(actor, i);
 	}
 	return 0;
 }
@@ -141,7 +141,7 @@ static int do_map(struct actor *actor)
 	int ret;
 
 	change_begin(actor, run);
-	ret = map_new(actor, run, PAGE_RW | (draw(actor, 3) ? 0 : PAGE_SHARED));
+	ret = map_new(actor, run, PAGE_RW | (actor_draw(actor, 3) ? 0 : PAGE_SHARED));
 	change_end(actor, run);
 	return ret;
 }
@@ -151,7 +151,7 @@ static int do_unmap(struct actor *actor)
 	struct run run = draw_any(actor);
 
 	change_begin(actor, run);
-	unmapped(actor, run);
+	run_unmapped(actor, run);
 	change_end(actor, run);
 	return 0;
 }
@@ -166,27 +166,27 @@ static int do_protect(struct actor *actor)
 		{ PROT_READ | PROT_WRITE, PAGE_READ | PAGE_WRITE },
 	};
 	struct run run = draw_run(actor, PAGE_MAPPED);
-	unsigned int way = draw(actor, 6);
+	unsigned int way = actor_draw(actor, 6);
 	int ret;
 
 	way = way < 2 ? way : 2;
 	if (!run.pages)
 		return ACTION_NOT_NOW;
 	change_begin(actor, run);
-	ret = mprotect(at(actor, run), run.pages * PAGE, ways[way].protection) ?
+	ret = mprotect(run_address(actor, run), run.pages * PAGE, ways[way].protection) ?
 	      -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++) {
 		page_of(actor, i)->flags &= ~(PAGE_READ | PAGE_WRITE);
 		page_of(actor, i)->flags |= ways[way].flags;
 	}
 	if (ret)
-		unmapped(actor, run);
+		run_unmapped(actor, run);
 	change_end(actor, run);
 	return ret;
 }
 
 /* What is moved is no more its server's, but what stays behind is. */
-static void moved(struct actor *actor, struct run from, struct run to, bool stays)
+static void run_moved(struct actor *actor, struct run from, struct run to, bool stays)
 {
 	for (size_t i = 0; i < from.pages; i++) {
 		struct shadow_page *old = page_of(actor, from.page + i);
@@ -197,7 +197,7 @@ static void moved(struct actor *actor, struct run from, struct run to, bool stay
 		new->flags = old->flags & ~PAGE_SERVED;
 		if (!stays)
 			old->flags = 0;
-		missing(actor, from.page + i);
+		page_missing(actor, from.page + i);
 	}
 }
 
@@ -206,24 +206,24 @@ static int do_move(struct actor *actor)
 {
 	struct shadow *shadow = &actor->life->shadow;
 	struct run from = draw_run(actor, PAGE_MAPPED), to = from;
-	bool stays = !draw(actor, 4) && !shadow_any(shadow, from, PAGE_SHARED);
+	bool stays = !actor_draw(actor, 4) && !shadow_any(shadow, from, PAGE_SHARED);
 	int ret = 0;
 
 	if (!from.pages)
 		return ACTION_NOT_NOW;
-	to.page = draw(actor, ARENA_PAGES - to.pages + 1);
+	to.page = actor_draw(actor, ARENA_PAGES - to.pages + 1);
 	if (to.page < from.page + from.pages && from.page < to.page + to.pages)
 		return ACTION_NOT_NOW;
 	change_begin(actor, from);
 	change_begin(actor, to);
-	if (mremap(at(actor, from), from.pages * PAGE, from.pages * PAGE,
+	if (mremap(run_address(actor, from), from.pages * PAGE, from.pages * PAGE,
 		   MREMAP_MAYMOVE | MREMAP_FIXED | (stays ? MREMAP_DONTUNMAP : 0),
-		   at(actor, to)) == MAP_FAILED)
+		   run_address(actor, to)) == MAP_FAILED)
 		ret = -errno;
 	if (ret)
-		unmapped(actor, to);
+		run_unmapped(actor, to);
 	else
-		moved(actor, from, to, stays);
+		run_moved(actor, from, to, stays);
 	change_end(actor, to);
 	change_end(actor, from);
 	return ret;
@@ -238,12 +238,12 @@ static int do_discard(struct actor *actor)
 	if (!run.pages)
 		return ACTION_NOT_NOW;
 	change_begin(actor, run);
-	ret = madvise(at(actor, run), run.pages * PAGE, MADV_DONTNEED) ? -errno : 0;
+	ret = madvise(run_address(actor, run), run.pages * PAGE, MADV_DONTNEED) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
 		if (!(page_of(actor, i)->flags & PAGE_SHARED))
-			missing(actor, i);
+			page_missing(actor, i);
 	if (ret)
-		unmapped(actor, run);
+		run_unmapped(actor, run);
 	change_end(actor, run);
 	return ret;
 }
@@ -256,17 +256,17 @@ static int do_remove(struct actor *actor)
 	if (!run.pages)
 		return ACTION_NOT_NOW;
 	change_begin(actor, run);
-	ret = madvise(at(actor, run), run.pages * PAGE, MADV_REMOVE) ? -errno : 0;
+	ret = madvise(run_address(actor, run), run.pages * PAGE, MADV_REMOVE) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
-		missing(actor, i);
+		page_missing(actor, i);
 	if (ret)
-		unmapped(actor, run);
+		run_unmapped(actor, run);
 	change_end(actor, run);
 	return ret;
 }
 
 /* From then on zeros, or what a server brings, will do as well, until it is written. */
-static void given_back(struct actor *actor, size_t page)
+static void page_given_back(struct actor *actor, size_t page)
 {
 	struct shadow_page *shadow = page_of(actor, page);
 
@@ -292,69 +292,69 @@ static int do_free(struct actor *actor)
 	if (!run.pages)
 		return ACTION_NOT_NOW;
 	change_begin(actor, run);
-	ret = madvise(at(actor, run), run.pages * PAGE, MADV_FREE) ? -errno : 0;
+	ret = madvise(run_address(actor, run), run.pages * PAGE, MADV_FREE) ? -errno : 0;
 	for (size_t i = run.page; i < run.page + run.pages; i++)
-		given_back(actor, i);
+		page_given_back(actor, i);
 	if (ret)
-		unmapped(actor, run);
+		run_unmapped(actor, run);
 	change_end(actor, run);
 	return ret;
 }
 
 /* Advice that changes nothing that can be seen. */
-static int advise(struct actor *actor, int advice)
+static int run_advise(struct actor *actor, int advice)
 {
 	struct run run = draw_run(actor, PAGE_MAPPED);
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	return madvise(at(actor, run), run.pages * PAGE, advice) ? -errno : 0;
+	return madvise(run_address(actor, run), run.pages * PAGE, advice) ? -errno : 0;
 }
 
 /* The same of whole huge pages. */
-static int advise_huge(struct actor *actor, int advice)
+static int run_advise_huge(struct actor *actor, int advice)
 {
 	size_t huge = HUGE / PAGE;
 	struct run run = {
-		.page = draw(actor, ARENA_PAGES / huge) * huge, .pages = huge,
+		.page = actor_draw(actor, ARENA_PAGES / huge) * huge, .pages = huge,
 	};
 
-	return madvise(at(actor, run), HUGE, advice) ? -errno : 0;
+	return madvise(run_address(actor, run), HUGE, advice) ? -errno : 0;
 }
 
 static int do_page_out(struct actor *actor)
 {
-	return advise(actor, MADV_PAGEOUT);
+	return run_advise(actor, MADV_PAGEOUT);
 }
 
 static int do_cold(struct actor *actor)
 {
-	return advise(actor, MADV_COLD);
+	return run_advise(actor, MADV_COLD);
 }
 
 static int do_merge(struct actor *actor)
 {
-	return advise(actor, MADV_MERGEABLE);
+	return run_advise(actor, MADV_MERGEABLE);
 }
 
 static int do_unmerge(struct actor *actor)
 {
-	return advise(actor, MADV_UNMERGEABLE);
+	return run_advise(actor, MADV_UNMERGEABLE);
 }
 
 static int do_huge(struct actor *actor)
 {
-	return advise_huge(actor, MADV_HUGEPAGE);
+	return run_advise_huge(actor, MADV_HUGEPAGE);
 }
 
 static int do_small(struct actor *actor)
 {
-	return advise(actor, MADV_NOHUGEPAGE);
+	return run_advise(actor, MADV_NOHUGEPAGE);
 }
 
 static int do_collapse(struct actor *actor)
 {
-	return advise_huge(actor, MADV_COLLAPSE);
+	return run_advise_huge(actor, MADV_COLLAPSE);
 }
 
 /* Through a file where the page may be poisoned: that is an error, not a death. */
@@ -369,7 +369,7 @@ static int write_page(struct actor *actor, size_t page, uint32_t version)
 		shadow_fill(shadow, actor->buffer, version);
 		ret = cpu_write(actor, page, actor->buffer);
 	} else {
-		shadow_fill(shadow, at(actor, run), version);
+		shadow_fill(shadow, run_address(actor, run), version);
 	}
 	if (!ret)
 		shadow_set(page_of(actor, page), version);
@@ -433,7 +433,7 @@ static void server_end(pid_t *server)
 static int do_serve(struct actor *actor)
 {
 	struct life *life = actor->life;
-	pid_t *server = &life->servers[draw(actor, SERVERS)];
+	pid_t *server = &life->servers[actor_draw(actor, SERVERS)];
 	uint64_t random = random_branch(actor->random, 1);
 	struct run run = draw_any(actor);
 	int uffd, ret;
@@ -445,7 +445,7 @@ static int do_serve(struct actor *actor)
 	change_begin(actor, run);
 	ret = map_new(actor, run, PAGE_RW | PAGE_SERVED);
 	if (!ret)
-		ret = uffd_register(uffd, at(actor, run), run.pages * PAGE,
+		ret = uffd_register(uffd, run_address(actor, run), run.pages * PAGE,
 				    UFFDIO_REGISTER_MODE_MISSING);
 	change_end(actor, run);
 	if (!ret) {
@@ -463,7 +463,7 @@ static int do_serve(struct actor *actor)
 
 static int do_kill_server(struct actor *actor)
 {
-	pid_t *server = &actor->life->servers[draw(actor, SERVERS)];
+	pid_t *server = &actor->life->servers[actor_draw(actor, SERVERS)];
 
 	if (!*server)
 		return ACTION_NOT_NOW;
@@ -554,7 +554,7 @@ static unsigned int draw_action(struct actor *actor)
 	for (i = 0; i < actions_count(); i++)
 		if (is_for(actor, &actions[i]))
 			all += actions[i].weight;
-	which = draw(actor, all);
+	which = actor_draw(actor, all);
 	for (i = 0; ; i++) {
 		if (!is_for(actor, &actions[i]))
 			continue;
@@ -574,13 +574,13 @@ void count_act(unsigned int action, int ret)
  * What is harmless is done many times in a row to the same pages now and then: two such
  * threads that are at it meet in the few instructions between a look and what is made of it.
  */
-void act(struct actor *actor)
+void actor_act(struct actor *actor)
 {
 	struct slot *slot = actor->life->slot;
 	unsigned int times = 1;
 
 	actor->action = draw_action(actor);
-	actor->burst = actor->index && !draw(actor, 16);
+	actor->burst = actor->index && !actor_draw(actor, 16);
 	if (actor->burst)
 		times = BURST;
 	slot->doing[actor->index] = actor->action;

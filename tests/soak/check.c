@@ -11,38 +11,38 @@ static const char *const readers[] = {
 	[BY_CPU] = "the CPU", [BY_MIRROR] = "a mirror", [BY_GUEST] = "a guest",
 };
 
-static size_t append_args(char *text, size_t n, size_t size, const char *fmt,
-			  va_list args)
+static size_t text_append_args(char *text, size_t n, size_t size, const char *fmt,
+			       va_list args)
 {
 	if (n >= size)
 		return n;
 	return n + vsnprintf(text + n, size - n, fmt, args);
 }
 
-static size_t append(char *text, size_t n, size_t size, const char *fmt, ...)
+static size_t text_append(char *text, size_t n, size_t size, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	n = append_args(text, n, size, fmt, args);
+	n = text_append_args(text, n, size, fmt, args);
 	va_end(args);
 	return n;
 }
 
 /* What the model has of it, and what was done with it. */
-static size_t append_page(char *text, size_t n, size_t size,
-			  const struct shadow *shadow, size_t page)
+static size_t text_append_page(char *text, size_t n, size_t size,
+			       const struct shadow *shadow, size_t page)
 {
 	const struct shadow_page *p = &shadow->pages[page];
 	uint32_t i = p->nr_last < LAST ? 0 : p->nr_last - LAST;
 
-	n = append(text, n, size, "; page %zu at %p, flags %#x, change %u, to be version",
-		   page, shadow->base + page * PAGE, p->flags, p->changes);
+	n = text_append(text, n, size, "; page %zu at %p, flags %#x, change %u, to be version",
+			page, shadow->base + page * PAGE, p->flags, p->changes);
 	for (int v = 0; v < p->nr_may; v++)
-		n = append(text, n, size, " %#x", p->may[v]);
-	n = append(text, n, size, ", its last actions, the latest last:");
+		n = text_append(text, n, size, " %#x", p->may[v]);
+	n = text_append(text, n, size, ", its last actions, the latest last:");
 	for (; i < p->nr_last; i++)
-		n = append(text, n, size, " %s", actions[p->last[i % LAST]].name);
+		n = text_append(text, n, size, " %s", actions[p->last[i % LAST]].name);
 	return n;
 }
 
@@ -55,13 +55,13 @@ static void fail_with(struct actor *actor, ssize_t page, const char *fmt,
 
 	if (atomic_exchange(&soak_shared->wrong, true))
 		_exit(1);
-	n = append(text, 0, size, "process %d in place %u, of seed %#llx, thread %u, %s: ",
-		   getpid(), actor->life->number,
-		   (unsigned long long)actor->life->slot->seed, actor->index,
-		   actions[actor->action].name);
-	n = append_args(text, n, size, fmt, args);
+	n = text_append(text, 0, size, "process %d in place %u, of seed %#llx, thread %u, %s: ",
+			getpid(), actor->life->number,
+			(unsigned long long)actor->life->slot->seed, actor->index,
+			actions[actor->action].name);
+	n = text_append_args(text, n, size, fmt, args);
 	if (page >= 0)
-		append_page(text, n, size, &actor->life->shadow, page);
+		text_append_page(text, n, size, &actor->life->shadow, page);
 	soak_shared->told = true;
 	_exit(1);
 }
@@ -94,7 +94,7 @@ void soak_wrong_page(struct actor *actor, size_t page, const char *by,
 }
 
 /* Another action has seen it. What races here is but for the report. */
-static void remember(struct actor *actor, struct shadow_page *page)
+static void page_remember(struct actor *actor, struct shadow_page *page)
 {
 	page->last[page->nr_last++ % LAST] = actor->action;
 }
@@ -105,7 +105,7 @@ void change_begin(struct actor *actor, struct run run)
 
 	shadow_begin(shadow, run);
 	for (size_t i = run.page; i < run.page + run.pages; i++)
-		remember(actor, &shadow->pages[i]);
+		page_remember(actor, &shadow->pages[i]);
 }
 
 void change_end(struct actor *actor, struct run run)
@@ -114,7 +114,7 @@ void change_end(struct actor *actor, struct run run)
 }
 
 /* It is the one that was seen, of those it might have been. */
-static void learn(struct shadow *shadow, size_t page, int which)
+static void shadow_learn(struct shadow *shadow, size_t page, int which)
 {
 	struct shadow_page *p = &shadow->pages[page];
 	struct run run = { page, 1 };
@@ -138,13 +138,13 @@ static void check_page(struct actor *actor, size_t page, uint32_t changes,
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!shadow_stands(shadow, run, &changes))
 		return;
-	remember(actor, &shadow->pages[page]);
+	page_remember(actor, &shadow->pages[page]);
 	which = shadow_which(shadow, &seen, content);
 	if (which < 0)
 		soak_wrong_page(actor, page, readers[reader], content);
 	soak_shared->checked[reader]++;
 	if (!actor->index)
-		learn(shadow, page, which);
+		shadow_learn(shadow, page, which);
 }
 
 void check_content(struct actor *actor, struct run run, const char *content,

@@ -21,17 +21,17 @@ static bool is_own(const struct shadow_page *page, uint8_t flags)
 	       !(page->flags & (PAGE_SHARED | PAGE_LAZY | PAGE_LOST));
 }
 
-static void look(struct actor *actor, int mirror)
+static void child_look(struct actor *actor, int mirror)
 {
 	struct shadow *shadow = &actor->life->shadow;
-	struct run run = { draw(actor, ARENA_PAGES), 1 };
+	struct run run = { actor_draw(actor, ARENA_PAGES), 1 };
 	const struct shadow_page *page = &shadow->pages[run.page];
 	char *at = run_at(shadow, run);
 	int ret;
 
 	if (!is_own(page, PAGE_READ))
 		return;
-	if (draw(actor, 2)) {
+	if (actor_draw(actor, 2)) {
 		if (shadow_which(shadow, page, at) < 0)
 			soak_wrong_page(actor, run.page, "a child", at);
 		return;
@@ -44,16 +44,16 @@ static void look(struct actor *actor, int mirror)
 }
 
 /* No version of any page: nobody else may ever see it. */
-static void scribble(struct actor *actor, int mirror)
+static void child_write(struct actor *actor, int mirror)
 {
 	struct shadow *shadow = &actor->life->shadow;
-	struct run run = { draw(actor, ARENA_PAGES), 1 };
+	struct run run = { actor_draw(actor, ARENA_PAGES), 1 };
 	char *at = run_at(shadow, run);
 
 	if (!is_own(&shadow->pages[run.page], PAGE_RW))
 		return;
 	memset(actor->buffer, 0xc1, PAGE);
-	if (draw(actor, 2))
+	if (actor_draw(actor, 2))
 		memset(at, 0xc1, PAGE);
 	else if (dmirror_call(mirror, HMM_DMIRROR_WRITE, at, 1, actor->buffer, NULL))
 		return;
@@ -61,7 +61,7 @@ static void scribble(struct actor *actor, int mirror)
 		soak_wrong_page(actor, run.page, "a child that wrote 0xc1 there", at);
 }
 
-static void be_refused(struct actor *actor)
+static void child_is_refused(struct actor *actor)
 {
 	struct life *life = actor->life;
 	struct hmm_region_access access = {
@@ -84,13 +84,13 @@ void child_run(struct actor *actor, uint64_t random)
 
 	actor->random = random;
 	actor->action = action_of_child();
-	be_refused(actor);
+	child_is_refused(actor);
 	for (int i = 0; i < LOOKS && !soak_shared->stop; i++)
-		look(actor, mirror);
+		child_look(actor, mirror);
 	for (int i = 0; i < WRITES && !soak_shared->stop; i++)
-		scribble(actor, mirror);
+		child_write(actor, mirror);
 	count_act(actor->action, 0);
-	switch (draw(actor, 3)) {
+	switch (actor_draw(actor, 3)) {
 	case 0:
 		execl("/bin/true", "true", NULL);
 		break;

@@ -16,29 +16,29 @@
 
 static int mirror_of(struct actor *actor)
 {
-	return actor->life->mirrors[draw(actor, HMM_DMIRROR_NDEVICES)];
+	return actor->life->mirrors[actor_draw(actor, HMM_DMIRROR_NDEVICES)];
 }
 
 /* Mostly what it may have; else what may be anything. */
 static struct run draw_accessible(struct actor *actor, uint8_t flags)
 {
-	return draw(actor, 8) ? draw_run(actor, flags) : draw_any(actor);
+	return actor_draw(actor, 8) ? draw_run(actor, flags) : draw_any(actor);
 }
 
-static int call(struct actor *actor, unsigned long number, struct run run,
-		const void *ptr)
+static int mirror_call(struct actor *actor, unsigned long number, struct run run,
+		       const void *ptr)
 {
 	return dmirror_call(mirror_of(actor), number,
 			    run_at(&actor->life->shadow, run), run.pages, ptr, NULL);
 }
 
 /* One that reads to the buffer whatever else it does, and needs all of the pages. */
-static int call_reading(struct actor *actor, unsigned long number, struct run run)
+static int mirror_call_reading(struct actor *actor, unsigned long number, struct run run)
 {
 	int ret;
 
 	shadow_watch(&actor->life->shadow, run, actor->changes);
-	ret = call(actor, number, run, actor->buffer);
+	ret = mirror_call(actor, number, run, actor->buffer);
 	if (!ret)
 		check_content(actor, run, actor->buffer, BY_MIRROR);
 	return ret;
@@ -46,14 +46,14 @@ static int call_reading(struct actor *actor, unsigned long number, struct run ru
 
 int device_read(struct actor *actor)
 {
-	unsigned long number = draw(actor, 2) ? HMM_DMIRROR_READ :
+	unsigned long number = actor_draw(actor, 2) ? HMM_DMIRROR_READ :
 						HMM_DMIRROR_READ_UNLOCKED;
 	struct run run = draw_accessible(actor, PAGE_READ);
 	int ret;
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	ret = call_reading(actor, number, run);
+	ret = mirror_call_reading(actor, number, run);
 	check_access(actor, run, PAGE_READ, ret, BY_MIRROR);
 	return ret;
 }
@@ -93,7 +93,7 @@ int device_write(struct actor *actor)
 		return ACTION_NOT_NOW;
 	first = new_versions(actor, run);
 	change_begin(actor, run);
-	ret = call(actor, HMM_DMIRROR_WRITE, run, actor->buffer);
+	ret = mirror_call(actor, HMM_DMIRROR_WRITE, run, actor->buffer);
 	for (size_t i = 0; i < run.pages; i++) {
 		struct shadow_page *page = &shadow->pages[run.page + i];
 
@@ -110,10 +110,10 @@ int device_write(struct actor *actor)
 
 static uint64_t draw_populate(struct actor *actor)
 {
-	return draw(actor, 4);
+	return actor_draw(actor, 4);
 }
 
-static uint8_t needed(uint64_t flags)
+static uint8_t populate_needs(uint64_t flags)
 {
 	return flags & HMM_DMIRROR_POPULATE_WRITE ? PAGE_RW : PAGE_READ;
 }
@@ -121,11 +121,11 @@ static uint8_t needed(uint64_t flags)
 int device_prefetch(struct actor *actor)
 {
 	uint64_t flags = draw_populate(actor);
-	struct run run = draw_accessible(actor, needed(flags));
+	struct run run = draw_accessible(actor, populate_needs(flags));
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	return call(actor, HMM_DMIRROR_PREFETCH, run, (void *)(uintptr_t)flags);
+	return mirror_call(actor, HMM_DMIRROR_PREFETCH, run, (void *)(uintptr_t)flags);
 }
 
 int device_cancel(struct actor *actor)
@@ -150,7 +150,7 @@ int device_snapshot(struct actor *actor)
 	int ret;
 
 	shadow_watch(shadow, run, actor->changes);
-	ret = call(actor, HMM_DMIRROR_SNAPSHOT, run, actor->buffer);
+	ret = mirror_call(actor, HMM_DMIRROR_SNAPSHOT, run, actor->buffer);
 	for (size_t i = 0; !ret && i < run.pages; i++) {
 		struct run one = { run.page + i, 1 };
 		uint8_t byte = actor->buffer[i], flags = shadow->pages[one.page].flags;
@@ -163,8 +163,8 @@ int device_snapshot(struct actor *actor)
 	return ret;
 }
 
-static int compare_run(struct actor *actor, int fd, struct run run, uint64_t flags,
-		       size_t *wrong)
+static int mirror_compare_run(struct actor *actor, int fd, struct run run, uint64_t flags,
+			      size_t *wrong)
 {
 	struct hmm_dmirror_cmd cmd;
 	int ret = dmirror_call(fd, HMM_DMIRROR_COMPARE,
@@ -176,16 +176,16 @@ static int compare_run(struct actor *actor, int fd, struct run run, uint64_t fla
 }
 
 /* Which page it is is looked for afterwards: it may be right again by then. */
-static int compare(struct actor *actor, int fd, struct run run, uint64_t flags)
+static int mirror_compare(struct actor *actor, int fd, struct run run, uint64_t flags)
 {
 	struct run one = { run.page, 1 };
 	size_t wrong, still = 0;
-	int ret = compare_run(actor, fd, run, flags, &wrong);
+	int ret = mirror_compare_run(actor, fd, run, flags, &wrong);
 
 	if (!wrong)
 		return ret;
 	for (; one.page < run.page + run.pages; one.page++) {
-		compare_run(actor, fd, one, flags, &still);
+		mirror_compare_run(actor, fd, one, flags, &still);
 		if (still)
 			break;
 	}
@@ -202,8 +202,8 @@ static int compare(struct actor *actor, int fd, struct run run, uint64_t flags)
 int device_maps(struct actor *actor)
 {
 	uint64_t flags = draw_populate(actor);
-	struct run run = draw_accessible(actor, needed(flags));
-	bool look = actor->burst || !draw(actor, 4);
+	struct run run = draw_accessible(actor, populate_needs(flags));
+	bool look = actor->burst || !actor_draw(actor, 4);
 	int fd = mirror_of(actor), ret;
 
 	if (!run.pages)
@@ -211,9 +211,9 @@ int device_maps(struct actor *actor)
 	shadow_watch(&actor->life->shadow, run, actor->changes);
 	ret = dmirror_populate(fd, run_at(&actor->life->shadow, run), run.pages, flags);
 	if (!(flags & HMM_DMIRROR_POPULATE_BEST))
-		check_access(actor, run, needed(flags), ret, BY_MIRROR);
+		check_access(actor, run, populate_needs(flags), ret, BY_MIRROR);
 	if (look)
-		compare(actor, fd, run, HMM_DMIRROR_COMPARE_MAPPED);
+		mirror_compare(actor, fd, run, HMM_DMIRROR_COMPARE_MAPPED);
 	return ret;
 }
 
@@ -221,7 +221,7 @@ int device_compare(struct actor *actor)
 {
 	int fd = mirror_of(actor);
 
-	return compare(actor, fd, draw_any(actor), HMM_DMIRROR_COMPARE_MAPPED);
+	return mirror_compare(actor, fd, draw_any(actor), HMM_DMIRROR_COMPARE_MAPPED);
 }
 
 void device_compare_all(struct actor *actor)
@@ -231,7 +231,7 @@ void device_compare_all(struct actor *actor)
 
 	for (int i = 0; i < HMM_DMIRROR_NDEVICES; i++) {
 		dmirror_wait(actor->life->mirrors[i], &ended, &failed);
-		compare(actor, actor->life->mirrors[i], all, 0);
+		mirror_compare(actor, actor->life->mirrors[i], all, 0);
 	}
 }
 
@@ -242,7 +242,7 @@ int device_to_memory(struct actor *actor)
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	return call_reading(actor, HMM_DMIRROR_MIGRATE_TO_DEV, run);
+	return mirror_call_reading(actor, HMM_DMIRROR_MIGRATE_TO_DEV, run);
 }
 
 int device_to_system(struct actor *actor)
@@ -251,12 +251,12 @@ int device_to_system(struct actor *actor)
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	return call(actor, HMM_DMIRROR_MIGRATE_TO_SYS, run, actor->buffer);
+	return mirror_call(actor, HMM_DMIRROR_MIGRATE_TO_SYS, run, actor->buffer);
 }
 
 int device_populate_memory(struct actor *actor)
 {
-	bool write = draw(actor, 2);
+	bool write = actor_draw(actor, 2);
 	uint8_t needs = write ? PAGE_RW : PAGE_READ;
 	struct run run = draw_run(actor, needs);
 	int ret;
@@ -266,14 +266,14 @@ int device_populate_memory(struct actor *actor)
 	memset(actor->buffer, write ? HMM_DMIRROR_PROT_WRITE : HMM_DMIRROR_PROT_READ,
 	       run.pages);
 	shadow_watch(&actor->life->shadow, run, actor->changes);
-	ret = call(actor, HMM_DMIRROR_POPULATE_DEV, run, actor->buffer);
+	ret = mirror_call(actor, HMM_DMIRROR_POPULATE_DEV, run, actor->buffer);
 	check_access(actor, run, needs, ret, BY_MIRROR);
 	return ret;
 }
 
 int device_release(struct actor *actor)
 {
-	return call(actor, HMM_DMIRROR_RELEASE, (struct run) { 0, 1 }, NULL);
+	return mirror_call(actor, HMM_DMIRROR_RELEASE, (struct run) { 0, 1 }, NULL);
 }
 
 int device_exclusive(struct actor *actor)
@@ -282,13 +282,13 @@ int device_exclusive(struct actor *actor)
 
 	if (!run.pages)
 		return ACTION_NOT_NOW;
-	return call_reading(actor, HMM_DMIRROR_EXCLUSIVE, run);
+	return mirror_call_reading(actor, HMM_DMIRROR_EXCLUSIVE, run);
 }
 
 /* Others use it under the same number meanwhile. */
 int device_reopen(struct actor *actor)
 {
-	unsigned int n = draw(actor, HMM_DMIRROR_NDEVICES);
+	unsigned int n = actor_draw(actor, HMM_DMIRROR_NDEVICES);
 	char path[32];
 	int fd, ret;
 
@@ -303,11 +303,11 @@ int device_reopen(struct actor *actor)
 
 int guest_set(struct actor *actor)
 {
-	unsigned int p = draw(actor, PARTITIONS), r = draw(actor, REGIONS);
+	unsigned int p = actor_draw(actor, PARTITIONS), r = actor_draw(actor, REGIONS);
 	struct guest_region *region = &actor->life->regions[p][r];
-	uint32_t flags = HMM_REGION_READ | (draw(actor, 4) ? HMM_REGION_WRITE : 0) |
-			 (draw(actor, 4) ? 0 : HMM_REGION_SET_PREMAP);
-	struct run run = draw(actor, 4) ? draw_run(actor, PAGE_RW) : draw_any(actor);
+	uint32_t flags = HMM_REGION_READ | (actor_draw(actor, 4) ? HMM_REGION_WRITE : 0) |
+			 (actor_draw(actor, 4) ? 0 : HMM_REGION_SET_PREMAP);
+	struct run run = actor_draw(actor, 4) ? draw_run(actor, PAGE_RW) : draw_any(actor);
 	int ret;
 
 	if (region->run.pages || !run.pages)
@@ -321,7 +321,7 @@ int guest_set(struct actor *actor)
 
 int guest_unset(struct actor *actor)
 {
-	unsigned int p = draw(actor, PARTITIONS), r = draw(actor, REGIONS);
+	unsigned int p = actor_draw(actor, PARTITIONS), r = actor_draw(actor, REGIONS);
 	struct guest_region *region = &actor->life->regions[p][r];
 	struct run run = region->run;
 	int ret;
@@ -337,12 +337,12 @@ int guest_unset(struct actor *actor)
 }
 
 /* Mostly such of it as the process may access for what @needs says. */
-static void cut(struct actor *actor, struct run *run, uint8_t needs)
+static void run_cut(struct actor *actor, struct run *run, uint8_t needs)
 {
-	unsigned int from = draw(actor, RUN_MOST), length = 1 + draw(actor, 32);
+	unsigned int from = actor_draw(actor, RUN_MOST), length = 1 + actor_draw(actor, 32);
 	const struct shadow *shadow = &actor->life->shadow;
 	size_t page, end = run->page + run->pages, n = 0;
-	bool any = !draw(actor, 8);
+	bool any = !actor_draw(actor, 8);
 
 	page = run->page + from % run->pages;
 	while (!any && page < end && !shadow_all(shadow, (struct run) { page, 1 }, needs))
@@ -357,7 +357,7 @@ static void cut(struct actor *actor, struct run *run, uint8_t needs)
 static int draw_guest(struct actor *actor, uint8_t needs, struct run *run,
 		      uint32_t *flags)
 {
-	unsigned int p = draw(actor, PARTITIONS), r = draw(actor, REGIONS);
+	unsigned int p = actor_draw(actor, PARTITIONS), r = actor_draw(actor, REGIONS);
 	const struct guest_region *region = &actor->life->regions[p][r];
 
 	*run = region->run;
@@ -365,7 +365,7 @@ static int draw_guest(struct actor *actor, uint8_t needs, struct run *run,
 	/* It may have been set anew between two looks. */
 	if (!run->pages || run->page + run->pages > ARENA_PAGES)
 		return -1;
-	cut(actor, run, needs);
+	run_cut(actor, run, needs);
 	return run->pages ? actor->life->partitions[p] : -1;
 }
 
@@ -430,8 +430,8 @@ int guest_writes(struct actor *actor)
 int guest_dirty(struct actor *actor)
 {
 	uint64_t bitmap[RUN_MOST / 64] = {}, dirty;
-	unsigned int p = draw(actor, PARTITIONS);
-	size_t page = draw(actor, ARENA_PAGES / RUN_MOST) * RUN_MOST, bits = 0;
+	unsigned int p = actor_draw(actor, PARTITIONS);
+	size_t page = actor_draw(actor, ARENA_PAGES / RUN_MOST) * RUN_MOST, bits = 0;
 	int ret = region_dirty(actor->life->partitions[p], SOAK_GUEST + page, RUN_MOST,
 			       bitmap, &dirty);
 

@@ -78,19 +78,19 @@ static void enter_cgroup(void)
 }
 
 /* It leaves most of the time to the one that changes things. */
-static void *harmless(void *arg)
+static void *harmless_thread(void *arg)
 {
 	struct actor *actor = arg;
 
 	setpriority(PRIO_PROCESS, gettid(), 5);
 	while (!life.ending)
-		act(actor);
+		actor_act(actor);
 	life.slot->acts[actor->index] = ACTS_ENDED;
 	return NULL;
 }
 
 /* They end well, or are killed: by themselves, or for want of memory. */
-static void reap(int options)
+static void children_reap(int options)
 {
 	int status;
 
@@ -125,7 +125,7 @@ static void look_at_page(struct actor *actor, size_t page)
 }
 
 /* All alone in the end: nothing may differ. */
-static void end_well(pthread_t *threads)
+static void life_end_well(pthread_t *threads)
 {
 	life.ending = true;
 	for (int i = 1; i < ACTORS; i++)
@@ -136,12 +136,12 @@ static void end_well(pthread_t *threads)
 	for (int i = 0; i < SERVERS; i++)
 		if (life.servers[i])
 			kill(life.servers[i], SIGKILL);
-	reap(0);
+	children_reap(0);
 	_exit(0);
 }
 
 /* Takes what is not there, until the process is killed for it. */
-static void starve(void)
+static void life_starve(void)
 {
 	if (mprotect(life.hunger, HUNGER, PROT_READ | PROT_WRITE))
 		_exit(0);
@@ -150,7 +150,7 @@ static void starve(void)
 	_exit(0);
 }
 
-static void end(enum ending ending, pthread_t *threads)
+static void life_end(enum ending ending, pthread_t *threads)
 {
 	soak_shared->endings[ending]++;
 	switch (ending) {
@@ -161,17 +161,17 @@ static void end(enum ending ending, pthread_t *threads)
 		kill(getpid(), SIGKILL);
 		break;
 	case END_HUNGRY:
-		starve();
+		life_starve();
 		break;
 	default:
-		end_well(threads);
+		life_end_well(threads);
 	}
 }
 
 /* Most of them look at all they have; hunger is for who has a cgroup of its own. */
 static enum ending draw_ending(struct actor *actor)
 {
-	unsigned int n = draw(actor, 8);
+	unsigned int n = actor_draw(actor, 8);
 
 	if (life.limited && n < 3)
 		return END_HUNGRY;
@@ -195,11 +195,11 @@ void life_run(unsigned int number, uint64_t seed)
 	enter_cgroup();
 	ending = draw_ending(&actors[0]);
 	for (int i = 1; i < ACTORS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, harmless, &actors[i]), 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, harmless_thread, &actors[i]), 0);
 	while (acts-- && !soak_shared->stop) {
-		act(&actors[0]);
-		reap(WNOHANG);
+		actor_act(&actors[0]);
+		children_reap(WNOHANG);
 	}
-	end(ending, threads);
+	life_end(ending, threads);
 	_exit(0);
 }

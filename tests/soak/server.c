@@ -23,7 +23,7 @@ struct server_of {
 	char *buffer;
 };
 
-static int bring(struct server_of *server, size_t page)
+static int page_bring(struct server_of *server, size_t page)
 {
 	size_t pages = 1 + random_draw(&server->random, SERVED_PAGES), n;
 	const struct shadow *shadow = &server->life->shadow;
@@ -40,13 +40,13 @@ static int bring(struct server_of *server, size_t page)
 	return 0;
 }
 
-static int zero(struct server_of *server, char *at)
+static int page_zero(struct server_of *server, char *at)
 {
 	soak_shared->server.zeroed++;
 	return uffd_zeropage(server->uffd, at, PAGE);
 }
 
-static int poison(struct server_of *server, char *at)
+static int page_poison(struct server_of *server, char *at)
 {
 	int ret = uffd_poison(server->uffd, at, PAGE);
 
@@ -55,19 +55,19 @@ static int poison(struct server_of *server, char *at)
 	return ret;
 }
 
-static int wake(struct server_of *server, char *at)
+static int page_wake(struct server_of *server, char *at)
 {
 	soak_shared->server.woken++;
 	return uffd_wake(server->uffd, at, PAGE);
 }
 
-static void stall(struct server_of *server)
+static void server_stall(struct server_of *server)
 {
 	soak_shared->server.stalled++;
 	poll(NULL, 0, random_draw(&server->random, STALL_MOST_MS));
 }
 
-static void answer(struct server_of *server, size_t page)
+static void page_answer(struct server_of *server, size_t page)
 {
 	char *at = server->life->shadow.base + page * PAGE;
 	int ret = -1;
@@ -75,24 +75,24 @@ static void answer(struct server_of *server, size_t page)
 	switch (random_draw(&server->random, 64)) {
 	case 0:
 	case 1:
-		stall(server);
+		server_stall(server);
 		break;
 	case 2:
 	case 3:
-		ret = zero(server, at);
+		ret = page_zero(server, at);
 		break;
 	case 4:
-		ret = poison(server, at);
+		ret = page_poison(server, at);
 		break;
 	case 5:
-		ret = wake(server, at);
+		ret = page_wake(server, at);
 		break;
 	case 6:
 		soak_shared->server.died++;
 		_exit(0);
 	}
 	if (ret)
-		bring(server, page);
+		page_bring(server, page);
 }
 
 void server_run(struct life *life, int uffd, uint64_t random)
@@ -113,8 +113,8 @@ void server_run(struct life *life, int uffd, uint64_t random)
 		if (!uffd_next(uffd, &msg, 100))
 			continue;
 		if (msg.event == UFFD_EVENT_PAGEFAULT)
-			answer(&server, (msg.arg.pagefault.address -
-					 (uintptr_t)life->shadow.base) / PAGE);
+			page_answer(&server, (msg.arg.pagefault.address -
+					      (uintptr_t)life->shadow.base) / PAGE);
 	}
 	_exit(0);
 }

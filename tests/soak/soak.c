@@ -131,7 +131,7 @@ static void watch_slot(struct soak *soak, unsigned int place)
 	}
 }
 
-static void watch(struct soak *soak)
+static void soak_watch(struct soak *soak)
 {
 	if (soak_shared->wrong) {
 		while (!soak_shared->told)
@@ -170,7 +170,7 @@ static void has_ended(struct soak *soak, pid_t pid, int status)
 	while (place < LIVES && soak_shared->slots[place].pid != pid)
 		place++;
 	if (status && !killed) {
-		watch(soak);
+		soak_watch(soak);
 		FAIL("seed %llu, round %u: process %d in place %u ended with status %#x, at %s",
 		     (unsigned long long)soak->seed, soak->rounds, pid, place, status,
 		     actions[soak_shared->slots[place % LIVES].doing[0]].name);
@@ -180,7 +180,7 @@ static void has_ended(struct soak *soak, pid_t pid, int status)
 }
 
 /* Returns false if nobody is left: those whose parents died have come to this one. */
-static bool reap(struct soak *soak)
+static bool lives_reap(struct soak *soak)
 {
 	int status;
 	pid_t pid;
@@ -209,7 +209,7 @@ static void take_swap_away(struct soak *soak)
 	soak->swaps++;
 }
 
-static void strike(struct soak *soak)
+static void soak_strike(struct soak *soak)
 {
 	unsigned int what = random_draw(&soak->random, LIVES + 1);
 
@@ -240,12 +240,12 @@ static void let_live(struct soak *soak)
 			if (!soak_shared->slots[i].pid)
 				start_life(soak, i);
 		wait_for_end(20);
-		reap(soak);
-		watch(soak);
+		lives_reap(soak);
+		soak_watch(soak);
 		if (clock_ns() < next)
 			continue;
 		if (next)
-			strike(soak);
+			soak_strike(soak);
 		next = draw_time(soak, STRIKE_MOST_MS);
 	}
 }
@@ -255,19 +255,19 @@ static void let_end(struct soak *soak)
 	uint64_t begun = clock_ns();
 
 	soak_shared->stop = true;
-	while (reap(soak)) {
+	while (lives_reap(soak)) {
 		wait_for_end(20);
-		watch(soak);
+		soak_watch(soak);
 		if (clock_ns() - begun < 2 * STUCK_SECONDS * 1000000000ULL)
 			continue;
 		print_all_tasks();
 		FAIL("seed %llu, round %u: not all processes end",
 		     (unsigned long long)soak->seed, soak->rounds);
 	}
-	watch(soak);
+	soak_watch(soak);
 }
 
-static void one_round(struct soak *soak)
+static void soak_round(struct soak *soak)
 {
 	let_live(soak);
 	let_end(soak);
@@ -278,7 +278,7 @@ static void one_round(struct soak *soak)
 	soak->rounds++;
 }
 
-static void set_up(struct soak *soak)
+static void soak_set_up(struct soak *soak)
 {
 	char why[CGROUP_WHY];
 	sigset_t set;
@@ -307,7 +307,7 @@ static void set_up(struct soak *soak)
 	knob_lend(KSM "pages_to_scan", "1000");
 }
 
-static uint64_t refusals(unsigned int action, char *text, size_t size)
+static uint64_t action_refusals(unsigned int action, char *text, size_t size)
 {
 	uint64_t all = 0, n;
 	size_t at = 0;
@@ -324,24 +324,24 @@ static uint64_t refusals(unsigned int action, char *text, size_t size)
 }
 
 /* Returns false if an action has never been done though it can be here. */
-static bool report_action(unsigned int action)
+static bool action_report(unsigned int action)
 {
 	const _Atomic uint64_t *done = soak_shared->done[action];
 	int lacking = actions[action].lacking;
 	char text[256];
-	uint64_t refused = refusals(action, text, sizeof(text));
+	uint64_t refused = action_refusals(action, text, sizeof(text));
 	uint64_t not_here = lacking ? done[lacking] + done[ENOTTY] : 0;
 
 	note("%-18s %8llu%s", actions[action].name, (unsigned long long)done[0], text);
 	return done[0] || (refused && refused == not_here);
 }
 
-static void report(struct soak *soak)
+static void soak_report(struct soak *soak)
 {
 	const char *missing = NULL;
 
 	for (unsigned int i = 0; i < actions_count(); i++)
-		if (!report_action(i))
+		if (!action_report(i))
 			missing = actions[i].name;
 	note("%u rounds of %llu processes: %llu looked at all they had, %llu executed, %llu and %u were killed, %llu starved (%llu killed for want of memory)",
 	     soak->rounds, (unsigned long long)soak->lives,
@@ -371,23 +371,23 @@ static void report(struct soak *soak)
 		FAIL("%s was never done", missing);
 }
 
-static void address_space(const void *unused)
+static void soak_address_space(const void *unused)
 {
 	struct soak soak = { .seed = random_seed(soak_options.seed) };
 
 	note("seed %llu, %u s", (unsigned long long)soak.seed, soak_options.seconds);
 	soak.random = random_branch(soak.seed, UINT32_MAX);
-	set_up(&soak);
+	soak_set_up(&soak);
 	soak.until = clock_ns() + soak_options.seconds * 1000000000ULL;
 	while (clock_ns() < soak.until)
-		one_round(&soak);
+		soak_round(&soak);
 	if (soak.swap)
 		CHECK_EQ(swapoff(ZRAM), 0);
-	report(&soak);
+	soak_report(&soak);
 }
 
 void suite_soak(void)
 {
-	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, address_space, NULL,
+	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, soak_address_space, NULL,
 		      "soak/address-space");
 }

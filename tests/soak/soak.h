@@ -128,7 +128,7 @@ unsigned int actions_count(void);
 unsigned int action_of_child(void);
 
 /* Draw one, and do it. */
-void act(struct actor *actor);
+void actor_act(struct actor *actor);
 void count_act(unsigned int action, int ret);
 
 /**
@@ -190,7 +190,7 @@ struct actor {
 	uint32_t changes[RUN_MOST];
 };
 
-static inline unsigned int draw(struct actor *actor, unsigned int below)
+static inline unsigned int actor_draw(struct actor *actor, unsigned int below)
 {
 	return random_draw(&actor->random, below);
 }

@@ -216,7 +216,7 @@ void pagemap_read(const void *at, size_t pages, uint64_t *entries)
 	close(fd);
 }
 
-static size_t swapped(const struct area *area)
+static size_t area_swapped(const struct area *area)
 {
 	uint64_t *mapped = calloc(area->pages, sizeof(*mapped));
 	size_t n = 0;
@@ -231,7 +231,7 @@ static size_t swapped(const struct area *area)
 
 void area_swap_out(const struct area *area)
 {
-	for (int tries = 0; swapped(area) < area->pages; tries++) {
+	for (int tries = 0; area_swapped(area) < area->pages; tries++) {
 		CHECK_REL(tries, <, 1000);
 		CHECK_EQ(madvise(area->at, area->pages * PAGE, MADV_PAGEOUT), 0);
 		sched_yield();

@@ -15,8 +15,8 @@
 #define CGROUPS		"/tmp/cgroups"
 
 /* "" in place of @name for the one that all are in. */
-static bool tell(const char *name, const char *file, const char *text,
-		 char why[CGROUP_WHY])
+static bool cgroup_write(const char *name, const char *file, const char *text,
+			 char why[CGROUP_WHY])
 {
 	char path[128];
 	int fd;
@@ -36,7 +36,7 @@ static bool tell(const char *name, const char *file, const char *text,
 /* Without swap there is nothing to limit. */
 static bool limit_swap(const char *name, const char *swap, char why[CGROUP_WHY])
 {
-	return !strcmp(swap, "max") || tell(name, "memory.swap.max", swap, why);
+	return !strcmp(swap, "max") || cgroup_write(name, "memory.swap.max", swap, why);
 }
 
 bool cgroup_new(const char *name, const char *bytes, const char *swap,
@@ -50,11 +50,11 @@ bool cgroup_new(const char *name, const char *bytes, const char *swap,
 		snprintf(why, CGROUP_WHY, "no cgroup2: %s", strerror(errno));
 		return false;
 	}
-	if (!tell("", "cgroup.subtree_control", "+memory", why))
+	if (!cgroup_write("", "cgroup.subtree_control", "+memory", why))
 		return false;
 	snprintf(path, sizeof(path), CGROUPS "/%s", name);
 	CHECK(!mkdir(path, 0700) || errno == EEXIST);
-	return tell(name, "memory.max", bytes, why) && limit_swap(name, swap, why);
+	return cgroup_write(name, "memory.max", bytes, why) && limit_swap(name, swap, why);
 }
 
 bool cgroup_enter(const char *name, pid_t pid, char why[CGROUP_WHY])
@@ -62,7 +62,7 @@ bool cgroup_enter(const char *name, pid_t pid, char why[CGROUP_WHY])
 	char number[16];
 
 	snprintf(number, sizeof(number), "%d", pid);
-	return tell(name, "cgroup.procs", number, why);
+	return cgroup_write(name, "cgroup.procs", number, why);
 }
 
 uint64_t cgroup_killed(const char *name)

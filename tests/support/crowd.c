@@ -19,7 +19,7 @@ struct crowd crowd_new(const struct area *area)
 }
 
 /* No page is asked for by two, nor one that is there. */
-static void add(struct crowd *crowd, const struct uffd_msg *msg)
+static void crowd_add(struct crowd *crowd, const struct uffd_msg *msg)
 {
 	size_t page = (msg->arg.pagefault.address - (uintptr_t)crowd->base) / PAGE;
 
@@ -53,7 +53,7 @@ void crowd_gather(struct crowd *crowd, size_t n)
 
 	while (crowd->nr < n && crowd->answered < crowd->wanted) {
 		if (uffd_next(crowd->uffd, &msg, QUIET_MS))
-			add(crowd, &msg);
+			crowd_add(crowd, &msg);
 		else
 			crowd_answer(crowd);
 	}

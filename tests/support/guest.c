@@ -95,7 +95,7 @@ size_t guest_not_zero(const struct guest *g, size_t page, size_t pages)
 	return wrong;
 }
 
-static int touch(const struct guest *g, uint32_t access, size_t page)
+static int guest_touch(const struct guest *g, uint32_t access, size_t page)
 {
 	char byte = TOUCHED;
 
@@ -104,12 +104,12 @@ static int touch(const struct guest *g, uint32_t access, size_t page)
 
 int guest_touch_read(const struct guest *g, size_t page)
 {
-	return touch(g, HMM_REGION_READ, page);
+	return guest_touch(g, HMM_REGION_READ, page);
 }
 
 int guest_touch_write(const struct guest *g, size_t page)
 {
-	return touch(g, HMM_REGION_WRITE, page);
+	return guest_touch(g, HMM_REGION_WRITE, page);
 }
 
 uint64_t guest_mapped(const struct guest *g)

@@ -114,7 +114,7 @@ static bool call_failing(const struct swept *swept, void *state,
 }
 
 /* One run, in a process of its own, which also maps @witness. */
-static void run(const struct sweep *sweep, unsigned int nth, int witness)
+static void sweep_run(const struct sweep *sweep, unsigned int nth, int witness)
 {
 	char count[16];
 	void *state;
@@ -160,7 +160,7 @@ static int all_references(void)
 }
 
 /* Returns whether there was an n-th failure. */
-static bool fails(const struct sweep *sweep, unsigned int nth)
+static bool sweep_fails(const struct sweep *sweep, unsigned int nth)
 {
 	int references = all_references();
 	int witness = witness_new(), status;
@@ -170,7 +170,7 @@ static bool fails(const struct sweep *sweep, unsigned int nth)
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid)
-		run(sweep, nth, witness);
+		sweep_run(sweep, nth, witness);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status) ||
 	    (WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_CLEAN))
@@ -185,7 +185,7 @@ static void sweep_case(const void *variant)
 	unsigned int nth = 1;
 
 	allow_failures();
-	while (fails(variant, nth))
+	while (sweep_fails(variant, nth))
 		CHECK_REL(nth++, <, POINTS_MAX);
 	CHECK_REL(nth, >, 1);
 	note("%u failures", nth - 1);

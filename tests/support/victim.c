@@ -97,9 +97,9 @@ void victim_memory_is_gone(const struct victim *v)
 		sched_yield();
 }
 
-static void live(const struct busy_life *life, const void *variant,
-		 const struct end *end, atomic_ulong *steps, unsigned int seed,
-		 unsigned long until)
+static void busy_life_run(const struct busy_life *life, const void *variant,
+			  const struct end *end, atomic_ulong *steps, unsigned int seed,
+			  unsigned long until)
 {
 	life->begin(variant, steps, seed);
 	while (*steps < until)
@@ -123,8 +123,8 @@ void ends_anywhere(const struct busy_life *life, const void *variant,
 		pid = fork();
 		CHECK_REL(pid, >=, 0);
 		if (!pid)
-			live(life, variant, end, steps, seed + i,
-			     rand_r(&seed) % life->steps);
+			busy_life_run(life, variant, end, steps, seed + i,
+				      rand_r(&seed) % life->steps);
 		CHECK_EQ(waitpid(pid, NULL, 0), pid);
 		life->look();
 	}

@@ -76,7 +76,7 @@ static void *prepare_coherent(const void *of)
 	return prepare_on(2, of);
 }
 
-static int touch(const struct area *area)
+static int area_touch(const struct area *area)
 {
 	for (size_t i = 0; i < area->pages; i++)
 		(void)*(volatile char *)(area->at + i * PAGE);
@@ -88,7 +88,7 @@ static int call_moving(void *state)
 	struct moving *m = state;
 
 	if (!m->call->number)
-		return touch(&m->area);
+		return area_touch(&m->area);
 	if (m->call->number == HMM_DMIRROR_POPULATE_DEV)
 		memset(m->buffer, HMM_DMIRROR_PROT_WRITE, PAGES);
 	return dmirror_call(m->fd, m->call->number, m->area.at, PAGES, m->buffer,

@@ -32,7 +32,7 @@ static void need_io_uring(void)
 		skip("this kernel has no io_uring");
 }
 
-static void become(char *const words[], int to)
+static void program_exec(char *const words[], int to)
 {
 	dup2(to, STDOUT_FILENO);
 	dup2(to, STDERR_FILENO);
@@ -40,7 +40,7 @@ static void become(char *const words[], int to)
 	_exit(127);
 }
 
-static void collect(struct output *output, int from)
+static void output_collect(struct output *output, int from)
 {
 	size_t length = 0;
 	ssize_t n;
@@ -53,7 +53,7 @@ static void collect(struct output *output, int from)
 	output->text[length] = '\0';
 }
 
-static struct output *run(char *const words[])
+static struct output *program_run(char *const words[])
 {
 	static struct output output;
 	int ends[2], status;
@@ -63,18 +63,18 @@ static struct output *run(char *const words[])
 	pid = fork();
 	CHECK_REL(pid, >=, 0);
 	if (!pid)
-		become(words, ends[1]);
+		program_exec(words, ends[1]);
 	close(ends[1]);
-	collect(&output, ends[0]);
+	output_collect(&output, ends[0]);
 	close(ends[0]);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	return &output;
 }
 
-#define RUN(...) run((char *const []){ __VA_ARGS__, "--plain", NULL })
+#define RUN(...) program_run((char *const []){ __VA_ARGS__, "--plain", NULL })
 
-static struct output *run_well(struct output *output)
+static struct output *output_good(struct output *output)
 {
 	if (output->status)
 		FAIL("it ended with status %d: %s", output->status, output->text);
@@ -82,7 +82,7 @@ static struct output *run_well(struct output *output)
 }
 
 /* What follows @label, from @from on. */
-static const char *after(const char *from, const char *label)
+static const char *text_after(const char *from, const char *label)
 {
 	const char *at = strstr(from, label);
 
@@ -93,7 +93,7 @@ static const char *after(const char *from, const char *label)
 
 static unsigned long long count_after(const struct output *output, const char *label)
 {
-	return strtoull(after(output->text, label), NULL, 10);
+	return strtoull(text_after(output->text, label), NULL, 10);
 }
 
 struct row {
@@ -104,19 +104,19 @@ static struct row row_of(const struct output *output, const char *name)
 {
 	struct row row;
 
-	CHECK_EQ(sscanf(after(output->text, name), "%llu %llu %llu %llu %llu", &row.pages,
+	CHECK_EQ(sscanf(text_after(output->text, name), "%llu %llu %llu %llu %llu", &row.pages,
 			&row.faults, &row.drops, &row.restarts, &row.entries), 5);
 	return row;
 }
 
 /* Faults, one a batch where there is one in flight, and what became of each. */
-static void compares(const void *unused)
+static void demo_compares(const void *unused)
 {
 	struct output *output;
 	struct row restart, ours;
 
 	need_io_uring();
-	output = run_well(RUN("hmmu-demo", "--size", MIB));
+	output = output_good(RUN("hmmu-demo", "--size", MIB));
 	restart = row_of(output, "\n  restart on each drop ");
 	CHECK_EQ(restart.pages, PAGES);
 	CHECK_EQ(restart.faults, PAGES / BATCH);
@@ -135,12 +135,12 @@ static void compares(const void *unused)
 }
 
 /* Each virtual CPU has read each page, and each page came for a fault or unasked. */
-static void restores(const void *unused)
+static void demo_restore(const void *unused)
 {
 	struct output *output;
 
 	need_io_uring();
-	output = run_well(RUN("hmmu-restore", "--size", MIB, "--vcpus", "3"));
+	output = output_good(RUN("hmmu-restore", "--size", MIB, "--vcpus", "3"));
 	CHECK_EQ(count_after(output, "accesses  "), 3 * PAGES);
 	CHECK_REL(count_after(output, "intercepts  "), >=, PAGES);
 	CHECK_REL(count_after(output, "brought unasked  "), <=, PAGES);
@@ -149,7 +149,7 @@ static void restores(const void *unused)
 }
 
 /* The end of a file that is no whole number of pages, and what is not wanted of it. */
-static void restores_part(const void *variant)
+static void demo_part_of_a_file(const void *variant)
 {
 	char path[] = "/tmp/hmmu-test-XXXXXX", page[PAGE], *program = (char *)variant;
 	int fd;
@@ -162,38 +162,38 @@ static void restores_part(const void *variant)
 		CHECK_EQ(write(fd, page, PAGE), PAGE);
 	}
 	close(fd);
-	run_well(RUN(program, "--file", path, "--bytes", "50001"));
+	output_good(RUN(program, "--file", path, "--bytes", "50001"));
 	unlink(path);
 }
 
 /* Both ways have a first access; the second is the one behind the page server. */
-static void takes_its_delay(const void *unused)
+static void demo_restore_delay(const void *unused)
 {
 	static const char label[] = "first access after ";
 	struct output *output;
 	const char *lazily;
 
 	need_io_uring();
-	output = run_well(RUN("hmmu-restore", "--size", "1", "--delay", "200000"));
-	lazily = after(after(output->text, label), label);
+	output = output_good(RUN("hmmu-restore", "--size", "1", "--delay", "200000"));
+	lazily = text_after(text_after(output->text, label), label);
 	CHECK_REL(strtod(lazily, NULL), >=, 200);
 }
 
-static void refuses(const void *variant)
+static void demo_no_file(const void *variant)
 {
 	struct output *output = RUN((char *)variant, "--file", "/nothing/here");
 
 	CHECK_EQ(output->status, 2);
-	after(output->text, "cannot open /nothing/here: No such file or directory");
+	text_after(output->text, "cannot open /nothing/here: No such file or directory");
 }
 
 void suite_demo(void)
 {
-	add_case(compares, NULL, "demo/compares");
-	add_case(restores_part, "hmmu-demo", "demo/part-of-a-file");
-	add_case(refuses, "hmmu-demo", "demo/no-file");
-	add_case(restores, NULL, "demo/restore");
-	add_case(restores_part, "hmmu-restore", "demo/restore/part-of-a-file");
-	add_case(refuses, "hmmu-restore", "demo/restore/no-file");
-	add_case(takes_its_delay, NULL, "demo/restore/delay");
+	add_case(demo_compares, NULL, "demo/compares");
+	add_case(demo_part_of_a_file, "hmmu-demo", "demo/part-of-a-file");
+	add_case(demo_no_file, "hmmu-demo", "demo/no-file");
+	add_case(demo_restore, NULL, "demo/restore");
+	add_case(demo_part_of_a_file, "hmmu-restore", "demo/restore/part-of-a-file");
+	add_case(demo_no_file, "hmmu-restore", "demo/restore/no-file");
+	add_case(demo_restore_delay, NULL, "demo/restore/delay");
 }

@@ -19,7 +19,7 @@
 #define EVENTS		"/sys/kernel/tracing/events/hmm_unlocked"
 #define KIT_EVENTS	"/sys/kernel/tracing/events/hmmu_mirror"
 
-static void refused_while_open(const void *unused)
+static void module_refused_while_open(const void *unused)
 {
 	int probe = probe_open(), dmirror = dmirror_open(3);
 	int partition = region_partition(0, 0);
@@ -72,7 +72,7 @@ static void make_a_call(void)
 	close(probe);
 }
 
-static void leaves_nothing(const void *unused)
+static void module_leaves_nothing(const void *unused)
 {
 	make_a_call();
 	CHECK_REL(counter_total(HMM_UNLOCKED_CALLS), >, 0);
@@ -106,7 +106,7 @@ static unsigned int mode_of(const char *path)
 }
 
 /* Root's alone, unless somebody says otherwise; and only what can be said. */
-static void permissions(const void *unused)
+static void module_permissions(const void *unused)
 {
 	char path[32];
 
@@ -126,7 +126,7 @@ static void permissions(const void *unused)
 
 void suite_module(void)
 {
-	add_case(permissions, NULL, "module/permissions");
-	add_case(refused_while_open, NULL, "module/refused-while-open");
-	add_case(leaves_nothing, NULL, "module/leaves-nothing");
+	add_case(module_permissions, NULL, "module/permissions");
+	add_case(module_refused_while_open, NULL, "module/refused-while-open");
+	add_case(module_leaves_nothing, NULL, "module/leaves-nothing");
 }
