@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The program of the guest tests: options, the table of suites, the run. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is asked of each page is done, and no more, come what may in between. */
+/*
+ * Exactly the access that is requested for each page is faulted, and no more, whatever
+ * happens to the memory in the meantime.
+ *
+ * One range has pages in all "roles": each role is a state before the call, a request,
+ * and what the entry must be afterwards. Neighbours have different roles, so a request
+ * that is lost, or that spills over to a neighbour after a restart, shows in an entry,
+ * in a count of faults, or in a page that a fault should not have copied.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,11 +25,11 @@
 enum place { ABSENT, OWN, SHARED, CACHED };
 
 /**
- * struct role - what a page is there for
- * @place: missing, registered with a userfaultfd; present and writable; shared
- *	   after fork(); or of a private file, in the page cache
+ * struct role - the state and the request of a page
+ * @place: missing, registered with a userfaultfd; present and writable; shared after
+ *	   fork(); or of a private file, in the page cache
  * @request: HMMU_PROBE_REQ_*
- * @flags: HMMU_PROBE_* of its entry in the end
+ * @flags: HMMU_PROBE_* that its entry must have after the call
  */
 struct role {
 	enum place place;
@@ -41,7 +49,9 @@ static const struct role roles[] = {
 	{ CACHED, READ_REQUEST, HMMU_PROBE_VALID },
 };
 
-/* The first page of its kind; all are collected when an action comes. */
+/*
+ * The first page of each of three roles; all are collected when the action takes place.
+ */
 #define ABSENT_READ	1
 #define OWN_READ	3
 #define CACHED_READ	7
@@ -49,11 +59,11 @@ static const struct role roles[] = {
 
 /**
  * struct action - what happens while a fault in the second half waits
- * @name: of the case
- * @act: does it to page @page
+ * @name: for the name of the case
+ * @act: the action on page @page
  * @page: one of the first half, or NONE
  * @waits: faults on @page wait once more
- * @error: what the call comes to, 0 or -errno
+ * @error: what the call must return, 0 or -errno
  */
 struct action {
 	const char *name;
@@ -94,11 +104,11 @@ static const struct action actions[] = {
 
 /**
  * struct mix - a range with pages in all roles
- * @at: its start
- * @uffd: where it is registered
+ * @at: start of the range
+ * @uffd: the userfaultfd where it is registered
  * @before: /proc/self/pagemap of the range before the call
  * @waits: how often a fault on each page waited
- * @mirror: asks
+ * @mirror: makes the call
  */
 struct mix {
 	char *at;
@@ -138,7 +148,7 @@ static void map_cached(const struct area *area)
 
 static void mix_init(struct mix *mix, const struct how *how)
 {
-	/* The two halves are in two chunks. */
+	/* The two halves are in two page tables, so in two chunks. */
 	char *at = area_reserve(2 * HUGE) + HUGE - PAGES / 2 * PAGE;
 	struct area area = area_at(at, &kind_anon, PAGES);
 
@@ -171,7 +181,7 @@ static void mix_answer(struct mix *mix, size_t page)
 	}
 }
 
-/* Answer all, and act once in between. Returns what the call comes to. */
+/* Answer all faults, and act once in between. Returns the result of the call. */
 static int mix_fault(struct mix *mix, const struct action *action)
 {
 	void (*act)(char *page) = action->act;
@@ -194,7 +204,7 @@ static int mix_fault(struct mix *mix, const struct action *action)
 	return mirror_end(&mix->mirror);
 }
 
-/* How often entries were collected from the start. */
+/* How often the call began to collect entries anew. */
 static uint64_t begun_again(const struct mirror *m)
 {
 	return mirror_counted(m, HMM_UNLOCKED_RESTARTS) + m->run.loops - 1;
@@ -232,7 +242,7 @@ static void check_page(const struct mix *mix, size_t page,
 			 0);
 }
 
-/* Pages that have to be faulted, each once. */
+/* The number of pages that have to be faulted, each once. */
 static size_t needed_faults(void)
 {
 	size_t n = 0;
@@ -275,7 +285,7 @@ static void asked_mixed(const void *variant)
 	check_mix(&mix, action);
 }
 
-/* A call that is told of a dropped lock leaves the requests as they were. */
+/* A call that reports a dropped lock leaves the requests as they were. */
 static void asked_completed(const void *variant)
 {
 	const struct variant *v = variant;
@@ -302,11 +312,11 @@ static void asked_completed(const void *variant)
 }
 
 /**
- * struct combination - of the three places where a request may stand
+ * struct combination - a combination of the three places that can hold a request
  * @default_flags: for all pages
- * @mask: what may be added for single pages
- * @asked: for a page that asks HMMU_PROBE_REQ_* number 0, 1, 2, 3: nothing (.),
- *	   to be readable (r), to be writable (w)
+ * @mask: what a single page's request may add
+ * @asked: the resulting request for pages with HMMU_PROBE_REQ_* number 0, 1, 2, 3:
+ *	   nothing (.), readable (r), writable (w)
  */
 struct combination {
 	uint64_t default_flags;
@@ -363,7 +373,7 @@ static void asked_combined(const void *variant)
 		combination_check(v->how, &combinations[i]);
 }
 
-/* To read a page that is shared after fork() breaks no COW. */
+/* Reading a page that is shared after fork() does not break COW. */
 static void asked_shared(const void *variant)
 {
 	const struct variant *v = variant;
@@ -386,7 +396,7 @@ static void asked_shared(const void *variant)
 	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_ENTRIES_READ), area.pages);
 }
 
-/* Of zero pages, only those asked for write are replaced. */
+/* Only the zero pages that are asked for write are replaced. */
 static void asked_zero_pages(const void *variant)
 {
 	const struct variant *v = variant;
@@ -409,8 +419,8 @@ static void asked_zero_pages(const void *variant)
 }
 
 /*
- * Each page that is written invalidates: what was collected is lost as a whole
- * chunk at a time, not page by page.
+ * Each COW fault invalidates. What was collected is then lost a whole chunk at a time,
+ * not page by page.
  */
 static void asked_cow(const void *variant)
 {
@@ -418,7 +428,7 @@ static void asked_cow(const void *variant)
 	struct area area = area_new(v->of, MANY);
 	static uint64_t before[MANY];
 	const size_t chunks = MANY / PAGES_IN_HUGE;
-	/* A huge page is first split, then copied. */
+	/* A huge page is split first, then its pages are copied. */
 	const size_t again = kind_order(v->of) ? 2 * chunks : chunks;
 	struct mirror m;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the project is for, and what it leaves as it was. */
+/*
+ * What the project is for: where userfaultfd has to answer, the stock call is refused,
+ * and both calls of ours succeed.
+ */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -24,7 +27,7 @@ static void *map_missing(int *uffd)
 	return at;
 }
 
-/* The refusal that the project exists for. */
+/* The refusal that is the reason for this project. */
 static void basic_stock_refuses(const void *unused)
 {
 	int uffd, probe = probe_open();

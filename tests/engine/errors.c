@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What can't be had, what is asked wrongly, and memory whose owner is gone. */
+/*
+ * Pages that are unavailable, malformed requests, and memory whose owner has exited.
+ *
+ * Each flaw is tried with a request (the call fails with the right errno and leaves the
+ * requests in the entries) and without one (the call succeeds, the entry says what is
+ * there).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,16 +24,16 @@
 #include "suites.h"
 
 #define PAGES	32
-#define BAD	20	/* the page of the range that is not like the others */
+#define BAD	20	/* the page of the range that has the flaw */
 
 /**
- * struct flaw - why a page can't be had
- * @name: of the case
- * @make: gives it to a page of anonymous memory
- * @read: what a request to read it comes to, 0 or -errno
- * @write: what a request to write it comes to
- * @faults: whether only a fault finds out
- * @unasked: flags of its entry if it is not asked for
+ * struct flaw - a reason why a page is unavailable
+ * @name: for the name of the case
+ * @make: gives a page of anonymous memory the flaw
+ * @read: what a request to read it must return, 0 or -errno
+ * @write: what a request to write it must return
+ * @faults: 1 if only a fault can detect the flaw
+ * @unasked: flags of the page's entry if the page is not asked for
  */
 struct flaw {
 	const char *name;
@@ -110,7 +116,7 @@ static const struct flaw flaws[] = {
 	{ "mprotect", page_protect_read, 0, -EPERM, 0, HMMU_PROBE_VALID },
 };
 
-/* All mixes of what may stand in an entry; returns how many before @BAD fault. */
+/* Fill the requests with all mixes; returns how many pages before @BAD are faulted. */
 static size_t ask_mixed(struct mirror *m, uint8_t bad)
 {
 	size_t faults = 0;
@@ -175,8 +181,8 @@ static void errors_unasked(const void *variant)
 
 /**
  * struct malformed - a range that is refused
- * @name: of the case
- * @start: byte in an area of PAGES pages where it begins
+ * @name: for the name of the case
+ * @start: byte of an area of PAGES pages where it begins
  * @end: where it ends
  */
 struct malformed {
@@ -224,12 +230,12 @@ static void errors_malformed_wraps(const void *variant)
 }
 
 /**
- * struct owner - a process whose memory is used by this one, and mirrored by a device
- * @area: in its memory, filled but for pages 0 and 1
+ * struct owner - another process, whose memory this one populates and a device mirrors
+ * @area: in its memory, filled except pages 0 and 1
  * @pid: the process
- * @probe: opened by it
- * @uffd: where it has registered @area
- * @command: pipe; once written to, the process takes memory without end
+ * @probe: the probe, opened by the process
+ * @uffd: the userfaultfd where it has registered @area
+ * @command: pipe; on a byte the process allocates memory without end
  */
 struct owner {
 	struct area area;
@@ -280,7 +286,7 @@ static struct owner owner_new(void)
 	return owner;
 }
 
-/* As mirror_init(), of pages of the owner. */
+/* As mirror_init(), for pages of the owner. */
 static void owner_mirror(const struct owner *owner, struct mirror *m,
 			 size_t first, size_t pages, const struct how *how)
 {
@@ -297,7 +303,10 @@ static void owner_died(const struct owner *owner)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-/* The probe says so where it takes a reference, else it is for the engine. */
+/*
+ * The probe refuses where it takes a reference on the memory; where it takes none, the
+ * engine has to.
+ */
 static void errors_gone(const void *variant)
 {
 	const struct variant *v = variant;
@@ -318,7 +327,7 @@ static void errors_gone(const void *variant)
 	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 0);
 }
 
-/* Let @pid have no more memory than this and be killed when it takes more. */
+/* Limit the memory of @pid, which is killed if it takes more. */
 static void limit_memory(pid_t pid, const char *bytes)
 {
 	char why[CGROUP_WHY];
@@ -346,7 +355,7 @@ static void wait_for_log(int log, const char *what)
 	}
 }
 
-/* Kill the owner for want of memory; its memory is held by who waits in it. */
+/* Let the OOM killer kill the owner. The calls that wait hold its address space. */
 static void owner_reap(const struct owner *owner)
 {
 	int log = log_open();
@@ -361,8 +370,8 @@ static void owner_reap(const struct owner *owner)
 }
 
 /*
- * One call of each kind waits for a page when the OOM reaper comes, another one
- * of each comes later.
+ * One call of each kind waits for a page when the OOM reaper comes; another one of each
+ * kind comes later.
  */
 static void errors_reaped(const void *variant)
 {

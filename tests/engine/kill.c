@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A requester that is killed goes at once, whoever was to answer its fault.
+ * A requester that is killed exits at once, whichever process was to answer its fault.
  *
- * The victim is a process whose fault waits; that it does is known from the
- * userfaultfd's message. After SIGKILL it has a second to be gone, and nothing of
- * it may be left that keeps the modules.
+ * The victim is a process whose fault waits, which the userfaultfd's message proves.
+ * After SIGKILL it has one second to exit, and nothing of it may keep the modules
+ * loaded.
  */
 #include <errno.h>
 #include <poll.h>
@@ -39,7 +39,7 @@ static const struct scene variants[] = {
 	{ "unlockable/server-elsewhere", HMMU_PROBE_UNLOCKABLE, READ_REQUEST, true },
 };
 
-/* Pipes: the victim tells its userfaultfd's number, or that its fault waits. */
+/* Pipe: the victim sends the number of its userfaultfd, or that its fault waits. */
 static int tell[2];
 
 static void victim_say(int number)
@@ -76,7 +76,7 @@ static void victim_run(const struct scene *v)
 	mirror_end(&mirror);
 }
 
-/* Take the victim's userfaultfd over, be sure that its fault waits. */
+/* Take over the victim's userfaultfd, and make sure that its fault waits. */
 static int victim_uffd(int pidfd, int number)
 {
 	struct uffd_msg msg;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The limit of a call bounds what invalidations cost, and nothing else.
+ * The time limit of a call limits the time spent on invalidations, and nothing else.
  *
- * The storm invalidates the whole range from several threads without a pause. The
- * populate asks for write on pages that are never left alone long enough for one
- * pass, so it can only be ended by its limit or by a signal.
+ * The storm invalidates the whole range from several threads without a pause. The call
+ * asks for write on pages that are never left alone long enough for one pass, so only
+ * its limit or a signal can end it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -43,7 +43,7 @@ static void blow_discard(char *at, unsigned long number)
 	madvise(at, PAGES * PAGE, MADV_DONTNEED);
 }
 
-/* The mmap lock held for write: calls are kept waiting for it as well. */
+/* Takes the mmap lock for write: calls have to wait for the lock, too. */
 static void blow_protect(char *at, unsigned long number)
 {
 	mprotect(at, PAGES * PAGE, PROT_READ | PROT_WRITE |
@@ -79,9 +79,9 @@ static void storm_end(struct storm *storm)
 }
 
 /*
- * On a busy host the storm may pause for long enough to let a call succeed. It is
- * the limit that is tested, so the call is made again; a host that never lets the
- * storm blow for as long as the limit is cannot test it.
+ * On a busy host the storm may pause long enough for a call to succeed. The limit is
+ * what is tested, so the call is repeated. A host that never lets the storm run for as
+ * long as the limit cannot test it.
  */
 static void limits_storm_with_limit(const void *blow)
 {
@@ -132,14 +132,14 @@ static void limits_slow_server(const void *unused)
 	server_stop(&server);
 
 	CHECK_EQ(content_wrong(contents, series, 0, SLOW_PAGES), 0);
-	/* Several may be waited for at a time. */
+	/* Several faults may wait at the same time. */
 	CHECK_REL(run.ns, >=, 200000000ULL);
 	CHECK_REL(counted(&run, HMM_UNLOCKED_LONGEST_WAIT_NS), >=, 200000000ULL);
 }
 
 /*
- * A slow server and an invalidation that hits during each wait: the time waited
- * is not on the watch, though every wait ends in a restart.
+ * A slow server, and an invalidation during each wait: waiting is not charged to the
+ * limit, though every wait ends in a restart.
  */
 struct meddler {
 	struct server server;
@@ -184,7 +184,9 @@ static void limits_slow_server_and_invalidation(const void *unused)
 	CHECK_REL(counted(&run, HMM_UNLOCKED_RESTARTS), >=, SLOW_PAGES - 1);
 }
 
-/* A process that has this one's memory, so that only it is killed. */
+/*
+ * Runs in a process that shares this one's memory, so that only that process is killed.
+ */
 static int populate_for_ever(void *arg)
 {
 	struct storm *storm = arg;
@@ -197,7 +199,7 @@ static int populate_for_ever(void *arg)
 	return 0;
 }
 
-/* Faults of a process, which for one that only populates are the engine's. */
+/* The faults of a process. If the process only populates, they are all the engine's. */
 static unsigned long faults_of(pid_t pid)
 {
 	unsigned long faults = 0;
@@ -246,7 +248,9 @@ void suite_limits(void)
 		blow_discard, blow_protect,
 	};
 
-	/* A limit that is charged too little ends a call after 20 s and more. */
+	/*
+	 * If too little were charged to the limit, a call would end after 20 s or more.
+	 */
 	add_slow_case(10, limits_storm_with_limit, &blows[0],
 		      "limits/discards-with-limit");
 	add_slow_case(10, limits_storm_with_limit, &blows[1],

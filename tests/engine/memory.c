@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Populating memory of each kind, from nothing and when it is there already. */
+/*
+ * Populating memory of each kind, when it is missing and when it is present.
+ *
+ * Beside contents and entries the counters are checked: faults, lock drops, restarts
+ * and entries read tell that no page is faulted twice and no table is read more often
+ * than needed.
+ */
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -11,7 +17,7 @@
 #include "harness.h"
 #include "suites.h"
 
-/* More than a last-level page table maps, so that there are two chunks. */
+/* More than one page table maps, so that there are two chunks. */
 #define PAGES	576
 
 static bool is_private(const struct kind *kind)
@@ -35,8 +41,9 @@ static void check_writable(const struct mirror *m, const struct variant *v)
 }
 
 /*
- * A fault that did its work and dropped the lock ends a call that wants to know,
- * one that waited for I/O does not: there can be none if @cached.
+ * A fault that is done and has dropped the lock ends a call of
+ * hmm_range_fault_unlockable(); one that has waited for I/O does not. There is no I/O
+ * if @cached.
  */
 static void check_loops(const struct mirror *m, bool cached)
 {
@@ -52,8 +59,8 @@ static void check_loops(const struct mirror *m, bool cached)
 }
 
 /*
- * No page drops the lock twice, be it only to be waited for and then written. Two
- * threads may be about to fault pages that one fault brings.
+ * No page drops the lock twice, not even if it is first waited for and then written.
+ * Two threads may both fault pages that one fault brings.
  */
 static void check_faults(const struct mirror *m, const struct kind *kind)
 {
@@ -70,7 +77,7 @@ static void check_faults(const struct mirror *m, const struct kind *kind)
 	check_loops(m, !kind->reads_ahead);
 }
 
-/* Twice each, and once more for each run of faults; runs get longer. */
+/* Each entry is read twice, and once more for each run of faults; runs get longer. */
 static void check_entries_read(const struct mirror *m)
 {
 	if (mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS) == 0)
@@ -172,7 +179,7 @@ static void memory_cold(const void *variant)
 		CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_FAULTS), <, PAGES);
 }
 
-/* Read-only pages of a private file that are then asked for write. */
+/* Pages of a private file that are mapped for reading and then asked for write. */
 static void memory_file_cow(const void *variant)
 {
 	const struct variant *v = variant;
@@ -246,7 +253,7 @@ static void memory_from_middle_present(const void *variant)
 	from_middle(variant, true);
 }
 
-/* What is left of a huge page is mapped by entries of single pages. */
+/* The rest of a huge page is mapped by entries of single pages. */
 static void memory_thp_unmapped_in_part(const void *variant)
 {
 	const struct variant *v = variant;
@@ -271,7 +278,7 @@ static void memory_thp_unmapped_in_part(const void *variant)
 			       pages - after), 0);
 }
 
-/* The huge zero page has to give way to a real one, or to several. */
+/* The huge zero page must be replaced by a huge page, or by several small ones. */
 static void memory_thp_zero_written(const void *variant)
 {
 	const struct variant *v = variant;
@@ -338,7 +345,7 @@ static void memory_locked(const void *variant)
  * struct piece - part of a range of several VMAs
  * @kind: what kind of memory
  * @pages: its length
- * @filled: present and written, or not there
+ * @filled: present and written, or missing
  */
 struct piece {
 	const struct kind *kind;
@@ -346,7 +353,7 @@ struct piece {
 	bool filled;
 };
 
-/* Pieces of huge pages begin at 2 MiB. */
+/* Pieces of huge pages begin at a multiple of 2 MiB. */
 static const struct piece pieces[] = {
 	{ &kind_anon, 100, true },
 	{ &kind_shmem, 61, false },

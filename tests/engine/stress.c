@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once: requesters, page servers and a world that keeps changing.
+ * Everything at once: requesters, page servers, and an address space that keeps
+ * changing.
  *
- * The area has a part behind userfaultfd, whose pages are discarded and brought
- * back, and a part that maps a file, whose mapping is moved away and back. Page n
- * of the area always has content n of the series, or is not to be had: so every
- * success can be checked, whatever happened meanwhile.
+ * One part of the area is behind userfaultfd; its pages are discarded and brought back.
+ * The other part maps a file; its mapping is moved away and back. Page n of the area
+ * always has content n of the series, or is unavailable: so every success can be
+ * checked, whatever happened in the meantime.
  *
- * A mapping that is moved away leaves a hole for a moment. Nobody else may map
- * anything by then, or it would land there: so all memory is had before the storms
+ * Hazard: a mapping that is moved away leaves a hole for a moment. Whatever another
+ * thread maps then could land in the hole, so all memory is allocated before the storms
  * begin.
  */
 #include <errno.h>
@@ -85,7 +86,7 @@ static void world_begin(void)
 	server_start(&world.server);
 }
 
-/* The number of an error that the contract allows here, else ends the test. */
+/* Count an error that the contract allows here; any other fails the case. */
 static void error_check(int error)
 {
 	if (error != -EBUSY && error != -EFAULT && error != -EPERM)
@@ -165,8 +166,8 @@ static void world_protect(size_t page, size_t pages)
 }
 
 /*
- * Only the file's part: moved memory loses its userfaultfd. One thread alone does
- * this, else one would move what the other has just put in place.
+ * Only in the file's part: moved memory loses its userfaultfd. Only one thread does
+ * this, or one would move what the other has just put back.
  */
 static void world_remap(size_t page, size_t pages)
 {

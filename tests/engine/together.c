@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several faults in flight: how many, whose, for what, and how they end.
+ * Several faults in flight: how many, of which call, for which pages, and how they end.
  *
- * That faults are in flight at the same time is seen by the page server: it answers
- * none before so many wait.
+ * That faults are in flight at the same time is proved by the page server (see
+ * crowd.h): it answers none of them until the expected number waits.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -22,15 +22,15 @@
 
 #define PAGES		1024
 #define FEW		64
-#define IN_FLIGHT	32	/* what the module allows to a call */
+#define IN_FLIGHT	32	/* what the module allows for one call */
 
-/* As many as are allowed, whether or not that is faster. */
+/* Use as many as are allowed, whether or not that is faster. */
 static void no_adaption(void)
 {
 	knob_lend(ENGINE_KNOB("faults_adapt"), "N");
 }
 
-/* Memory that nobody brings but a crowd. */
+/* Memory that only a crowd brings. */
 struct scene {
 	struct area area;
 	struct mirror mirror;
@@ -56,7 +56,7 @@ static void check_all_there(const struct scene *s)
 	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_RESTARTS), 0);
 }
 
-/* Each page is faulted once, and no more wait than the call may have in flight. */
+/* Each page is faulted once, and at most the allowed number of faults wait. */
 static void in_flight(const struct how *how, size_t most)
 {
 	const size_t pages = most > 1 ? PAGES : FEW;
@@ -110,8 +110,8 @@ static void together_no_threads(const void *variant)
 }
 
 /*
- * A server for which waiting is all that costs is asked for more pages at a time: on
- * a quiet machine from the second answer on, on a busy one some day.
+ * A server whose only cost is waiting is asked for more pages at a time: on a quiet
+ * machine from the second answer on, on a busy one sooner or later.
  */
 static void together_adapts(const void *variant)
 {
@@ -129,7 +129,7 @@ static const struct kind *const quick[] = {
 	&kind_anon, &kind_thp, &kind_shmem, &kind_hugetlb, &kind_file,
 };
 
-/* Where no fault waits no thread has anything to do with it. */
+/* Where no fault waits, no fault is handed to a thread. */
 static void together_no_wait(const void *variant)
 {
 	const struct variant *v = variant;
@@ -147,7 +147,7 @@ static void together_no_wait(const void *variant)
 	CHECK_EQ(counter_total(HMM_UNLOCKED_THREADS), threads);
 }
 
-/* Threads ask for what was asked for, and for nothing beside it. */
+/* Threads fault exactly the pages that were asked for. */
 static void together_only_asked(const void *variant)
 {
 	const struct variant *v = variant;
@@ -172,7 +172,7 @@ static void together_only_asked(const void *variant)
 			 0);
 }
 
-/* Wait for it with faults in flight, then do something to the memory. */
+/* Wait until faults are in flight; the case then changes the memory. */
 static void scene_waits(struct scene *s, const struct how *how)
 {
 	no_adaption();
@@ -182,7 +182,7 @@ static void scene_waits(struct scene *s, const struct how *how)
 	CHECK_EQ(s->crowd.nr, IN_FLIGHT);
 }
 
-/* Pages that were collected by threads are void where they are taken away. */
+/* Pages that threads have collected are void once they are discarded. */
 static void together_discarded(const void *variant)
 {
 	const struct variant *v = variant;
@@ -199,7 +199,7 @@ static void together_discarded(const void *variant)
 		  s.mirror.run.loops, >, 1);
 }
 
-/* The memory of half of those that wait goes, and with it what was asked for. */
+/* Half of the memory whose faults wait is unmapped, and its requests with it. */
 static void together_unmapped(const void *variant)
 {
 	const struct variant *v = variant;
@@ -213,7 +213,9 @@ static void together_unmapped(const void *variant)
 	CHECK_EQ(mirror_end(&s.mirror), -EFAULT);
 }
 
-/* One of those that wait can't be had; the call says so when all have returned. */
+/*
+ * One of the waiting pages gets poisoned; the call fails when all faults have returned.
+ */
 static void together_poisoned(const void *variant)
 {
 	const struct variant *v = variant;
@@ -230,7 +232,7 @@ static void together_poisoned(const void *variant)
 	CHECK_EQ(mirror_end(&s.mirror), -EFAULT);
 }
 
-/* A process with faults in flight that nobody answers until it is told so. */
+/* A process with faults in flight that are answered on command only. */
 struct other {
 	pid_t pid;
 	int tell, hear;
@@ -283,8 +285,8 @@ static int other_ends(const struct other *o)
 }
 
 /*
- * Nobody answers the first, who has half of the threads. The second gets half of what
- * is left, and so on, until one fault at a time is all there is.
+ * The first process, whose faults are not answered, has half of the threads. The second
+ * gets half of the rest, and so on, until only one fault at a time is left.
  */
 static void together_shares(const void *unused)
 {
@@ -311,7 +313,10 @@ static void together_killed(const void *unused)
 	modules_load();
 }
 
-/* The kit: a mirror has its own limit, and can end what its threads wait for. */
+/*
+ * By the mirror kit: a mirror has its own limit, and can cancel what its threads wait
+ * for.
+ */
 struct populate {
 	struct area area;
 	struct crowd crowd;
@@ -401,7 +406,7 @@ static void together_mirror_prefetch_cancelled(const void *unused)
 	CHECK_EQ(failed, 1);
 }
 
-/* What ended late must not end the next: threads are the same. */
+/* A fault that ends late must not end the next call: both use the same threads. */
 static void together_mirror_cancelled_again(const void *unused)
 {
 	for (unsigned int i = 0; i < 5; i++) {

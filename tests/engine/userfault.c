@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Faults that userfaultfd hands to user space: each mode, each kind of memory. */
+/*
+ * Faults that userfaultfd hands to user space: each mode, each kind of memory.
+ *
+ * The page must arrive as the server brought it, and each page must be waited for
+ * exactly once.
+ */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,17 +16,17 @@
 #define PAGES	576
 #define FEW	32
 
-/* From later kernels' interface. */
+/* From the interface of later kernels. */
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
 #endif
 
 /**
- * struct target - memory that a userfaultfd feature lets be registered
+ * struct target - memory that can be registered with a userfaultfd that has certain features
  * @kind: its kind
  * @page_size: what one answer brings
  * @features: UFFD_FEATURE_* that are needed
- * @what: these in words
+ * @what: the features in words
  */
 struct target {
 	const struct kind *kind;
@@ -65,7 +70,7 @@ static const struct target wp_none_targets[] = {
 };
 
 /**
- * struct uffd_area - an area of a target, registered, and the mirror of it
+ * struct uffd_area - a registered area of a target, and its mirror
  * @area: the area
  * @mirror: of all its pages
  * @uffd: where it is registered
@@ -97,7 +102,7 @@ static void uffd_area_register(const struct uffd_area *u, uint64_t mode)
 		 0);
 }
 
-/* Each page waited for exactly once, and nothing was read again from the start. */
+/* Each page was waited for exactly once, and the call never began anew. */
 static void check_waits(const struct uffd_area *u, uint64_t waits)
 {
 	const struct mirror *m = &u->mirror;
@@ -155,7 +160,7 @@ static void userfault_batches(const void *variant)
 	missing_served(variant, 16);
 }
 
-/* Give the zero page for reading; who writes has to replace that. */
+/* The server gives the zero page; a write has to replace it. */
 static void userfault_zeropage(const void *variant)
 {
 	const struct variant *v = variant;
@@ -210,7 +215,7 @@ static void userfault_minor(const void *variant)
 	check_waits(&u, u.answers);
 }
 
-/* Lift the protection where a write waits; returns how often one did. */
+/* Lift the protection where a write waits; returns how often one waited. */
 static size_t uffd_area_unprotect(struct uffd_area *u, const struct target *t)
 {
 	struct mirror *m = &u->mirror;
@@ -230,9 +235,9 @@ static size_t uffd_area_unprotect(struct uffd_area *u, const struct target *t)
 }
 
 /*
- * Lifting the protection invalidates, so each page begins a pass, which is not to
- * read a whole page table for it. Whether it also makes the page writable, or
- * leaves that to one more fault, differs between kernels.
+ * Lifting the protection invalidates, so each page begins a new pass, which must not
+ * read a whole page table. Whether lifting also makes the page writable, or leaves that
+ * to one more fault, differs between kernels.
  */
 static void userfault_write_protected(const void *variant)
 {
@@ -264,7 +269,7 @@ static void userfault_write_protected(const void *variant)
 	}
 }
 
-/* The same where there is no page yet: it comes write-protected. */
+/* As above with no page present: the page comes write-protected. */
 static void userfault_write_protected_none(const void *variant)
 {
 	const struct variant *v = variant;
@@ -291,9 +296,9 @@ static void userfault_write_protected_none(const void *variant)
 }
 
 /*
- * The userfaultfd is closed while the call is busy with pages that have none, and
- * holds the lock which closing needs. On 6.1 faults of its last page succeed
- * without effect until closing gets that lock.
+ * The userfaultfd is closed while the call faults pages outside of it and holds the
+ * mmap lock, which closing needs. On 6.1 faults on the last page succeed without effect
+ * until closing gets that lock.
  */
 static void userfault_closed_meanwhile(const void *variant)
 {
@@ -346,7 +351,7 @@ static void userfault_poisoned_answer(const void *variant)
 	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAILURES), 1);
 }
 
-/* Poison harms those who ask for it, not for its neighbours. */
+/* Poison fails the calls that ask for the page, not those that ask for its neighbours. */
 static void userfault_poisoned_neighbour(const void *variant)
 {
 	const struct variant *v = variant;
@@ -371,7 +376,7 @@ static void userfault_poisoned_neighbour(const void *variant)
 	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 1);
 }
 
-/* Faults that nobody is asked about, since the userfaultfd is opened so. */
+/* Faults that fail at once, because the userfaultfd is opened so. */
 static void fault_refused(const struct how *how, int uffd)
 {
 	struct area area = area_new(&kind_anon, FEW);
@@ -401,7 +406,9 @@ static void userfault_sigbus(const void *variant)
 	fault_refused(v->how, uffd_need(UFFD_FEATURE_SIGBUS, "SIGBUS feature"));
 }
 
-/* A device's fault is the kernel's: user mode's own are all it would answer. */
+/*
+ * A device's fault is a fault of the kernel; this userfaultfd only handles user mode's.
+ */
 static void userfault_user_mode_only(const void *variant)
 {
 	const struct variant *v = variant;

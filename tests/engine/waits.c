@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The rest of the world acts while a fault waits.
+ * The address space changes while a fault waits.
  *
- * Each case populates PAGES missing pages. Pages before WAITED are answered, the
- * fault of WAITED is left waiting, then something happens to it or to another
- * page, and whatever faults come then are answered.
+ * Each case populates PAGES missing pages, one fault at a time. Pages before WAITED are
+ * answered, the fault of WAITED is left waiting. Then the action takes place, on that
+ * page or another, and all later faults are answered.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,9 +20,9 @@
 
 #define PAGES	16
 #define WAITED	8
-#define DONE	2	/* a page collected by then */
-#define AHEAD	12	/* one not yet reached */
-#define OTHER	12	/* series of what takes a page's place */
+#define DONE	2	/* a page that is collected by then */
+#define AHEAD	12	/* one that is not yet reached */
+#define OTHER	12	/* series of the page that replaces another */
 
 static const enum hmmu_probe_call calls[] = {
 	HMMU_PROBE_UNLOCKED, HMMU_PROBE_UNLOCKABLE,
@@ -38,13 +38,13 @@ struct wait {
 
 /**
  * struct action - what happens while the fault waits
- * @name: of the case
- * @act: does it to page @page
+ * @name: for the name of the case
+ * @act: the action on page @page
  * @page: WAITED, DONE or AHEAD
- * @request: of the populate
- * @error: how the populate is to end
- * @restarts: the call has to see the sequence moved
- * @zeros: pages of the range that are zeros afterwards: from this one on
+ * @request: what the call asks for
+ * @error: what the call must return
+ * @restarts: the notifier's sequence must have moved
+ * @zeros: after the call the pages from this one on are zeros; 0: none
  */
 struct action {
 	const char *name;
@@ -74,7 +74,7 @@ static void wait_answer(struct wait *w, const struct uffd_msg *msg)
 		uffd_wake(w->uffd, addr, PAGE);
 }
 
-/* Answer up to the fault of WAITED, and leave that one waiting. */
+/* Answer the faults before WAITED, and leave that of WAITED waiting. */
 static void wait_begin(struct wait *w, enum hmmu_probe_call call, uint64_t request)
 {
 	const struct how how = { .call = call, .request = request };
@@ -100,7 +100,7 @@ static void wait_begin(struct wait *w, enum hmmu_probe_call call, uint64_t reque
 	CHECK_EQ(msg.arg.pagefault.address - (uintptr_t)w->base, WAITED * PAGE);
 }
 
-/* Answer what comes until the call returns. */
+/* Answer all faults until the call returns. */
 static int wait_finish(struct wait *w)
 {
 	struct uffd_msg msg;
@@ -126,7 +126,7 @@ static void waits_act(const void *arg)
 
 	wait_begin(&w, v->call, a->request);
 	a->act(&w, w.base + a->page * PAGE);
-	/* Whoever waited for a page that is no more has to be told so. */
+	/* A fault that waits for a page that no longer exists has to be woken. */
 	if (w.uffd >= 0)
 		uffd_wake(w.uffd, w.base + WAITED * PAGE, PAGE);
 
@@ -190,7 +190,7 @@ static void server_closes(struct wait *w, char *page)
 	w->uffd = -1;
 }
 
-/* The server is another process and the only one that has the userfaultfd. */
+/* The server is another process, the only one that has the userfaultfd. */
 static void server_dies(struct wait *w, char *page)
 {
 	pid_t pid = fork();
@@ -236,7 +236,7 @@ static const struct action actions[] = {
 	{ "server-unregisters", server_unregisters, 0, READ_REQUEST, 0, false, WAITED },
 };
 
-/* A page of another mapping takes the place of the one that is waited for. */
+/* A page of another mapping replaces the page whose fault waits. */
 static void waits_replaced(const void *arg)
 {
 	const struct scene *v = arg;
@@ -259,7 +259,7 @@ static void waits_replaced(const void *arg)
 			       WAITED + 1, PAGES - WAITED - 1), 0);
 }
 
-/* A waiter that is woken with nothing done waits again. */
+/* A fault that is woken without an answer waits again. */
 static void waits_woken_early(const void *arg)
 {
 	const struct scene *v = arg;

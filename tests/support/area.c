@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory of each kind to populate, and what a device sees of it. */
+/*
+ * Makes the kinds of memory, and compares what the device read with the process's
+ * pages.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -45,7 +48,7 @@ static int hugetlb_file(size_t length)
 	return fd;
 }
 
-/* The mount is seen by this case alone, and ends with it. */
+/* Only this case sees the mount, which ends with the case. */
 static int ramfs_file(size_t length)
 {
 	int fd;
@@ -135,7 +138,7 @@ static bool is_hugetlb(const struct kind *kind)
 	return kind->file == hugetlb_file || kind->map_flags & MAP_HUGETLB;
 }
 
-/* Those of an earlier case, which may be on its way out still, will do too. */
+/* Free pages of an earlier case, which may still be exiting, are used as well. */
 static void hugetlb_need(size_t pages)
 {
 	size_t all = knob_read_number(NR_HUGEPAGES);
@@ -275,7 +278,7 @@ const struct variant *variant_new(const struct how *how, const void *of)
 	return v;
 }
 
-/* For the ways that ask one of two requests. */
+/* Only the ways that ask one of the two requests. */
 static void add_requests(variant_fn *fn, const void *of, uint64_t one,
 			 uint64_t other, const char *fmt, va_list args)
 {

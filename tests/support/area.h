@@ -2,8 +2,12 @@
 /*
  * Memory of each kind to populate, and what a device sees of it.
  *
- * An area lies alone between addresses that are not accessible and begins at
- * 2 MiB, so that no VMA merges with it and faults around stay inside.
+ * An area lies alone between inaccessible addresses and begins at a multiple of 2 MiB:
+ * no VMA merges with it, and fault-around stays inside it.
+ *
+ * A struct mirror is one run of the probe over an area: the requests, the entries the
+ * call left, and what the device read through them. The probe has a notifier of exactly
+ * that range.
  */
 #ifndef TESTS_AREA_H
 #define TESTS_AREA_H
@@ -30,10 +34,10 @@
  * struct kind - a kind of memory
  * @name: for the names of cases
  * @page_size: what one fault brings
- * @file: open a file of @length bytes, all holes; NULL for anonymous memory
+ * @file: open a file of @length bytes that is one hole; NULL for anonymous memory
  * @map_flags: for mmap(2)
  * @advice: for madvise(2), or 0
- * @reads_ahead: a fault may bring pages beside its own
+ * @reads_ahead: a fault may bring other pages beside its own
  */
 struct kind {
 	const char *name;
@@ -71,13 +75,15 @@ struct area {
 	int fd;
 };
 
-/* Addresses that are not accessible, beginning at 2 MiB. */
+/* Reserve inaccessible addresses that begin at a multiple of 2 MiB. */
 char *area_reserve(size_t length);
 
-/* @pages pages of nothing yet. Skips the case if there can be no such memory. */
+/*
+ * Map @pages pages, none of them present. Skips the case if such memory is unavailable.
+ */
 struct area area_new(const struct kind *kind, size_t pages);
 
-/* The same at a place of its own choice. */
+/* As area_new(), at the given address. */
 struct area area_at(char *at, const struct kind *kind, size_t pages);
 
 /* Write the pages through the mapping, so that they are present and writable. */
@@ -87,20 +93,20 @@ void area_fill(const struct area *area);
 void area_fill_file(const struct area *area);
 
 /*
- * The BIOS's ROM in place of @page: memory that has no struct page of its own to be
- * mapped. Skips the case where it can't be had.
+ * Map the BIOS's ROM instead of @page: memory without a struct page. Skips the case
+ * where that is impossible.
  */
 void area_map_rom(char *page);
 
-/* A swap area or block device of @length bytes in place of what zram0 was. */
+/* Make zram0 a new, empty block device of @length bytes. */
 void zram_new(size_t length);
 
-/* The same as swap space; swapoff(ZRAM) is up to the case. */
+/* As zram_new(), used as swap space. The case has to call swapoff(ZRAM). */
 void swap_new(size_t length);
 
 #define ZRAM	"/dev/zram0"
 
-/* What a page-table entry is like, from /proc/self/pagemap. */
+/* The bits of a page-table entry in /proc/self/pagemap. */
 #define PAGEMAP_PRESENT		(1ULL << 63)
 #define PAGEMAP_SWAPPED		(1ULL << 62)
 #define PAGEMAP_PFN(entry)	((entry) & ((1ULL << 55) - 1))
@@ -108,18 +114,19 @@ void swap_new(size_t length);
 void pagemap_read(const void *at, size_t pages, uint64_t *entries);
 
 /*
- * Have it all swapped out, after swap_new(). To be called on the CPU that has filled the
- * area: a page that another CPU has not put on the LRU yet stays, and may do so for ever.
+ * Swap out the whole area, after swap_new(). Call this on the CPU that has filled the
+ * area: a page stays in memory as long as another CPU has not put it on the LRU, maybe
+ * for ever.
  */
 void area_swap_out(const struct area *area);
 
-/* A process that shares all private memory until it is killed with the case. */
+/* Fork a process that shares all private memory. It is killed with the case. */
 void fork_sharer(void);
 
-/* A userfaultfd with @features; skips the case where there is none. */
+/* Open a userfaultfd with @features; skips the case where these are unavailable. */
 int uffd_need(uint64_t features, const char *what);
 
-/* In what way a device asks. */
+/* How a device asks: by which call, and for which access. */
 struct how {
 	const char *name;
 	enum hmmu_probe_call call;
@@ -134,7 +141,7 @@ struct variant {
 	const void *of;
 };
 
-/* One that stays, as the variant of a case has to. */
+/* Allocate a variant: the variant of a case must never be freed. */
 const struct variant *variant_new(const struct how *how, const void *of);
 
 typedef void variant_fn(const void *variant);
@@ -143,18 +150,18 @@ typedef void variant_fn(const void *variant);
 void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same for those ways that ask @request. */
+/* As add_each_how(), only for the ways that ask @request. */
 void add_each_call(variant_fn *fn, const void *of, uint64_t request,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /**
- * struct mirror - a range as a device asks for it, and all that came of it
- * @run: the run; loops, and has a notifier of exactly the range
+ * struct mirror - a range as a device asks for it, and the result
+ * @run: the run; it loops, and has a notifier of exactly the range
  * @pages: length of the range
  * @probe: the device
  * @entries: see struct hmmu_probe_run, as are the next three
  * @requests: for mirror_ask()
- * @after: requests that stood in the entries in the end
+ * @after: the requests that stood in the entries after the call
  * @contents: what the device read through @entries
  */
 struct mirror {
@@ -173,21 +180,21 @@ struct mirror {
 void mirror_init(struct mirror *m, const void *start, size_t pages,
 		 const struct how *how);
 
-/* From now on ask what @m->requests says of each page, in place of the default. */
+/* From now on ask for each page what @m->requests says, instead of the default. */
 void mirror_ask(struct mirror *m);
 
-/* Do it; returns run.error. */
+/* Make the call; returns run.error. */
 int mirror_fault(struct mirror *m);
 
 /*
- * Do it in a thread. While mirror_waits() returns true a fault waits for the
- * answer to @msg; when it returns false the call is over.
+ * Make the call in a thread. While mirror_waits() returns true a fault waits for the
+ * answer to @msg; once it returns false the call is over.
  */
 void mirror_begin(struct mirror *m);
 bool mirror_waits(struct mirror *m, int uffd, struct uffd_msg *msg);
 int mirror_end(struct mirror *m);
 
-/* Which page of the range a message is about. */
+/* The page of the range that a message is about. */
 size_t mirror_page(const struct mirror *m, const struct uffd_msg *msg);
 
 static inline uint64_t mirror_counted(const struct mirror *m,
@@ -202,7 +209,7 @@ size_t mirror_with(const struct mirror *m, uint64_t flags);
 /* The number of entries whose order is @order. */
 size_t mirror_with_order(const struct mirror *m, unsigned int order);
 
-/* The number of entries that are not valid or not the page that is mapped now. */
+/* The number of entries that are not valid, or not the page that is mapped now. */
 size_t mirror_untrue(const struct mirror *m);
 
 #endif

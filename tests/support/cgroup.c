@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Cgroups by the files of cgroup2, in a mount that only this case sees. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,7 +15,7 @@
 
 #define CGROUPS		"/tmp/cgroups"
 
-/* "" in place of @name for the one that all are in. */
+/* @name is "" for the root cgroup. */
 static bool cgroup_write(const char *name, const char *file, const char *text,
 			 char why[CGROUP_WHY])
 {
@@ -33,7 +34,7 @@ static bool cgroup_write(const char *name, const char *file, const char *text,
 	return good;
 }
 
-/* Without swap there is nothing to limit. */
+/* Without swap there is no limit to set. */
 static bool limit_swap(const char *name, const char *swap, char why[CGROUP_WHY])
 {
 	return !strcmp(swap, "max") || cgroup_write(name, "memory.swap.max", swap, why);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Processes that may have only so much memory, of version 2 and seen by the case alone. */
+/*
+ * Memory cgroups of version 2, which only this case sees: processes with little memory.
+ */
 #ifndef TESTS_CGROUP_H
 #define TESTS_CGROUP_H
 
@@ -10,16 +12,16 @@
 #define CGROUP_WHY	256
 
 /*
- * One called @name, of @bytes of memory and @swap of swap, "max" for any. Returns false and
- * says in @why what is missing if there is no such thing here.
+ * Make the cgroup @name with @bytes of memory and @swap of swap, "max" for no limit.
+ * Returns false where cgroups are unavailable, and says in @why what is missing.
  */
 bool cgroup_new(const char *name, const char *bytes, const char *swap,
 		char why[CGROUP_WHY]);
 
-/* Put @pid there, 0: who calls. Returns false as the last. */
+/* Move @pid there, 0: the caller. Returns false as cgroup_new() does. */
 bool cgroup_enter(const char *name, pid_t pid, char why[CGROUP_WHY]);
 
-/* How often somebody there was killed for want of memory. */
+/* How many processes of this cgroup the OOM killer has killed. */
 uint64_t cgroup_killed(const char *name);
 
 #endif

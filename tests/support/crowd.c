@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The page server by hand that lets faults gather. */
 #include <errno.h>
 
 #include "crowd.h"
@@ -18,7 +19,7 @@ struct crowd crowd_new(const struct area *area)
 	return crowd;
 }
 
-/* No page is asked for by two, nor one that is there. */
+/* No page is asked for twice, and none that is present. */
 static void crowd_add(struct crowd *crowd, const struct uffd_msg *msg)
 {
 	size_t page = (msg->arg.pagefault.address - (uintptr_t)crowd->base) / PAGE;

@@ -2,9 +2,9 @@
 /*
  * A page server by hand that lets faults gather before it answers.
  *
- * Those that have gathered are answered, all at once, when none came for some
- * milliseconds, until as many as wanted wait at a time: the engine begins with one, and
- * may have more in flight only once that has turned out to be faster.
+ * It answers all waiting faults at once when no other fault came for some milliseconds,
+ * until the wanted number waits at the same time: the engine begins with one fault in
+ * flight, and allows more only once that has turned out to be faster.
  */
 #ifndef TESTS_CROWD_H
 #define TESTS_CROWD_H
@@ -16,14 +16,14 @@
 #define CROWD_MAX	64
 
 /**
- * struct crowd - the server, and who waits for it
+ * struct crowd - the server, and the faults that wait
  * @uffd: where it reads from
  * @base: address of page 0
  * @pages: how many there are
- * @wanted: how many of them are to be brought in all
- * @waiting: the pages for which somebody waits
- * @nr: how many these are
- * @most: how many they have been
+ * @wanted: how many of them it has to bring in all
+ * @waiting: the pages with a waiting fault
+ * @nr: how many faults wait
+ * @most: the highest @nr so far
  * @answered: how many pages it has brought
  */
 struct crowd {
@@ -37,13 +37,16 @@ struct crowd {
 	size_t answered;
 };
 
-/* The server of @area, of which nothing is there yet. */
+/* A server of @area, no page of which is present. */
 struct crowd crowd_new(const struct area *area);
 
-/* Answer until @n wait, and leave them waiting, or until all were brought. */
+/*
+ * Answer until @n faults wait, and leave these waiting, or until all pages were
+ * brought.
+ */
 void crowd_gather(struct crowd *crowd, size_t n);
 
-/* Bring all those for which somebody waits: content_fill() of SERIES, by page. */
+/* Bring each page with a waiting fault: content_fill() of SERIES, by page. */
 void crowd_answer(struct crowd *crowd);
 
 #endif

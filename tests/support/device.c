@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Device memory: populate, migrate, and count what is in use. */
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -62,7 +63,7 @@ void devices_idle(void)
 		sched_yield();
 }
 
-/* Nothing is asked of the page: all that it can fail for is that there is no memory. */
+/* No access is requested: the call can only fail because the device has no memory. */
 static bool has_memory(int fd)
 {
 	static char page[PAGE] __attribute__((aligned(PAGE)));

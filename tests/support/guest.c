@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads and writes of a guest, in pieces as long as one access may be. */
 #include <string.h>
 
 #include "guest.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads /dev/kmsg. */
 #include <fcntl.h>
 #include <unistd.h>
 

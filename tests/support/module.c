@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Loads modules by system call, from /modules of the guest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +15,10 @@ int module_unload(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
-/* What the kernel's command line says for module @name, as `modprobe` takes it. */
+/*
+ * Append the parameters that the kernel's command line gives module @name, as modprobe
+ * would.
+ */
 static void add_parameters(const char *name, char *parameters, size_t size)
 {
 	char line[4096] = "", *word, *rest = line;

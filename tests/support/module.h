@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The modules themselves: unloading and loading them. */
+/* Loading and unloading the modules under test, and their references. */
 #ifndef TESTS_MODULE_H
 #define TESTS_MODULE_H
 
@@ -18,7 +18,7 @@ int module_unload(const char *name);
 /* With @parameters, "" for none. Returns 0 or -errno. */
 int module_load(const char *name, const char *parameters);
 
-/* All modules out or in; a failure ends the case. */
+/* Unload or load all modules; a failure ends the case. */
 void modules_unload(void);
 void modules_load(void);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The threads of storms. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>

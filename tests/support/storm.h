@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Somebody who invalidates until he is stopped. */
+/* Threads that invalidate memory again and again until they are stopped. */
 #ifndef TESTS_STORM_H
 #define TESTS_STORM_H
 
@@ -15,11 +15,14 @@ struct storm {
 	atomic_ulong rounds;
 };
 
-/* Returns when each of them has gone round twice. */
+/* Returns once each storm has made two rounds. */
 void storms_begin(struct storm *storms, size_t n);
 void storms_end(struct storm *storms, size_t n);
 
-/* Under the mmap lock held for read, and long: there is a table for each 2 MiB. */
+/*
+ * Takes the mmap lock for read, and holds it for long: there is a page table for each 2
+ * MiB.
+ */
 void storm_discard(struct storm *storm, unsigned long round);
 
 #endif

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fault sweep, by /proc/thread-self/fail-nth.
+ *
+ * Each run is a process. It maps a "witness" file: once the process is gone, the file
+ * can be sealed against writing, unless something keeps the address space. References
+ * on the modules must be what they were before, too.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -16,7 +23,7 @@
 #define DEBUGFS		"/sys/kernel/debug/"
 #define POINTS_MAX	2000
 
-/* How a run ends whose call came to no n-th allocation or copy. */
+/* Exit status of a run whose call had no n-th allocation or copy. */
 #define EXIT_CLEAN	10
 
 struct sweep {
@@ -25,8 +32,8 @@ struct sweep {
 };
 
 /*
- * What fails is left to the counter of a task, /proc/thread-self/fail-nth; these
- * let it be any allocation. A failure is logged, with its kind.
+ * Let any allocation fail. Which one fails is up to a task's counter,
+ * /proc/thread-self/fail-nth. Each failure is logged with its kind.
  */
 static void allow_failures(void)
 {
@@ -56,8 +63,8 @@ static int open_fail_nth(void)
 }
 
 /*
- * Was it a copy that failed? @log is where the call began. Allocations that are not
- * to warn fail without a line.
+ * Whether a user copy failed. @log begins where the call began. Allocations with
+ * __GFP_NOWARN fail without a line.
  */
 static bool copy_failed(int log)
 {
@@ -74,8 +81,8 @@ static bool copy_failed(int log)
 }
 
 /*
- * End the count that was begun; has it run out? To read it is a user copy too: if
- * it is that which fails, it had not. So is to write.
+ * End the count; returns whether it had run out. Reading the file is a user copy too:
+ * if that copy fails, the count had not run out. Writing is one as well.
  */
 static bool ran_out(int fail_nth)
 {
@@ -87,7 +94,7 @@ static bool ran_out(int fail_nth)
 	return n > 0 && atoi(left) == 0;
 }
 
-/* With the n-th failure; returns whether there was one. */
+/* Make the call with the n-th failure; returns whether there was one. */
 static bool call_failing(const struct swept *swept, void *state,
 			 const char *count)
 {
@@ -143,7 +150,7 @@ static int witness_new(void)
 	return fd;
 }
 
-/* A file can't be sealed against writing while an address space maps it. */
+/* A file cannot be sealed against writing while an address space maps it writable. */
 static void check_unmapped(int witness, unsigned int nth)
 {
 	if (fcntl(witness, F_ADD_SEALS, F_SEAL_WRITE))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A fault sweep: a call is made again and again, and in its n-th run the n-th of
- * its allocations and user copies fails, until it has had no n-th one.
+ * A fault sweep: a call is made again and again; in its n-th run the n-th of its
+ * allocations and user copies fails, until a run has no n-th one.
  *
  * A new call joins with a struct swept and one line, add_sweep().
  */
@@ -11,21 +11,21 @@
 #include <stdbool.h>
 
 /**
- * struct swept - a call to be swept
- * @prepare: make ready what the call needs; returns what the others are given.
- *	     Memory that the kernel is to write has to be there already, or a
- *	     fault on that is what fails
- * @call: returns 0 or -errno; nothing else is done while allocations may fail
- * @failed: after @call failed by such a failure: CHECK that nothing has changed
- * @passed: after @call returned 0: CHECK that all is as it has to be, although an
- *	    allocation may have failed that it can do without
- * @no_memory: what else than -ENOMEM @call may return for want of memory, or 0
- * @copies_again: a user copy that failed may be made again, and @call return 0
+ * struct swept - a call that is swept
+ * @prepare: set up what the call needs; returns the state that the other functions get.
+ *	     Memory that the kernel writes must be present, or the fault on that memory
+ *	     is what fails
+ * @call: returns 0 or -errno; does nothing else, because its allocations may fail
+ * @failed: after @call failed: CHECK that nothing has changed
+ * @passed: after @call returned 0: CHECK that all is right, though an allocation may
+ *	    have failed that the call can do without
+ * @no_memory: what else than -ENOMEM @call may return for lack of memory, or 0
+ * @copies_again: the call may repeat a user copy that failed, and return 0
  *
- * Each run is in a process of its own. What @call may return is checked here:
- * -EFAULT if a copy failed; 0, -ENOMEM or @no_memory if an allocation did. So is
- * that the same call works right afterwards, and that nothing keeps the process's
- * memory or the modules.
+ * Each run is in a process of its own. The sweep checks what @call returns: -EFAULT if
+ * a copy failed; 0, -ENOMEM or @no_memory if an allocation failed. It also checks that
+ * the same call succeeds afterwards, and that nothing keeps the process's memory or the
+ * modules.
  */
 struct swept {
 	void *(*prepare)(const void *of);
@@ -36,7 +36,10 @@ struct swept {
 	bool copies_again;
 };
 
-/* Add the case sweep/NAME, which is skipped where allocations can't be failed. */
+/*
+ * Add the case sweep/NAME, which is skipped where the kernel cannot make allocations
+ * fail.
+ */
 void add_sweep(const struct swept *swept, const void *of, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Victims: their processes, and the three ways to end. */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -37,7 +38,7 @@ const struct end ends[NR_ENDS] = {
 	[END_KILL] = { "kill", end_by_kill },
 };
 
-/* Say the numbers of the two files; end when told so. */
+/* Send the numbers of the two files; end on command. */
 static void victim_run(const struct victim_use *use, const struct area *area,
 		       int say, int hear, size_t waiting, const struct end *end)
 {

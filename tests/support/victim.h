@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A process that uses a device, whose faults nobody answers, and how it ends. */
+/*
+ * A process that uses a device while its faults wait, and that ends in a chosen way.
+ *
+ * The process, the victim, registers memory with a userfaultfd, which only the test
+ * answers: so the test knows when all faults wait. pidfd_getfd() gives the test the
+ * victim's device file and userfaultfd, which outlive the victim.
+ */
 #ifndef TESTS_VICTIM_H
 #define TESTS_VICTIM_H
 
@@ -12,10 +18,9 @@
 
 /**
  * struct victim_use - what a victim does
- * @open: open the device and begin all that is to wait for pages of @area, of which
- *	  nothing is there: @waiting calls in threads, each for another page. Returns
- *	  the file
- * @beside: how many faults wait beside those
+ * @open: open the device and start what waits for pages of @area, none of which is
+ *	  present: @waiting calls in threads, each for another page. Returns the file
+ * @beside: how many other faults wait
  */
 struct victim_use {
 	int (*open)(const struct area *area, size_t waiting);
@@ -24,12 +29,12 @@ struct victim_use {
 
 /**
  * struct victim - the process
- * @pid: of it
- * @gone: pidfd
- * @fd: the device, as this process has got it from there
- * @uffd: likewise; the server that never answers is here
- * @area: in its memory
- * @command: what it waits for before it ends
+ * @pid: its process
+ * @gone: its pidfd
+ * @fd: its device file, by pidfd_getfd()
+ * @uffd: its userfaultfd, likewise; never answered
+ * @area: memory of the victim, at the same address in this process
+ * @command: the pipe that tells it to end
  */
 struct victim {
 	pid_t pid;
@@ -49,19 +54,19 @@ enum { END_EXIT, END_EXEC, END_KILL, NR_ENDS };
 
 extern const struct end ends[NR_ENDS];
 
-/* Returns when all of its faults wait. */
+/* Returns once all of the victim's faults wait. */
 struct victim victim_new(const struct victim_use *use, size_t waiting,
 			 const struct end *end);
 
-/* Have it end. */
+/* Make the victim end, and wait for that. */
 void victim_ends(const struct victim *v);
 
 /**
- * struct busy_life - a process that ends in the middle of what it does
- * @rounds: how many of them, one after the other
- * @steps: each ends when it has done less than so many
- * @begin: begin all of it in threads, which count steps as they go
- * @look: nothing may be left of one
+ * struct busy_life - a process that ends in the middle of its work
+ * @rounds: how many such processes, one after the other
+ * @steps: each process ends after a random number of steps below this
+ * @begin: start all threads, which count @steps as they work
+ * @look: check that nothing of the process is left
  */
 struct busy_life {
 	int rounds;
@@ -73,7 +78,7 @@ struct busy_life {
 void ends_anywhere(const struct busy_life *life, const void *variant,
 		   const struct end *end);
 
-/* Wait until a userfaultfd can no longer reach its memory. */
+/* Wait until the userfaultfd reports that the address space is gone. */
 void victim_memory_is_gone(const struct victim *v);
 
 #endif
