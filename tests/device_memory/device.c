@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ends of all kinds, with memory on a device and calls under way that move it: nothing
- * of it may be left in use.
+ * Processes that end in all ways with memory on a device, while calls that move memory
+ * are running.
+ *
+ * Nothing of the process may stay in use. A page in device memory is a reference on the
+ * module, so the modules can only be unloaded if each page was given back.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +22,7 @@
 #define PAGES	VICTIM_PAGES
 #define WAITING	4
 
-/* Set before a process is made that uses it. */
+/* Set before the process that uses it is forked. */
 static const struct device *the_device;
 
 struct waiting {
@@ -36,7 +39,7 @@ static void *wait_thread(void *arg)
 	return NULL;
 }
 
-/* Memory of its own is on the device already. */
+/* Other memory of the process is on the device already. */
 static int waiting_begin(const struct area *area, size_t waiting)
 {
 	static struct waiting w[WAITING];
@@ -56,7 +59,7 @@ static int waiting_begin(const struct area *area, size_t waiting)
 
 static const struct victim_use waiting = { waiting_begin };
 
-/* A page server never answers. */
+/* The process ends while its populates wait for a page server that never answers. */
 static void device_ends(const void *variant)
 {
 	const struct device *d = variant;
@@ -80,7 +83,7 @@ static void device_ends(const void *variant)
  * struct busy - a process that moves its memory in all ways
  * @area: the memory
  * @fds: both devices
- * @steps: how often it has, which others see
+ * @steps: how many calls it has made; shared with the test
  */
 static struct busy {
 	struct area area;
@@ -134,7 +137,7 @@ static void busy_over(void)
 	CHECK_EQ(mirror_total("in_flight"), 0);
 }
 
-/* At any point of any call. */
+/* The process ends at any point of any call. */
 static void device_ends_anywhere(const void *variant)
 {
 	static const struct busy_life life = { 2, 60, busy_begin, busy_over };
@@ -158,7 +161,7 @@ static void child_outlives(const struct area *area, int heard, int said)
 	_exit(0);
 }
 
-/* Have memory on the device that is a child's too, and end. */
+/* Move memory to the device, share it with a child, and end. */
 static void parent_ends(const struct device *d, int heard, int said)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -179,8 +182,8 @@ static void parent_ends(const struct device *d, int heard, int said)
 }
 
 /*
- * Somebody else has the memory too, with no device of its own: it is brought home, or
- * keeps the module, and nobody misses anything.
+ * A child without a device of its own shares the memory. The pages come back to the
+ * system, or keep the module loaded, and the child sees what was written.
  */
 static void device_outlived(const void *variant)
 {

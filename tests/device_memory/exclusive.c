@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Access for the device alone: EXCLUSIVE and CHECK_EXCLUSIVE. Whatever a CPU does with
- * a page takes it away again, and finds there what the device wrote.
+ * Device-exclusive access: EXCLUSIVE and CHECK_EXCLUSIVE.
+ *
+ * A CPU access to an exclusive page ends the exclusive access and finds what the device
+ * wrote. CHECK_EXCLUSIVE returns -EPERM for an exclusive page, and 0 where no page is
+ * exclusive.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +16,7 @@
 #include "device.h"
 #include "suites.h"
 
-#define PAGES	150	/* more than are had at a time */
+#define PAGES	150	/* more than the driver makes exclusive in one step */
 
 static int exclusive_new(void)
 {
@@ -49,7 +52,7 @@ static int try_alone(int fd, const char *at, size_t pages, uint64_t series)
 	return ret;
 }
 
-/* All of them, each of which has to be so. */
+/* Make all pages exclusive, and check that for each. */
 static void have_alone(int fd, const char *at, size_t pages, uint64_t series)
 {
 	CHECK_EQ(try_alone(fd, at, pages, series), 0);
@@ -57,7 +60,7 @@ static void have_alone(int fd, const char *at, size_t pages, uint64_t series)
 		CHECK_EQ(check_exclusive(fd, at + i * PAGE, 1), -EPERM);
 }
 
-/* The CPU takes away what it touches, and no more. */
+/* The CPU ends exclusive access of the pages that it touches, and of no others. */
 static void exclusive_touched(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -84,7 +87,7 @@ static void exclusive_touched(const void *unused)
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, pages, ANY_FAULTS), 0);
 }
 
-/* What is missing is faulted, by a server where there is one. */
+/* Missing pages are faulted, by a page server where there is one. */
 static void exclusive_served(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -124,7 +127,7 @@ static void exclusive_protected(const void *unused)
 	have_alone(fd, area.at, PAGES, SERIES);
 }
 
-/* Both have what was there when it forked. */
+/* After fork() both processes have what was there when it forked. */
 static void exclusive_forked(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -152,7 +155,7 @@ static void exclusive_forked(const void *unused)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-/* Two that want it: who comes last has it. */
+/* Two devices ask for the same pages: the later one gets them. */
 static void exclusive_two_devices(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -168,7 +171,10 @@ static void exclusive_two_devices(const void *unused)
 	CHECK_EQ(check_exclusive(other, area.at, PAGES), 0);
 }
 
-/* What lies in the device's memory is had as well, wherever it is then. */
+/*
+ * Pages in the device's memory can be made exclusive, and the device's writes are kept,
+ * wherever the page then is.
+ */
 static void exclusive_from_memory(const void *variant)
 {
 	const struct device *d = variant;
@@ -183,14 +189,14 @@ static void exclusive_from_memory(const void *variant)
 	device_fill(fd, area.at, OTHER_SERIES, 0, PAGES, 0);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES / 2), 0);
 
-	/* And the other way: what is exclusive can be moved. */
+	/* And the other direction: exclusive pages can be moved. */
 	CHECK_EQ(device_populate_all(fd, area.at, PAGES, HMM_DMIRROR_PROT_WRITE),
 		 PAGES);
 	CHECK_EQ(check_exclusive(fd, area.at, PAGES), 0);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-/* Files, and what these kernels can't take apart for it. */
+/* File memory, and huge pages that these kernels do not split for exclusive access. */
 static void exclusive_refused(const void *variant)
 {
 	struct area area = area_new(variant, PAGES_IN_HUGE);
@@ -234,7 +240,10 @@ static void *touch_thread(void *arg)
 	return NULL;
 }
 
-/* A CPU that touches the pages all the time: had or EBUSY, and always what they hold. */
+/*
+ * A CPU touches the pages all the time: each call succeeds or returns -EBUSY, and
+ * always sees what the pages hold.
+ */
 static void exclusive_contended(const void *unused)
 {
 	struct rival r = { .fd = exclusive_new(),

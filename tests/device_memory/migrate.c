@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving what is there to a device's memory and back: MIGRATE_TO_DEV, MIGRATE_TO_SYS,
- * RELEASE, and a CPU that touches what is there.
+ * Moving present pages to a device's memory and back: MIGRATE_TO_DEV, MIGRATE_TO_SYS,
+ * RELEASE, and CPU accesses to what is there.
+ *
+ * Each case checks three views: what the device reads, what the CPU reads, and how many
+ * pages of device memory are in use.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +15,7 @@
 #include "knob.h"
 #include "suites.h"
 
-#define PAGES	640	/* more than a page table's */
+#define PAGES	640	/* more than one page table maps */
 #define FEW	64
 
 static size_t pages_of(const struct kind *kind)
@@ -52,7 +55,10 @@ static void migrate_both_ways(const void *variant)
 	CHECK_EQ(moved, 0);
 }
 
-/* What the CPU touches comes home, if it can't reach it, and keeps what it held. */
+/*
+ * A CPU access brings a page back if the CPU cannot reach the device's memory; the
+ * content is kept.
+ */
 static void migrate_touched(const void *variant)
 {
 	const struct device *d = variant;
@@ -72,7 +78,7 @@ static void migrate_touched(const void *variant)
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, FEW), 0);
 }
 
-/* What is not there yet goes as zeros. */
+/* Pages that are not present move as zeros. */
 static void migrate_absent(const void *variant)
 {
 	const struct device *d = variant;
@@ -115,7 +121,7 @@ static void migrate_partial(const void *variant)
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
 }
 
-/* Pages in all states, beside one another; and then with a gap. */
+/* Neighbouring pages in all states; then with a gap. */
 static void migrate_mixed(const void *variant)
 {
 	const struct device *d = variant;
@@ -179,7 +185,7 @@ static const struct stays stays[] = {
 	{ &kind_hugetlb, -EINVAL }, { &kind_hugetlb_private, -EINVAL },
 };
 
-/* Memory that is not moved is not harmed. */
+/* A call on memory that cannot move leaves it as it was. */
 static void migrate_stays(const void *variant)
 {
 	const struct device *d = variant;
@@ -198,7 +204,7 @@ static void migrate_stays(const void *variant)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
 }
 
-/* What was copied on write is the process's own and moves; the file's stays. */
+/* Pages that were copied on write are anonymous and move; the file's pages stay. */
 static void migrate_private(const void *variant)
 {
 	const struct device *d = variant;
@@ -225,9 +231,9 @@ static void migrate_private(const void *variant)
 }
 
 /**
- * struct writer - who writes first to what both share
- * @by_child: else the parent
- * @by_device: else the CPU
+ * struct writer - which process writes first to shared pages, and how
+ * @by_child: the child, else the parent
+ * @by_device: by a device, else by the CPU
  */
 struct writer {
 	const char *name;
@@ -248,7 +254,7 @@ static void write_all(const struct area *area, int fd, bool by_device)
 		content_fill(area->at, OTHER_SERIES, 0, area->pages);
 }
 
-/* By the device first, where pages are still there. */
+/* The device reads first, while pages are still in its memory. */
 static void seen_alike(const struct area *area, int fd, uint64_t series)
 {
 	CHECK_EQ(device_wrong(fd, area->at, series, 0, area->pages, ANY_FAULTS),
@@ -273,7 +279,10 @@ static void child_of(const struct device *d, const struct area *area, int heard)
 	_exit(0);
 }
 
-/* Pages that are there when the process forks belong to both, until one writes. */
+/*
+ * Pages that are on the device at fork() are shared by both processes, until one
+ * writes.
+ */
 static void migrate_forked(const void *variant)
 {
 	const struct device *d = variant;
@@ -301,7 +310,7 @@ static void migrate_forked(const void *variant)
 	CHECK_EQ(devices_in_use(), 0);
 }
 
-/* Half of a huge page goes elsewhere, and takes its pages along. */
+/* Half of a huge page moves to another address, together with its pages on the device. */
 static void migrate_remapped(const void *variant)
 {
 	const struct device *d = variant;
@@ -351,7 +360,10 @@ static void fail_next(int fd)
 			      HMM_DMIRROR_FLAG_FAIL_ALLOC, NULL, NULL), 0);
 }
 
-/* One page of the first 2 MiB can't be had: these stay, what follows moves. */
+/*
+ * The device has no page for one page of the first 2 MiB: the first 2 MiB stay, the
+ * rest moves.
+ */
 static void migrate_no_page(const void *variant)
 {
 	const struct device *d = variant;
@@ -387,7 +399,7 @@ static size_t memory_pages(void)
 	return knob_read_number(MEMORY_MIB) * (1 << 20) / PAGE;
 }
 
-/* All of the device's memory: the rest stays, half-way through what was to move. */
+/* More pages than the device's memory holds: some move, the rest stays. */
 static void migrate_full(const void *variant)
 {
 	const struct device *d = variant;
@@ -406,7 +418,7 @@ static void migrate_full(const void *variant)
 	CHECK_EQ(device_has(d, fd, area.at, room), room);
 	CHECK_EQ(device_take(fd, more.at, 2), -ENOENT);
 
-	/* Nobody is disturbed for what can't be. */
+	/* Nothing is invalidated for a move that cannot happen. */
 	stayed = mirror_total("pages_stayed");
 	CHECK_EQ(device_populate_all(fd, more.at, 2, HMM_DMIRROR_PROT_WRITE), 0);
 	CHECK_EQ(mirror_total("pages_stayed"), stayed);
@@ -424,7 +436,7 @@ static void migrate_full(const void *variant)
 	CHECK_EQ(device_take(fd, more.at, 2), 0);
 }
 
-/* Another device sees what it can reach, and has nothing that is not its own. */
+/* A second device sees what it can reach, and moves only pages of its own memory. */
 static void migrate_two_devices(const void *variant)
 {
 	const struct device *d = variant;
@@ -453,7 +465,7 @@ static void migrate_two_devices(const void *variant)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, FEW), 0);
 }
 
-/* Devices that have it mapped lose it when another moves it. */
+/* Devices that have mapped the pages lose them when another device moves them. */
 static void migrate_obeyed(const void *variant)
 {
 	const struct device *d = variant;

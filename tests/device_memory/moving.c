@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices and CPUs at the same pages, while these are moved to and fro: what one has
- * written all others read, wherever the page is by then.
+ * Devices and CPUs use the same pages while these move to and fro: what one has written
+ * all others read, wherever the page is.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #define WORDS	(PAGE / sizeof(uint64_t))
 #define MOVES	200
 
-/* EBUSY tells of a second lost to those that move: once more. */
+/* EBUSY: the call lost the pages to other moves for one second. Retry. */
 static void access_page(int fd, unsigned long number, const void *at, void *buffer)
 {
 	int ret;
@@ -30,11 +30,11 @@ static void access_page(int fd, unsigned long number, const void *at, void *buff
 }
 
 /**
- * struct count - numbers that a device writes to a page, one after the other
+ * struct count - ascending numbers that a device writes to a page
  * @fd: the device
  * @at: the page
- * @written: the last that was written
- * @stop: write no more
+ * @written: the last number that was written
+ * @stop: stop writing
  */
 struct count {
 	int fd;
@@ -59,7 +59,7 @@ static void *count_thread(void *arg)
 	return NULL;
 }
 
-/* The CPU never sees less than what was written before it looked. */
+/* The CPU never sees a number below that written before it looked. */
 static void *look_thread(void *arg)
 {
 	const volatile uint64_t *at;
@@ -78,7 +78,7 @@ static void *look_thread(void *arg)
 	return NULL;
 }
 
-/* What the device writes while its page is on the way is in the page. */
+/* What the device writes while its page moves is in the page afterwards. */
 static void moving_counts(const void *variant)
 {
 	const struct device *d = variant;
@@ -114,8 +114,8 @@ static void moving_counts(const void *variant)
 
 /**
  * struct page - one of the pages
- * @lock: held while its content is looked at or changed, but not while it moves
- * @series: what it holds
+ * @lock: held while the content is accessed, but not while the page moves
+ * @series: the content it holds
  */
 struct page {
 	pthread_mutex_t lock;
@@ -123,9 +123,10 @@ struct page {
 };
 
 /*
- * Of exclusive pages in a device's memory the kernel loses count when these are brought
- * home by migrate_device_range(): remove_migration_ptes() takes their entries for those
- * of a migration. Where the CPU reaches that memory it is one or the other.
+ * Evicting device-exclusive pages by migrate_device_range() makes the kernel lose count
+ * of their references: remove_migration_ptes() takes their entries for migration
+ * entries. With memory that the CPU can reach, a page is either exclusive or in that
+ * memory.
  */
 static struct crossing {
 	struct area area;
@@ -253,14 +254,14 @@ static void crossing_end(void)
 	     crossing.moved, crossing.had_alone);
 	CHECK_REL(crossing.accesses, >, 0);
 	CHECK_REL(crossing.moved, >, 0);
-	/* What is a device's alone the CPU has not, until it looks. */
+	/* An exclusive page is not mapped for the CPU until the CPU touches it. */
 	for (size_t i = 0; i < PAGES; i++)
 		read_page(i, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(crossing.fds); i++)
 		device_is_exact(crossing.fds[i], crossing.area.at, PAGES);
 }
 
-/* Both devices and the CPUs, from four threads, and one that moves what they use. */
+/* Four threads use the pages by both devices and the CPU; one moves them. */
 static void moving_all_at_once(const void *variant)
 {
 	struct timespec span = { .tv_sec = SECONDS };

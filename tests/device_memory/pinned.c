@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel itself reads and writes memory that is on a device, and holds pages of it:
- * what it holds is not moved, and everything else is.
+ * The kernel itself reads and writes memory that is on a device, and pins pages of it:
+ * pinned pages do not move, all others do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "module.h"
 
 #define PAGES	16
-#define FIRST	3	/* of those that are held */
+#define FIRST	3	/* of the pinned pages */
 #define HELD	4
 
 static struct iovec held_of(const struct area *area)
@@ -23,7 +23,7 @@ static struct iovec held_of(const struct area *area)
 	return (struct iovec) { area->at + FIRST * PAGE, HELD * PAGE };
 }
 
-/* A pipe that holds pages of the area. */
+/* A pipe that pins pages of the area. */
 static void pipe_hold(const struct area *area, int ends[2])
 {
 	struct iovec held = held_of(area);
@@ -32,7 +32,7 @@ static void pipe_hold(const struct area *area, int ends[2])
 	CHECK_EQ(vmsplice(ends[1], &held, 1, 0), HELD * PAGE);
 }
 
-/* What it holds, which has to be the series. */
+/* Read what the pipe holds, which must be the series, and so unpin it. */
 static void pipe_release(int ends[2], uint64_t series)
 {
 	static char buffer[HELD * PAGE];
@@ -51,7 +51,7 @@ static bool is_held(size_t page)
 	return page >= FIRST && page < FIRST + HELD;
 }
 
-/* Held in the system's memory: each page is told of by itself. */
+/* Pages pinned in system memory: the result is reported page by page. */
 static void pinned_stays(const void *variant)
 {
 	const struct device *d = variant;
@@ -90,8 +90,8 @@ static void pinned_stays(const void *variant)
 }
 
 /*
- * Held where they are in the device's memory, which the CPU has to reach for that: they
- * stay there while anybody holds them, and with them the module.
+ * Pages pinned in the device's memory, which needs memory that the CPU can reach: they
+ * stay there as long as they are pinned, and keep the module loaded.
  */
 static void pinned_keeps_module(const void *variant)
 {
@@ -122,7 +122,7 @@ static void pinned_keeps_module(const void *variant)
 	modules_load();
 }
 
-/* Each way starts from pages on the device. */
+/* Move the area to the device, from where each way starts. */
 static void on_device(const struct device *d, int fd, const struct area *area)
 {
 	area_fill(area);
@@ -153,7 +153,7 @@ static void pinned_process_vm(const void *variant)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-/* To a file and from it, by copying or by the disk itself. */
+/* Write it to a file and read it back, by copies or by the disk itself (O_DIRECT). */
 static void pinned_file(const void *variant)
 {
 	const struct device *d = variant;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populating with migration: POPULATE_DEV faults what is missing, whoever has to answer,
- * and has it in the device's memory in the same call; nothing that was not asked for is
- * faulted or moved.
+ * Populating with migration: POPULATE_DEV faults missing pages, whoever has to answer
+ * these faults, and moves them to the device's memory in the same call. What was not
+ * asked for is neither faulted nor moved.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include "device.h"
 #include "suites.h"
 
-#define PAGES	640	/* more than a page table's */
+#define PAGES	640	/* more than one page table maps */
 #define FEW	64
 
 #define ASK_NONE	HMM_DMIRROR_PROT_NONE
@@ -32,7 +32,7 @@ static void all_are(const uint8_t *bytes, size_t pages, uint8_t place)
 		CHECK_EQ(bytes[i], place);
 }
 
-/* What is missing is brought by a server and moved, page by page, in one call. */
+/* A server brings the missing pages one by one, and one call moves them all. */
 static void populate_dev_served(const void *variant)
 {
 	const struct device *d = variant;
@@ -66,7 +66,7 @@ static void populate_dev_served(const void *variant)
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 }
 
-/* Its zero page can't be moved away from under it; a page of zeros can. */
+/* The zero page cannot be moved; a page of zeros can. */
 static void populate_dev_served_zeros(const void *variant)
 {
 	const struct device *d = variant;
@@ -103,7 +103,7 @@ static void *write_thread(void *arg)
 	return NULL;
 }
 
-/* Lift the protection where the device waits; returns how often it did. */
+/* Lift the protection where the device waits; returns how often it waited. */
 static size_t writing_unprotect(int uffd, const struct writing *w)
 {
 	struct pollfd fd = { .fd = uffd, .events = POLLIN };
@@ -123,7 +123,7 @@ static size_t writing_unprotect(int uffd, const struct writing *w)
 	return waits;
 }
 
-/* A write to what is write-protected waits, wherever the page is. */
+/* A write to a write-protected page waits, wherever the page is. */
 static void populate_dev_write_protected(const void *variant)
 {
 	const struct device *d = variant;
@@ -150,7 +150,7 @@ static void populate_dev_write_protected(const void *variant)
 
 enum { ABSENT, ABSENT_READ, ABSENT_WRITE, FILLED, FILLED_READ, STATES };
 
-/* Each page gets what was asked of it, and only that. */
+/* Each page gets the access that was asked for it, and nothing more. */
 static void populate_dev_accesses(const void *variant)
 {
 	static const uint8_t asked[STATES] = {
@@ -210,7 +210,10 @@ static void sharer_of(const struct device *d, const struct area *area, int heard
 	_exit(0);
 }
 
-/* Reading moves what is shared for all who share it; writing breaks COW first. */
+/*
+ * Reading moves a shared page for all processes that share it; writing breaks COW
+ * first.
+ */
 static void populate_dev_shared(const void *variant)
 {
 	const struct device *d = variant;
@@ -256,7 +259,7 @@ static void populate_dev_read_only(const void *variant)
 	device_is_exact(fd, area.at, FEW);
 }
 
-/* A gap and a page that can't be read: they may not be asked for. */
+/* A gap and an unreadable page: a request for either fails the call. */
 static void populate_dev_holes(const void *variant)
 {
 	const struct device *d = variant;
@@ -303,7 +306,7 @@ static const struct goes goes[] = {
 	{ &kind_shmem_private, STAYS, MOVES },
 };
 
-/* Of each kind of memory what can be moved is, and all is mapped. */
+/* Of each kind of memory all pages are mapped, and those that can move are moved. */
 static void populate_dev_kind(const void *variant)
 {
 	const struct device *d = variant;
@@ -333,7 +336,7 @@ static void populate_dev_kind(const void *variant)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, pages), 0);
 }
 
-/* From swap to the device; what is written there is in the swap in the end. */
+/* From swap to the device, and what the device writes is in the swap in the end. */
 static void populate_dev_swapped(const void *variant)
 {
 	const struct device *d = variant;
@@ -353,7 +356,7 @@ static void populate_dev_swapped(const void *variant)
 	CHECK_EQ(swapoff(ZRAM), 0);
 }
 
-/* Who has what it was asked for moves nothing and invalidates nothing. */
+/* A call for what is already there moves nothing and invalidates nothing. */
 static void populate_dev_again(const void *variant)
 {
 	const struct device *d = variant;
@@ -374,12 +377,12 @@ static void populate_dev_again(const void *variant)
 #define RIVAL_ROUNDS	500
 
 /**
- * struct rivals - two that want the same pages at the same time, over and over
+ * struct rivals - two callers that ask for the same pages again and again
  * @at: the pages
- * @begin: of a round; or each goes round as fast as it can
- * @together: which of the two
- * @starve: private memory of two: EBUSY tells of a second lost to the other
- * @busy: how often it did
+ * @begin: barrier at the begin of each round, if @together
+ * @together: both begin a round at the same time; else each goes as fast as it can
+ * @starve: two devices with private memory: a call may lose for one second, with -EBUSY
+ * @busy: how often that happened
  */
 struct rivals {
 	char *at;
@@ -412,7 +415,7 @@ static void rival_populate(const struct rival *r, uint8_t access)
 		CHECK_REL(bytes[i], !=, HMM_DMIRROR_AT_NONE);
 }
 
-/* Pages are in the one's memory, or at home. */
+/* The pages are in one device's memory, or in the system's. */
 static void rival_round(const struct rival *r, size_t round)
 {
 	if (r->all->together)
@@ -443,7 +446,7 @@ static const struct rivalry rivalries[] = {
 	{ "two-devices-free", true, false },
 };
 
-/* Each call ends well, whatever the other does, and nothing is lost. */
+/* Each call succeeds, whatever the other caller does, and no content is lost. */
 static void populate_dev_rivals(const void *variant)
 {
 	const struct device *d = variant;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of the kernel's HMM test device, on the device that the mirror kit was
- * made for: every kind of memory read and written by the device, as its own suite
- * expects it.
+ * The calls of the kernel's HMM test device, on hmm_dmirror, the device of the mirror
+ * kit: the device reads and writes every kind of memory as the kernel's own test suite
+ * expects.
+ *
+ * Each call is also tried with ranges, pointers and processes that it must refuse.
  */
 #include <errno.h>
 #include <string.h>
@@ -35,7 +37,7 @@ static char *buffer_new(size_t pages)
 	return at;
 }
 
-/* A call over the whole area that has to succeed, having faulted so often. */
+/* A call over the whole area, which must succeed after @faults faults of the device. */
 static void call_whole_area(int fd, unsigned long number, const struct area *area,
 			    void *buffer, size_t faults)
 {
@@ -115,8 +117,9 @@ static void dmirror_write_shared(const void *variant)
 }
 
 /*
- * Swapped in for reading a page is clean, and yet the device may write to it (from 6.2
- * on): unless it marks it dirty then, it is taken for what is in the swap.
+ * A page that is swapped in for reading is clean, and yet the device may write to it
+ * (from 6.2 on). Unless the device marks it dirty, the kernel takes the copy in the
+ * swap for current.
  */
 static void dmirror_write_is_kept(const void *unused)
 {
@@ -137,7 +140,10 @@ static void dmirror_write_is_kept(const void *unused)
 	CHECK_EQ(swapoff(ZRAM), 0);
 }
 
-/* The last page there can be: of what has no memory, like all that is the kernel's. */
+/*
+ * The last page of all addresses, which like all of the kernel's has no memory of the
+ * process.
+ */
 static void dmirror_last_page(const void *unused)
 {
 	void *at = (void *)(uintptr_t)(UINT64_MAX & ~(2 * PAGE - 1));
@@ -151,7 +157,7 @@ static void dmirror_last_page(const void *unused)
 	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_COMPARE, at, 1, NULL, NULL), 0);
 }
 
-/* What a child has of the parent's private memory stays as it was. */
+/* What a child has of the parent's private memory does not change. */
 static void dmirror_private_after_fork(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -233,7 +239,7 @@ static const unsigned long served_calls[] = {
 	HMM_DMIRROR_READ, HMM_DMIRROR_READ_UNLOCKED, HMM_DMIRROR_WRITE,
 };
 
-/* What the kernel's own device refuses. */
+/* Missing pages behind userfaultfd, which the kernel's own device refuses. */
 static void dmirror_served(const void *variant)
 {
 	const unsigned long *number = variant;
@@ -259,7 +265,7 @@ static void dmirror_served(const void *variant)
 		CHECK_EQ(content_wrong(buffer, SERIES, 0, area.pages), 0);
 }
 
-/* One VMA after the other, of different kinds, in one call. */
+/* Several VMAs of different kinds in one call. */
 static void dmirror_across_mappings(const void *unused)
 {
 	char *at = area_reserve(3 * PAGES * PAGE);
@@ -280,7 +286,7 @@ static void dmirror_across_mappings(const void *unused)
 				       PAGES), 0);
 }
 
-/* By two devices of one process. */
+/* Two devices of one process on the same pages. */
 static void dmirror_two_devices(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -296,7 +302,7 @@ static void dmirror_two_devices(const void *unused)
 	area_mapped_alike(reader, &area);
 }
 
-/* What the CPU no longer has, the device has lost. */
+/* What the CPU no longer maps, the device no longer maps. */
 static void dmirror_loses(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -356,7 +362,7 @@ static void dmirror_snapshot(const void *unused)
 	snapshot_one(fd, small.at + 3 * PAGE, 1, HMM_DMIRROR_PROT_ERROR);
 }
 
-/* More than is looked at in one go, and not beginning where that does. */
+/* More pages than the driver looks at in one step, and not aligned to such steps. */
 static void dmirror_snapshot_long(const void *unused)
 {
 	size_t pages = 3 * PAGES_IN_HUGE;
@@ -379,7 +385,7 @@ static void dmirror_snapshot_long(const void *unused)
 	CHECK_EQ(bytes[pages - 2], 0xee);
 }
 
-/* A secret is readable by nobody but its owner; the stock device would oops. */
+/* Secret memory is readable only by its owner; the stock device would oops. */
 static void dmirror_secret(const void *unused)
 {
 	char *buffer = buffer_new(1), *at;
@@ -480,7 +486,10 @@ static void dmirror_without_memory(const void *unused)
 		 0);
 }
 
-/* All calls of a file that another process has opened. */
+/*
+ * Make all calls on a file that another process has opened; returns whether one was not
+ * refused.
+ */
 static int calls_refused(int fd, const struct area *area)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all_calls); i++)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random calls of the device with random and hostile arguments, from several threads,
- * while the address space changes under them.
+ * while the address space changes.
  *
- * The fuzz is done by a process of its own, which shares no memory with this one but
- * for a page to tell what it did. Afterwards nothing of it may be left: no reference
- * on the modules, no mirror, no address space, no memory. The device's page table is
- * compared with the CPU's throughout.
+ * A process of its own makes the calls. It shares only one page with this process, for
+ * its counts. Afterwards nothing of it may be left: no reference on the modules, no
+ * mirror, no address space, no memory. All the time the device's page table is compared
+ * with the CPU's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 #define CALL_PAGES	64
 #define DEVICES		HMM_DMIRROR_NDEVICES
 
-/* Left of a run that leaks nothing: what the kernel's own caches change by. */
+/* By how much free memory may differ without a leak: the kernel's own caches change. */
 #define NOISE_KIB	8192
 
 struct tally {
@@ -61,7 +61,10 @@ static const unsigned long numbers[] = {
 	_IOWR('H', 0x0a, struct hmm_dmirror_cmd), _IO('H', 0x00),
 };
 
-/* Where nothing of a process can be: a device that reads there writes nowhere else. */
+/*
+ * Addresses where no process has memory: a device that reads into them overwrites
+ * nothing.
+ */
 static uint64_t hostile_value(unsigned int *seed)
 {
 	static const uint64_t values[] = {
@@ -75,7 +78,7 @@ static uint64_t hostile_value(unsigned int *seed)
 	       (rand_r(seed) % 4 ? 0 : noise);
 }
 
-/* Mostly something that can work: else nothing but refusals would be tested. */
+/* Mostly arguments that can work, or only refusals would be tested. */
 static struct hmm_dmirror_cmd random_cmd(unsigned int *seed,
 					 unsigned long number, char *buffer)
 {
@@ -134,7 +137,10 @@ static void device_compare(int fd, uint64_t what)
 		     (unsigned long long)cmd.faults);
 }
 
-/* As much as the device can read, and then nothing: some calls ask for more. */
+/*
+ * A buffer as long as the longest read, followed by inaccessible addresses: some calls
+ * ask for more.
+ */
 static char *new_buffer(void)
 {
 	char *buffer = area_reserve(PAGES * PAGE);
@@ -163,7 +169,7 @@ static void *caller_thread(void *arg)
 	return NULL;
 }
 
-/* The memory is the fuzz's own: whatever comes of a change is fine. */
+/* Only the fuzz uses this memory: any change is allowed, and may fail. */
 static void memory_change(unsigned int *seed)
 {
 	size_t pages = 1 + rand_r(seed) % 512;
@@ -210,7 +216,7 @@ static void *changer_thread(void *arg)
 	return NULL;
 }
 
-/* Some have been asked to go through all there is. */
+/* Cancel: some calls ask for all of the address space. */
 static void cancel_all(void)
 {
 	for (size_t i = 0; i < DEVICES; i++)
@@ -243,7 +249,7 @@ static void fuzz_run(unsigned int seed)
 	exit(0);
 }
 
-/* What a CPU keeps for itself is not MemFree, and may be a lot. */
+/* Free pages that a CPU keeps to itself are not in MemFree, and can be many. */
 static uint64_t free_kib(void)
 {
 	return stats_sum("/proc/meminfo", "MemFree:") +
@@ -264,8 +270,8 @@ static bool kasan_watches(void)
 }
 
 /*
- * What was freed behind a grace period comes back a little later; what KASAN watches
- * for use after it was freed does not: a 32nd of all memory.
+ * Memory that is freed behind a grace period comes back a little later. What KASAN
+ * holds in quarantine does not: up to a 32nd of all memory.
  */
 static void memory_is_back(uint64_t before)
 {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mirror kit: what makes a populate begin again and what does not, what it asks
- * for, and how it ends.
+ * The mirror kit: which invalidations make a populate retry and which do not, what a
+ * populate asks for, and how it can end early.
+ *
+ * Storms invalidate memory beside or inside the range that is populated. The kit's
+ * counters tell apart retries and retries avoided, so "no retry" is checked exactly and
+ * not by time.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -40,7 +44,10 @@ static void discard_and_touch(struct storm *storm, unsigned long round)
 		((volatile char *)storm->at)[i * PAGE] = round;
 }
 
-/* Memory of one page for each page table, which a storm then empties for ever. */
+/*
+ * Memory with one present page in each page table, which a storm then discards for
+ * ever.
+ */
 static char *sparse_new(size_t pages)
 {
 	char *at = area_reserve(pages * PAGE);
@@ -53,7 +60,7 @@ static char *sparse_new(size_t pages)
 	return at;
 }
 
-/* What populates have seen of invalidations. */
+/* What populates have seen of invalidations, from the kit's counters. */
 struct tally {
 	uint64_t retries, avoided, invalidations;
 };
@@ -79,8 +86,8 @@ static struct tally tally_since(struct tally then)
 }
 
 /*
- * All of these are far away: none is a reason to begin again. At least @under_way
- * populates end while an invalidation is running.
+ * The storms are outside of @area: no populate may retry. At least @under_way populates
+ * must end while an invalidation is running.
  */
 static void populate_in_peace(int fd, const struct area *area,
 			      unsigned int under_way)
@@ -135,7 +142,7 @@ static void mirror_never_quiet(const void *unused)
 	storms_end(storms, STORMS);
 }
 
-/* The last page of the area and the first behind it: exact to the page. */
+/* The storms invalidate the pages right before and right behind: exact to the page. */
 static void mirror_next_page(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -178,8 +185,8 @@ static void mirror_overlapping(const void *unused)
 }
 
 /*
- * A real-time task that shares its one CPU with the one who invalidates: where it
- * collides, it has to wait for a task that runs only if it sleeps.
+ * A real-time task that shares its only CPU with the thread that invalidates: where
+ * both collide, it waits for a task that can only run if it sleeps.
  */
 static void mirror_real_time(const void *unused)
 {
@@ -211,7 +218,7 @@ static void mirror_real_time(const void *unused)
 	storms_end(&storm, 1);
 }
 
-/* Three of them wait for a page server that does not answer. */
+/* WAITING populates wait for a page server that does not answer. */
 #define WAITING	3
 
 struct waiting {
@@ -310,7 +317,7 @@ static void mirror_prefetch_fails(const void *unused)
 	CHECK_EQ(dmirror_mapped(fd, area.at, 4, &wrong), 2);
 }
 
-/* One waits for a page server, the others for their turn. */
+/* One prefetch waits for a page server, the others are queued. */
 static void mirror_cancel_prefetches(const void *unused)
 {
 	struct waiting w = waiting_new();
@@ -331,7 +338,9 @@ static void mirror_cancel_prefetches(const void *unused)
 	CHECK_EQ(failed, 0);
 }
 
-/* Reading shares what is shared; writing breaks COW where it was asked, only there. */
+/*
+ * Reading keeps COW sharing; writing breaks COW in the requested pages, and only there.
+ */
 static void mirror_access_intent(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
@@ -354,8 +363,8 @@ static void mirror_access_intent(const void *unused)
 }
 
 /*
- * A window for writing over memory of all kinds: what can be written is, what can be
- * read is mapped for that and not copied, what is not there is left out.
+ * A write window over memory of all kinds: writable pages are mapped for write; pages
+ * that can only be read are mapped for read and not copied; missing memory is left out.
  */
 static void mirror_best_effort(const void *unused)
 {
@@ -395,7 +404,7 @@ static void mirror_best_effort(const void *unused)
 
 #define TRACING	"/sys/kernel/tracing"
 
-/* The causes are told as text. */
+/* The tracepoint gives the cause as text. */
 static void mirror_traced(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 64);

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ends of all kinds, with the device open and populates in flight. */
+/*
+ * Processes that end in all ways with the device open and populates in flight.
+ *
+ * After the end no call may be in flight, no reference on the modules may be left, and
+ * whoever got the file passed on must be refused.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -47,7 +52,7 @@ static int populates_begin(const struct area *area, size_t waiting)
 	return fd;
 }
 
-/* Of the prefetches one is under way. */
+/* One of the three prefetches is in flight, the others are queued. */
 static const struct victim_use populating = { populates_begin, .beside = 1 };
 
 static void teardown_in_flight(const void *variant)
@@ -64,7 +69,7 @@ static void teardown_in_flight(const void *variant)
 	modules_load();
 }
 
-/* Whoever was given the file can do nothing with it, and keeps nothing alive. */
+/* A process that was given the file can do nothing with it, and keeps no memory alive. */
 static void teardown_passed_on(const void *variant)
 {
 	struct victim v = victim_new(&populating, 0, variant);
@@ -124,7 +129,7 @@ static void *race_populate(void *arg)
 
 	for (int i = 0; i < RACES; i++) {
 		pthread_barrier_wait(&race->begin);
-		/* EBADF: it was closed before this came to use it. */
+		/* EBADF: the file was closed before this thread used it. */
 		ret = dmirror_populate(race->fd, race->area.at, PAGES,
 				       HMM_DMIRROR_POPULATE_WRITE);
 		CHECK(!ret || ret == -EFAULT || ret == -EBADF ||
@@ -150,7 +155,7 @@ static void *race_unmap(void *arg)
 	return NULL;
 }
 
-/* Open, use, unmap and close, all at a time. */
+/* Open, use, unmap and close, all at the same time. */
 static void teardown_races(const void *unused)
 {
 	struct race race = { .area = area_new(&kind_anon, PAGES) };

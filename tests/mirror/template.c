@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The driver that others are to be copied from: does its device see what is there? */
+/*
+ * The template driver, which others are copied from: its device must see what the
+ * process has, and nothing stale.
+ *
+ * The device has one call: read a word at a virtual address.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,7 +58,7 @@ static int device_error(int device, const void *at)
 	return device_read(device, at, &unused);
 }
 
-/* What all mirrors have done: a line of that file. */
+/* A line of the kit's file: the total of all mirrors. */
 static uint64_t mirrors_total(const char *which)
 {
 	unsigned long long value;
@@ -105,7 +110,7 @@ static void template_present(const void *unused)
 
 	area_fill(&area);
 	device_sees(device, area.at, expected_contents(PAGES), PAGES);
-	/* The device has these pages now: what is written it sees without a fault. */
+	/* The device has mapped these pages now: it sees later writes without a fault. */
 	content_fill(area.at, SERIES + 1, 0, PAGES);
 	device_sees(device, area.at, area.at, PAGES);
 	CHECK_EQ(mirrors_total("populates"), before + PAGES);
@@ -158,7 +163,10 @@ static void *reader_thread(void *arg)
 	return NULL;
 }
 
-/* Invalidated while the fault waits: the device begins again, others it ignores. */
+/*
+ * An invalidation of the page whose fault waits makes the device retry; one of another
+ * page does not.
+ */
 static void template_retried(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -198,7 +206,10 @@ static void template_hole(const void *unused)
 	CHECK_EQ(device_error(device, (void *)(1UL << 63)), -EFAULT);
 }
 
-/* Neither what was there before nor what it was there for. */
+/*
+ * The device must see neither the page that was unmapped nor what that page is used for
+ * now.
+ */
 static void template_stale(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -222,7 +233,10 @@ static void template_stale(const void *unused)
 	device_sees(device, area.at, area.at, PAGES);
 }
 
-/* The child may not look; and what the parent writes goes into pages of its own. */
+/*
+ * The child may not use the file; what the parent writes afterwards goes to pages of
+ * its own.
+ */
 static void template_child(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -245,7 +259,10 @@ static void template_child(const void *unused)
 	device_sees(device, area.at, area.at, PAGES);
 }
 
-/* Who opened it is gone, its memory too; the file is not. */
+/*
+ * The process that opened the file has exited, and its memory is gone; the file still
+ * exists.
+ */
 static void template_orphan(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -275,7 +292,7 @@ static void template_orphan(const void *unused)
 	CHECK_EQ(close(device), 0);
 }
 
-/* Pages that the kernel itself can't read. */
+/* Pages that the kernel itself cannot read. */
 static void template_secret(const void *unused)
 {
 	int device = device_open(), fd = syscall(SYS_memfd_secret, 0);
@@ -303,7 +320,7 @@ static void template_arguments(const void *unused)
 	CHECK_EQ(ioctl(device, HMMU_TEMPLATE_READ + 1, NULL) ? errno : 0, ENOTTY);
 }
 
-/* Any bit of them: a later version may give each a meaning. */
+/* Each reserved bit must be zero: a later version may give it a meaning. */
 static void template_reserved(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
@@ -320,7 +337,10 @@ static void template_reserved(const void *unused)
 	CHECK_EQ(device_error(device, area.at), 0);
 }
 
-/* Allocations for device page tables fail where they can't wait, on and off. */
+/*
+ * Let allocations for the device's page table fail where they may not sleep (on), or
+ * not (off).
+ */
 static void fail_tables(bool on)
 {
 	knob_write(FAILSLAB "probability", "0");

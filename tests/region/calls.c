@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of /dev/hmm_region: what they refuse, and to whom, what an access has done
- * when it ends early, and a hypervisor that fails.
+ * The calls of /dev/hmm_region: which arguments and which processes they refuse, and
+ * what an access has done when it ends early.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static void calls_partition_refused(const void *variant)
 		 -EINVAL);
 }
 
-/* All that are allowed; and each file ends with the program. */
+/* All allowed sizes; each file is close-on-exec. */
 static void calls_partitions(const void *unused)
 {
 	struct hmm_region_partition with = {};
@@ -81,7 +81,7 @@ struct bad_set {
 #define AT		(64 * HUGE)
 #define WRAPS		(-4 * PAGE)
 
-/* With page tables of five levels, and no process has the last page. */
+/* With five-level page tables; no process has the last page. */
 #define USER_MOST	(1ULL << 56)
 
 static const struct bad_set bad_sets[] = {
@@ -110,7 +110,7 @@ static const struct bad_set bad_sets[] = {
 	{ "length-overflows", { 0, (1ULL << 52) + 1, AT, REGION_RW } },
 };
 
-/* Afterwards nothing is set: the same pages can be. */
+/* After a refusal nothing is set: the same pages can be set. */
 static void calls_set_refused(const void *variant)
 {
 	const struct bad_set *bad = variant;
@@ -125,7 +125,7 @@ struct overlap {
 	int error;
 };
 
-/* With a region of [GUEST + 8, GUEST + 16). */
+/* Against a region of [GUEST + 8, GUEST + 16). */
 static const struct overlap overlaps[] = {
 	{ 8, 8, -EEXIST }, { 8, 1, -EEXIST }, { 15, 1, -EEXIST },
 	{ 10, 2, -EEXIST }, { 0, 9, -EEXIST }, { 15, 9, -EEXIST },
@@ -142,7 +142,7 @@ static void calls_overlapping(const void *unused)
 		CHECK_EQ(region_set(fd, GUEST + overlaps[i].first,
 				    overlaps[i].pages, area.at, REGION_RO),
 			 overlaps[i].error);
-	/* Of another guest they are not the same pages. */
+	/* Another guest has other pages of the same numbers. */
 	CHECK_EQ(region_set(region_partition(0, 0), GUEST + 8, 8, area.at,
 			    REGION_RW), 0);
 }
@@ -153,7 +153,10 @@ static const struct overlap not_those[] = {
 	{ 8, 8, 0 }, { 8, 8, -ENOENT },
 };
 
-/* Exactly as it was set, once; then the pages are free, and not the guest's. */
+/*
+ * Only exactly as it was set, and once; then the guest cannot access the pages, and
+ * they can be set again.
+ */
 static void calls_unset(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
@@ -193,7 +196,7 @@ static void calls_most_regions(const void *unused)
 	CHECK_EQ(region_set(fd, GUEST - 2, 1, area.at, REGION_RO), -ENOSPC);
 }
 
-/* The last guest pages there are, and the first. */
+/* The last guest pages that exist, and the first. */
 static void calls_guest_limits(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4);
@@ -211,7 +214,7 @@ static void calls_guest_limits(const void *unused)
 	CHECK_EQ(region_query(fd).mapped_pages, 2);
 }
 
-/* Memory of a device can't be demand-mapped; wherever in the region it is. */
+/* Memory of a device cannot be demand-mapped, wherever in the region it is. */
 static void calls_io_memory(const void *variant)
 {
 	size_t page = (uintptr_t)variant;
@@ -278,7 +281,7 @@ static void calls_access_refused(const void *variant)
 	CHECK_EQ(region_query(g.fd).mapped_pages, 0);
 }
 
-/* Pages whose number is none of a guest's have no region either. */
+/* Page numbers beyond those of a guest have no region either. */
 static void calls_nowhere(const void *unused)
 {
 	static const uint64_t pfns[] = {
@@ -312,8 +315,8 @@ static void calls_executes(const void *unused)
 
 /**
  * struct run_off - an access that ends early
- * @name: of the case
- * @make: what makes it; page 4 of 8 is where it ends
+ * @name: for the name of the case
+ * @make: makes the access end at page 4 of 8
  * @access: HMM_REGION_*
  * @error: what it ends with
  */
@@ -357,7 +360,7 @@ static const struct run_off run_offs[] = {
 	{ "write-protected", make_protected, HMM_REGION_WRITE, -EPERM },
 };
 
-/* All that comes before is done, and told, and no more. */
+/* All bytes before that point are done and reported, and no byte behind it. */
 static void calls_runs_off(const void *variant)
 {
 	const struct run_off *off = variant;
@@ -384,7 +387,7 @@ static void calls_runs_off(const void *variant)
 		CHECK_EQ((uint8_t)buffer[i], 0xee);
 }
 
-/* From byte to byte over pages of two regions that lie apart in memory. */
+/* Byte by byte over pages of two regions whose memory lies apart. */
 static void calls_crosses(const void *variant)
 {
 	const struct kind *kind = variant;
@@ -431,7 +434,7 @@ static void calls_longest_access(const void *unused)
 	CHECK_EQ(content_wrong(buffer, SERIES, 3, PAGES_IN_HUGE), 0);
 }
 
-/* A bad pointer ends an access where it begins to be bad. */
+/* A bad pointer ends an access at the first inaccessible byte. */
 static void calls_bad_data(const void *variant)
 {
 	uint32_t access = (uintptr_t)variant;
@@ -460,7 +463,7 @@ static void calls_bad_data(const void *variant)
 	CHECK_EQ(content_wrong(area.at + PAGE, SERIES, 1, 3), 0);
 }
 
-/* What is read goes to memory of the region, which is not there yet, and back. */
+/* The data goes to, and comes from, missing memory of the region itself. */
 static void calls_data_in_region(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 8);
@@ -481,7 +484,7 @@ static const unsigned long partition_calls[] = {
 	HMM_REGION_DIRTY_LOG, HMM_REGION_FAIL,
 };
 
-/* Calls of the other file, and those of no file. */
+/* Calls that belong to the other file, and calls that do not exist. */
 static void calls_not_of_this_file(const void *unused)
 {
 	struct hmm_region_partition partition = {};
@@ -544,7 +547,7 @@ static void calls_dirty_refused(const void *unused)
 	CHECK_EQ(region_dirty(fd, LAST - 64, 64, bitmap, NULL), 0);
 }
 
-/* All calls of a partition that another process has made. */
+/* Make all calls on a partition of another process; returns 0 if all were refused. */
 static int calls_refused(int fd)
 {
 	uint64_t argument[32] = { GUEST, PAGES };
@@ -572,7 +575,7 @@ static void calls_child_has_no_access(const void *unused)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 }
 
-/* A child has guests of its own, also by the parent's file of the device. */
+/* A child has guests of its own, also by the device file that the parent opened. */
 static void calls_child_has_its_own(const void *unused)
 {
 	struct hmm_region_partition partition = {};

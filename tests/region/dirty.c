@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The dirty log of /dev/hmm_region: what the guest has written to, and nothing else. */
+/*
+ * The dirty log of /dev/hmm_region: the pages the guest has written to since the last
+ * log, and no others.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +16,10 @@
 
 #define PAGES		64
 
-/* Written pages and no others, once; whatever happens to the page meanwhile. */
+/*
+ * Each written page is logged once, whatever happens to the page in the meantime; no
+ * other page is.
+ */
 static void dirty_kinds(const void *variant)
 {
 	const struct kind *kind = variant;
@@ -44,7 +50,7 @@ static void dirty_kinds(const void *variant)
 	CHECK_EQ(mprotect(area.at, area.pages * PAGE, PROT_READ | PROT_WRITE),
 		 0);
 
-	/* One byte on either side makes two pages dirty. */
+	/* One write across a page boundary makes two pages dirty. */
 	CHECK_EQ(guest_touch_write(&g, 5), 0);
 	guest_dirty_is(&g, 0, 64, (uint64_t[]) { 1ULL << 5 });
 	struct hmm_region_access across = {
@@ -55,7 +61,7 @@ static void dirty_kinds(const void *variant)
 	guest_dirty_is(&g, 0, 128, (uint64_t[]) { 1ULL << 63, 1 });
 }
 
-/* Regions that begin and end anywhere in the log; what is between is not dirty. */
+/* Regions that begin and end anywhere in the log; what lies between them is not dirty. */
 static void dirty_regions(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -74,7 +80,10 @@ static void dirty_regions(const void *unused)
 	guest_dirty_is(&g, 128, 512, NULL);
 	guest_dirty_is(&g, 0, 128, (uint64_t[]) { 0xfULL << 60, 0xf | 1 << 6 });
 
-	/* Unset, and set again, it is another one: the others stay as they are. */
+	/*
+	 * A region that is unset and set again begins clean; the others keep their
+	 * bits.
+	 */
 	CHECK_EQ(guest_access(g.fd, HMM_REGION_WRITE, GUEST + 61, &byte, 1), 0);
 	CHECK_EQ(guest_access(g.fd, HMM_REGION_WRITE, GUEST + 71, &byte, 1), 0);
 	CHECK_EQ(region_unset(g.fd, GUEST + 60, 8), 0);
@@ -84,7 +93,7 @@ static void dirty_regions(const void *unused)
 	guest_dirty_is(&g, 640, 64, (uint64_t[]) { 1ULL << 60 });
 }
 
-/* Of a log that can't be copied out, or not all of it, no bit is lost. */
+/* No bit is lost if the log cannot be copied out, or only in part. */
 static void dirty_bad_address(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2 * PAGES);
@@ -112,7 +121,7 @@ static void dirty_bad_address(const void *unused)
 #define WRITERS		4
 #define LOGS		200
 
-/* Page p is written to by writer p % WRITERS. */
+/* Writer p % WRITERS writes to page p. */
 struct log {
 	struct guest g;
 	atomic_bool stop;
@@ -143,9 +152,9 @@ static void counts_copy(const atomic_uint *counts, unsigned int *to)
 }
 
 /*
- * A page has to be in the log if a write to it began after the last one and ended
- * before this, and must not be if none ended after the last one began, or is on its
- * way still.
+ * A page must be in the log if a write to it began after the last log and ended before
+ * this one. It must not be in the log if no write ended after the last log began and
+ * none is running.
  */
 static void log_once(void)
 {

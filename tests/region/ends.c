@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ends of all kinds, with guests of /dev/hmm_region and accesses under way. */
+/*
+ * Processes that end in all ways with guests of /dev/hmm_region and accesses in flight.
+ *
+ * Nothing of them may be left: no reference on the module, no call in flight. A process
+ * that was given a partition's file must be refused.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,7 +44,7 @@ static void *write_page(void *arg)
 					      GUEST + w->n, &byte, 1);
 }
 
-/* Each virtual CPU waits for a page of its own, which is alone in its window. */
+/* Each virtual CPU waits for a page of its own, in a window of one page. */
 static int waiting_begin(const struct area *area, size_t n)
 {
 	int fd = region_partition(1, 0);
@@ -72,7 +77,7 @@ static void ends_in_access(const void *variant)
 	modules_load();
 }
 
-/* Whoever was given the file can do nothing with it, and keeps no memory alive. */
+/* A process that was given the file can do nothing with it, and keeps no memory alive. */
 static void ends_passed_on(const void *variant)
 {
 	struct victim v = victim_new(&accessing, 0, variant);
@@ -95,7 +100,7 @@ static void ends_passed_on(const void *variant)
 	CHECK_EQ(module_references(REGION_MODULE), 0);
 }
 
-/* The last one that uses the file ends it. */
+/* The last user of the file closes the partition. */
 static void ends_closed_in_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -120,8 +125,8 @@ static void ends_closed_in_access(const void *unused)
 }
 
 /*
- * A process that sets, unsets, accesses and discards in all orders, as often as @steps
- * tells, which others see.
+ * A process that sets, unsets, accesses and discards at random. It counts @steps, which
+ * the test shares.
  */
 struct busy {
 	struct guest g;
@@ -183,7 +188,7 @@ static void busy_over(void)
 	CHECK_EQ(mirror_total("in_flight"), 0);
 }
 
-/* At any point, and nothing is left of it. */
+/* The process ends at any point, and nothing of it is left. */
 static void ends_while_busy(const void *variant)
 {
 	static const struct busy_life life = { 40, 300, busy_begin, busy_over };

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is left of an access to /dev/hmm_region when the hypervisor fails. */
+/*
+ * Accesses to /dev/hmm_region while the hypervisor's calls fail: what is mapped
+ * afterwards.
+ *
+ * The device can be told to fail the n-th mapping. A failed access must leave nothing
+ * half mapped: what was mapped before stays, the rest can be accessed later.
+ */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -11,7 +17,7 @@
 #define PAGES		64
 #define OTHER_SERIES	(SERIES + 1)
 
-/* The hypervisor is given what it is short of, as often as that is. */
+/* The driver gives the hypervisor the memory that it lacks, each time it asks. */
 static void hypervisor_shortage(const void *variant)
 {
 	unsigned int times = (uintptr_t)variant;
@@ -31,7 +37,7 @@ static void hypervisor_shortage(const void *variant)
 	CHECK_EQ(guest_mapped(&g), PAGES);
 }
 
-/* Another region sees to it that the hypervisor has a table there already. */
+/* Another region has made the hypervisor allocate its table before. */
 static void hypervisor_shortage_in_premap(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES + 1);
@@ -51,7 +57,7 @@ static void hypervisor_shortage_in_premap(const void *unused)
 	CHECK_EQ(region_query(fd).shortages - before, 2);
 }
 
-/* However much it is given it is never enough: that ends too. */
+/* The hypervisor always asks for more memory: the access fails in the end. */
 static void hypervisor_shortage_for_ever(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -69,7 +75,7 @@ static void hypervisor_shortage_for_ever(const void *unused)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 }
 
-/* After some mappings, in the middle of a batch and between two. */
+/* The failure hits after some mappings, inside a batch and between two. */
 static void hypervisor_map_fails(const void *variant)
 {
 	unsigned int after = (uintptr_t)variant;
@@ -97,7 +103,7 @@ static void hypervisor_map_fails(const void *variant)
 	guest_dirty_is(&g, 0, 64, (uint64_t[]) { 0xffff });
 }
 
-/* Some of the window is mapped, and dirty, when the rest can't be: it stays. */
+/* Part of the window is mapped and dirty when the rest fails: that part stays. */
 static void hypervisor_map_fails_beside(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -116,7 +122,7 @@ static void hypervisor_map_fails_beside(const void *unused)
 	guest_dirty_is(&g, 0, 64, (uint64_t[]) { 0xffff });
 }
 
-/* What was mapped for reading is to be mapped for writing, and can't be. */
+/* Pages mapped for reading are mapped again for writing, which fails. */
 static void hypervisor_map_fails_again(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -138,7 +144,7 @@ static void hypervisor_map_fails_again(const void *unused)
 
 /*
  * The window lies in two page tables of the process, which are populated one after the
- * other: of the second, which fails, nothing is mapped.
+ * other. The second fails, and nothing of it is mapped.
  */
 static void hypervisor_map_fails_behind(const void *unused)
 {
@@ -190,7 +196,7 @@ static void hypervisor_map_fails_in_premap(const void *unused)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
 }
 
-/* Taking access away does not fail; and an order to fail can be taken back. */
+/* Unmapping does not fail; and failures can be turned off again. */
 static void hypervisor_map_fails_no_more(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);

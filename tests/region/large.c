@@ -11,13 +11,13 @@
 #define OTHER_SERIES	(SERIES + 1)
 
 /**
- * struct large - what is mapped large, of two huge pages
- * @name: of the case
+ * struct large - a region over two huge pages, and how much of it is mapped large
+ * @name: for the name of the case
  * @window: of the partition
- * @shift: pages by which the guest's page numbers are off
- * @skip: pages of the first huge page that are not in the region
- * @cut: likewise of the second
- * @large: how many large mappings that makes
+ * @shift: by how many pages the guest's page numbers are unaligned
+ * @skip: pages at the begin of the first huge page that are not in the region
+ * @cut: pages at the end of the second, likewise
+ * @large: the number of large mappings expected
  */
 struct large {
 	const char *name;
@@ -43,7 +43,7 @@ struct large_variant {
 	const struct kind *kind;
 };
 
-/* Guest page, user address and huge page have to be aligned alike. */
+/* Only if guest page, user address and huge page are aligned alike. */
 static void large_ranges(const void *variant)
 {
 	const struct large_variant *v = variant;
@@ -94,8 +94,8 @@ static void large_counts(const void *variant)
 }
 
 /*
- * The kernel leaves a huge page whole that it can't free, another process having it
- * too; but it tells of the part. All else stays mapped, and what was written in it
+ * The kernel does not split a huge page that it cannot free, because another process
+ * has it too; but it invalidates the part. All else stays mapped, and dirty pages stay
  * dirty.
  */
 static void large_splits(const void *variant)
@@ -112,7 +112,7 @@ static void large_splits(const void *variant)
 	CHECK_EQ(guest_touch_read(&g, 0) + guest_touch_read(&g, PAGES_IN_HUGE), 0);
 	CHECK_EQ(region_query(g.fd).large_pages, 2);
 
-	/* For want of memory it can't fail. */
+	/* The split works even while the hypervisor has no memory. */
 	CHECK_EQ(region_fail(g.fd, HMM_REGION_FAIL_MEMORY, 0, 1000), 0);
 	CHECK_EQ(madvise(area.at + 40 * PAGE, 3 * PAGE, MADV_FREE), 0);
 	CHECK_EQ(region_fail(g.fd, HMM_REGION_FAIL_MEMORY, 0, 0), 0);
@@ -132,7 +132,10 @@ static void large_splits(const void *variant)
 	CHECK_EQ(bitmap[0], 1ULL << 7);
 }
 
-/* Of a page that the kernel splits as well nothing stays, and all comes back. */
+/*
+ * If the kernel splits the page itself, all of it is unmapped, and all can be mapped
+ * again.
+ */
 static void large_splits_apart(const void *unused)
 {
 	struct area area = guest_huge_new(&kind_thp);
@@ -152,7 +155,7 @@ static void large_splits_apart(const void *unused)
 	CHECK_EQ(guest_mapped(&g), area.pages);
 }
 
-/* Mapped small, then collapsed to be huge: it may be mapped large then. */
+/* Mapped small, then collapsed by the kernel: it can be mapped large now. */
 static void large_after_small(const void *unused)
 {
 	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
@@ -170,7 +173,7 @@ static void large_after_small(const void *unused)
 	CHECK_EQ(guest_mapped(&g), area.pages);
 }
 
-/* A write to one page of a large mapping, which the process shares with a child. */
+/* A write to one page of a large mapping that the process shares with a child. */
 static void large_unshared(const void *variant)
 {
 	struct area area = guest_huge_new(variant);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Four virtual CPUs of a guest of /dev/hmm_region, while what is behind its memory
- * changes, goes, or comes late; and their end.
+ * Four virtual CPUs of a guest of /dev/hmm_region, while the memory behind the guest
+ * changes, disappears or comes late.
  *
- * Page p is written to by virtual CPU p % VCPUS alone, which so knows what is in it.
+ * Only virtual CPU p % VCPUS writes to page p, so it knows the page's content. It
+ * writes at offset_of(p), which differs between pages.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -26,12 +27,12 @@
 #define PAGES		256
 
 /**
- * struct vcpu - one of them
- * @n: which
- * @seed: of what it does next
+ * struct vcpu - a virtual CPU: a thread
+ * @n: its number
+ * @seed: its randomness
  * @thread: that is it
- * @steps: accesses that have ended
- * @failed: of these, those that did not succeed
+ * @steps: how many of its accesses have ended
+ * @failed: how many of these failed
  */
 struct vcpu {
 	unsigned int n;
@@ -45,7 +46,7 @@ static struct vcpu vcpus[VCPUS];
 static atomic_bool vcpus_stop;
 static struct guest guest;
 
-/* What is at offset_of(page) of each page. */
+/* The expected word at offset_of(page) of each page. */
 static uint64_t expected[2 * PAGES_IN_HUGE];
 
 static void vcpus_begin(void *(*run)(void *))
@@ -126,7 +127,7 @@ static int write_word(size_t page, uint64_t word)
 	return access_word(HMM_REGION_WRITE, page, &word);
 }
 
-/* What @who, the guest or the process, has read is what was written last. */
+/* Check that @who, the guest or the process, has read the last word written. */
 static void word_is(size_t page, uint64_t word, const char *who)
 {
 	if (word != expected[page])
@@ -147,13 +148,13 @@ static void all_words_are(void)
 }
 
 /**
- * struct storm_kind - who invalidates, and what
- * @name: of the case
+ * struct storm_kind - a storm: the memory, and how it is invalidated
+ * @name: for the name of the case
  * @kind: of the memory
- * @invalidate: see struct storm; contents stay
- * @error: what else than success a write may come to
- * @swap: needs some; and where the kernel pages out, the process may still see the page
- *	  of before for a while, for it flushes TLBs late
+ * @invalidate: see struct storm; keeps the contents
+ * @error: what a write may return beside success
+ * @swap: needs swap. Where the kernel pages out, the process may see the old page for a
+ *	  while, because the kernel flushes TLBs late
  */
 struct storm_kind {
 	const char *name;
@@ -165,7 +166,7 @@ struct storm_kind {
 
 static const struct storm_kind *storm_kind;
 
-/* In parts, and all of it now and then. */
+/* Mostly parts, every eighth time all of it. */
 static void part_discard(struct storm *storm, unsigned long round)
 {
 	struct storm part = { .at = storm->at, .pages = storm->pages };
@@ -190,7 +191,7 @@ static void part_protect(struct storm *storm, unsigned long round)
 static void part_protect_and_collapse(struct storm *storm, unsigned long round)
 {
 	part_protect(storm, round);
-	/* It may find no huge page. */
+	/* This may find no huge page. */
 	madvise(storm->at, storm->pages * PAGE, 25 /* MADV_COLLAPSE */);
 }
 
@@ -316,7 +317,7 @@ static struct guest missing_guest_new(int *uffd, unsigned int window)
 	return guest_new(&area, window, 0, REGION_RW);
 }
 
-/* Those of another region go on waiting. */
+/* Accesses to another region are not affected. */
 static void vcpus_unset_ends_waits(const void *unused)
 {
 	struct area other = area_new(&kind_anon, 1);
@@ -337,7 +338,7 @@ static void vcpus_unset_ends_waits(const void *unused)
 		 0);
 }
 
-/* What an access comes to while the memory is not there. */
+/* What an access returns while the memory is unavailable. */
 static int while_gone;
 
 static void *write_while_there(void *arg)
@@ -355,7 +356,7 @@ static void *write_while_there(void *arg)
 	return NULL;
 }
 
-/* Until each virtual CPU has made @n steps more, those that were under way aside. */
+/* Wait until each virtual CPU has made @n more steps, beside those that were running. */
 static void wait_for_steps(unsigned long n, bool that_fail)
 {
 	unsigned long before;
@@ -370,7 +371,7 @@ static void wait_for_steps(unsigned long n, bool that_fail)
 
 #define UNSETS	30
 
-/* Once a region is unset its memory is the process's alone, to the last byte. */
+/* Once a region is unset the guest no longer writes to its memory, not one byte. */
 static void vcpus_unset_in_access(const void *variant)
 {
 	uint32_t flags = REGION_RW | (variant ? HMM_REGION_SET_PREMAP : 0);
@@ -400,7 +401,7 @@ static void memory_move(char *from, char *to)
 	      to);
 }
 
-/* Memory that the process has taken elsewhere no guest writes to any more. */
+/* Once the process has moved its memory away, the guest no longer writes to it. */
 static void vcpus_moved_in_access(const void *variant)
 {
 	struct area area = area_new(variant, MOVED / PAGE);
@@ -423,15 +424,15 @@ static void vcpus_moved_in_access(const void *variant)
 }
 
 /*
- * Post-copy: pages arrive late and in any order, some of them twice. A virtual CPU
- * goes through all of them in an order of its own.
+ * Post-copy: pages arrive late and in any order, some of them twice. Each virtual CPU
+ * visits all pages in an order of its own.
  */
 static unsigned int copies[PAGES];
 
-/* What is copied. */
+/* What is copied to the guest. */
 static char series[PAGES * PAGE] __attribute__((aligned(PAGE)));
 
-/* But for the word that a virtual CPU writes. */
+/* Compare a page, except the word that a virtual CPU writes. */
 static void page_check(const char *page, size_t number)
 {
 	const char *source = series + number * PAGE;
@@ -459,7 +460,7 @@ static void *run_postcopy(void *arg)
 	struct vcpu *vcpu = arg;
 	size_t first = any_page(vcpu);
 
-	/* An odd stride visits all, PAGES being a power of two. */
+	/* PAGES is a power of two, so an odd stride visits all pages. */
 	for (size_t i = 0; i < PAGES; i++)
 		postcopy_step(vcpu, (first + i * (2 * vcpu->n + 77)) % PAGES);
 	return NULL;
@@ -476,7 +477,7 @@ static void copy_page(int uffd, size_t page)
 	copies[page]++;
 }
 
-/* One page that somebody waits for, taken from any place in the queue. */
+/* Copy one page whose fault waits, from any place in the queue. */
 static bool copy_wanted(int uffd, unsigned int *seed)
 {
 	static size_t wanted[VCPUS * PAGES * 4], n;
@@ -496,8 +497,8 @@ static bool copy_wanted(int uffd, unsigned int *seed)
 }
 
 /*
- * Until all have been accessed. Those that nobody waits for come as often as virtual
- * CPUs make steps.
+ * Copy until all pages have been accessed. A page whose fault does not wait is copied
+ * at each step of the virtual CPUs.
  */
 static void copy_all(int uffd)
 {
@@ -536,8 +537,8 @@ static void vcpus_post_copy(const void *variant)
 }
 
 /*
- * A live snapshot. Virtual CPUs stand still while it is asked for, so that what is to
- * be in it is known, and write while it is taken.
+ * A live snapshot. The virtual CPUs pause when it begins, so that its content is known,
+ * and write while it is taken.
  */
 static pthread_rwlock_t still;
 
@@ -558,11 +559,11 @@ static void *run_in_snapshot(void *arg)
 }
 
 /**
- * struct snapshot - what is saved of the guest's memory
- * @uffd: where that is write-protected
+ * struct snapshot - the saved content of the guest's memory
+ * @uffd: the userfaultfd by which the memory is write-protected
  * @saved: the contents
- * @is: pages that are in @saved
- * @left: how many are not
+ * @is: whether a page is in @saved
+ * @left: how many pages are not
  * @pressed: how many were saved because a write waited
  */
 struct snapshot {
@@ -598,7 +599,7 @@ static bool save_pressing(struct snapshot *s)
 	return true;
 }
 
-/* In the order of addresses, a page for each step that virtual CPUs make. */
+/* In the order of addresses, one page for each step of the virtual CPUs. */
 static void save_all(struct snapshot *s)
 {
 	unsigned long steps = steps_of_all();

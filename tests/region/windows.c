@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What /dev/hmm_region maps for the guest, and when: each kind of memory, windows, and
- * what is mapped in advance.
+ * premapping.
+ *
+ * An access maps the whole window around its page, in batches. Memory in the window
+ * that is unavailable is left out, and memory that may only be read is mapped for
+ * reading.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,13 +43,13 @@ static void windows_read_absent(const void *variant)
 	CHECK_EQ(guest_not_zero(&g, 0, area.pages), 0);
 	CHECK_EQ(guest_mapped(&g), area.pages);
 
-	/* The zero page is nobody's to write. */
+	/* The zero page must not be written to. */
 	guest_fill(&g, SERIES, 0, area.pages);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
 }
 
-/* Absent, then present; and the CPU sees it whenever it looks. */
+/* Missing, then present; and the CPU always sees what the guest wrote. */
 static void windows_write(const void *variant)
 {
 	const struct kind *kind = variant;
@@ -61,7 +65,7 @@ static void windows_write(const void *variant)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, area.pages), 0);
 }
 
-/* What a child has of the parent's memory stays as it was, and is not the guest's. */
+/* What a child shares of the parent's memory does not change, and is not the guest's. */
 static void windows_write_shared(const void *variant)
 {
 	const struct kind *kind = variant;
@@ -77,7 +81,7 @@ static void windows_write_shared(const void *variant)
 	CHECK_EQ(guest_wrong(&g, OTHER_SERIES, 0, area.pages), 0);
 }
 
-/* Behind a private mapping: what a guest writes is the process's alone. */
+/* Behind a private mapping: the file does not see what a guest writes. */
 static void windows_file_is_kept(const void *unused)
 {
 	struct area area = area_new(&kind_file_private, PAGES);
@@ -94,7 +98,7 @@ static void windows_file_is_kept(const void *unused)
 	CHECK_EQ(content_wrong(area.at + 16 * PAGE, SERIES, 16, PAGES - 16), 0);
 }
 
-/* How many pages are no longer the page they were. */
+/* How many pages were replaced by another page. */
 static size_t pages_replaced(const struct area *area, const uint64_t *before,
 			     size_t first, size_t pages)
 {
@@ -111,7 +115,7 @@ static size_t pages_replaced(const struct area *area, const uint64_t *before,
  * struct shared - memory that a write would have to copy
  * @name: of the case
  * @kind: of the memory
- * @share: who else has it: a child, or the file
+ * @by_child: a child shares it, else the file
  */
 struct shared {
 	const char *name;
@@ -125,7 +129,7 @@ static const struct shared shared[] = {
 	{ "shmem", &kind_shmem_private, false },
 };
 
-/* Present and for reading, with entries of pagemap in @before. */
+/* Present and mapped for reading; @before gets the pagemap entries. */
 static struct area shared_new(const struct shared *shared, uint64_t *before)
 {
 	struct area area = area_new(shared->kind, PAGES);
@@ -141,7 +145,7 @@ static struct area shared_new(const struct shared *shared, uint64_t *before)
 	return area;
 }
 
-/* Reading breaks no COW, writing to where the guest must not neither. */
+/* Neither reading breaks COW nor a write that the region does not allow. */
 static void windows_reads_share(const void *variant)
 {
 	uint64_t before[PAGES];
@@ -156,7 +160,10 @@ static void windows_reads_share(const void *variant)
 	CHECK_EQ(guest_mapped(&g), PAGES);
 }
 
-/* Nor where the guest may write. Writing does, in its window and nowhere else. */
+/*
+ * Reading breaks no COW where the guest may write, either. A write breaks it in its
+ * window, and only there.
+ */
 static void windows_writes_unshare(const void *variant)
 {
 	uint64_t before[PAGES];
@@ -178,7 +185,10 @@ static void windows_writes_unshare(const void *variant)
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 1);
 }
 
-/* What the process may not write the guest can't, though its region is for that. */
+/*
+ * The guest cannot write to what the process may not write to, even if the region
+ * allows writing.
+ */
 static void windows_read_only_mapping(const void *variant)
 {
 	uint64_t before[PAGES];
@@ -198,7 +208,7 @@ static void windows_read_only_mapping(const void *variant)
 	CHECK_EQ(area.at[9 * PAGE], TOUCHED);
 }
 
-/* A page that was mapped for writing, and is the child's as well from now on. */
+/* A page that was mapped for writing, and is shared with a child from now on. */
 static void windows_shared_later(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
@@ -216,8 +226,8 @@ static void windows_shared_later(const void *unused)
 }
 
 /*
- * All counts of reading an area once, and once more. The hypervisor may have been short
- * of memory for its first table: then a batch was given to it twice.
+ * The counters after an area was read once, and again. The hypervisor may have been
+ * short of memory for its first table: then one batch was mapped twice.
  */
 static void windows_counts(const void *variant)
 {
@@ -255,12 +265,12 @@ static void windows_counts(const void *variant)
 
 /**
  * struct window - which pages one access maps
- * @name: of the case
- * @window: pages
- * @pages: of the region
- * @page: that is accessed
- * @first: that is mapped
- * @mapped: how many are
+ * @name: for the name of the case
+ * @window: size of the partition's window in pages
+ * @pages: size of the region
+ * @page: the page that is accessed
+ * @first: the first page that is mapped
+ * @mapped: how many pages are mapped
  */
 struct window {
 	const char *name;
@@ -279,7 +289,7 @@ static const struct window windows[] = {
 	{ "default-clipped", 0, 600, 599, 512, 88 },
 };
 
-/* The region begins where neither the guest page nor the address is a multiple. */
+/* Neither the region's guest page nor its address is a multiple of the window. */
 static void windows_one_access(const void *variant)
 {
 	const struct window *w = variant;
@@ -303,8 +313,8 @@ static void windows_one_access(const void *variant)
 }
 
 /*
- * Memory of three kinds in one window, the last of which is not to be written. That is
- * mapped for reading though the access is a write, and not copied.
+ * Three kinds of memory in one window, the last of them read only. That part is mapped
+ * for reading, though the access is a write, and is not copied.
  */
 static void windows_two_mappings(const void *variant)
 {
@@ -364,7 +374,7 @@ static const struct gap gaps[] = {
 	{ "past-end", make_past_end },
 };
 
-/* Pages 20 to 23 are not there, and harm only who accesses them. */
+/* Pages 20 to 23 are missing; only accesses to these fail. */
 static void windows_gap(const void *variant)
 {
 	const struct gap *gap = variant;
@@ -381,7 +391,7 @@ static void windows_gap(const void *variant)
 	guest_fill(&g, OTHER_SERIES, 24, PAGES - 24);
 	CHECK_EQ(guest_touch_read(&g, 21), -EFAULT);
 
-	/* Demand-mapped: what comes later is there later. */
+	/* Demand mapping: memory that is mapped later is found later. */
 	CHECK(mmap(area.at + 20 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
 	      MAP_FAILED);
@@ -391,7 +401,7 @@ static void windows_gap(const void *variant)
 	CHECK_EQ(guest_mapped(&g), PAGES);
 }
 
-/* What the process loses or changes, the guest has not got any more, exactly. */
+/* The guest loses exactly what the process unmaps or changes. */
 static void windows_invalidated(const void *variant)
 {
 	unsigned int batch = *(const unsigned int *)variant;
@@ -416,7 +426,7 @@ static void windows_invalidated(const void *variant)
 	CHECK_EQ(guest_wrong(&g, SERIES, 2 * PAGES, 2 * PAGES), 0);
 }
 
-/* Another file takes the memory's place. */
+/* Another mapping replaces part of the memory. */
 static void windows_remapped(const void *unused)
 {
 	struct area area = area_new(&kind_shmem, PAGES);
@@ -436,8 +446,8 @@ static void windows_remapped(const void *unused)
 }
 
 /*
- * An area a quarter of which is not there, the next written, the next read only, which
- * a write would have to copy, and the last not to be accessed.
+ * The first quarter of the area is missing, the second is written, the third is read
+ * only (a write would have to copy it), the last is inaccessible.
  */
 static struct area quarters_new(void)
 {
@@ -462,7 +472,7 @@ static size_t area_present(const struct area *area)
 	return n;
 }
 
-/* Nothing is faulted for it, nothing is mapped that is to be copied. */
+/* Premapping faults nothing, and maps nothing that would have to be copied. */
 static void windows_premap(const void *variant)
 {
 	bool writable = variant;
@@ -498,7 +508,7 @@ static void windows_premap(const void *variant)
 	CHECK_EQ(pages_replaced(&area, before, 32, 8), 0);
 }
 
-/* More than one table of entries, and nothing there at all. */
+/* More pages than one page table maps, and a region where nothing is mapped. */
 static void windows_premap_sparse(const void *unused)
 {
 	size_t pages = 5 * PAGES_IN_HUGE;
@@ -518,7 +528,7 @@ static void windows_premap_sparse(const void *unused)
 
 #define HOLE_PAGES	(16UL << 30 >> 12)
 
-/* Where there is nothing it takes no memory to map that: it was short of some once. */
+/* A hole takes no memory of the hypervisor: it asks for memory only once. */
 static void windows_premap_hole(const void *unused)
 {
 	char *at = area_reserve(HOLE_PAGES * PAGE);
@@ -534,7 +544,7 @@ static void windows_premap_hole(const void *unused)
 	CHECK_EQ(region_query(g.fd).intercepts, 0);
 }
 
-/* What was swapped out comes back with the guest's contents. */
+/* Pages that were swapped out come back with the guest's contents. */
 static void windows_swapped(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 4 * PAGES);
@@ -555,7 +565,7 @@ static void windows_swapped(const void *unused)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, area.pages), 0);
 }
 
-/* The same memory twice in one guest, and in two. */
+/* The same memory twice in one guest, and in two guests. */
 static void windows_aliases(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whatever allocation or user copy of a call fails: an errno, and no harm. */
+/*
+ * The fault sweep of all calls that move no memory: any failed allocation or user copy
+ * gives the right errno, and changes nothing.
+ *
+ * The probe's calls are swept on each kind of memory, those of hmm_dmirror and
+ * hmm_region on anonymous memory. See sweep.h for how a sweep works.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,11 +24,11 @@
 #define PAGES	8
 
 /**
- * struct populate - what the sweep of a populating call is given
+ * struct populate - the state of a swept call that populates
  * @area: the memory
- * @mirror: of it
- * @before: the run before the call
- * @server: brings the memory, or nobody does
+ * @mirror: its mirror
+ * @before: the run as it was before the call
+ * @server: brings the memory, if it was started
  */
 struct populate {
 	struct area area;
@@ -91,7 +97,7 @@ static void *prepare_served(const void *variant)
 	return p;
 }
 
-/* The first to have several faults in flight: its threads are yet to be created. */
+/* The first call that has several faults in flight, so it creates the threads. */
 static void *prepare_together(const void *variant)
 {
 	modules_unload();
@@ -108,8 +114,8 @@ static int call_populate(void *state)
 }
 
 /*
- * The probe itself has failed and the run is as it was; or the call has, and the
- * requests stand in the entries again.
+ * Either the probe itself has failed, and the run is unchanged; or the call has, and
+ * the requests stand in the entries again.
  */
 static void populate_failed(void *state, int error)
 {
@@ -124,7 +130,7 @@ static void populate_failed(void *state, int error)
 	touch_buffers(m);
 }
 
-/* The device sees the memory as the CPU does, all that was asked for. */
+/* For all that was asked for the device sees the memory as the CPU does. */
 static void populate_passed(void *state)
 {
 	struct populate *p = state;
@@ -151,7 +157,7 @@ static const struct swept populate = {
 	prepare_populate, call_populate, populate_failed, populate_passed
 };
 
-/* The kernel's own call has one errno for all that a fault may end in. */
+/* The stock call has one errno for all errors of a fault. */
 static const struct swept populate_stock = {
 	prepare_populate, call_populate, populate_failed, populate_passed,
 	.no_memory = -EFAULT
@@ -204,11 +210,11 @@ static const struct swept opened = {
 };
 
 /**
- * struct access - what the sweep of a call of hmm_dmirror is given
+ * struct access - the state of a swept call of hmm_dmirror
  * @fd: the device
  * @area: the memory
- * @buffer: as long as that
- * @cmd: what the call gave back
+ * @buffer: as long as @area
+ * @cmd: what the call returned
  */
 struct access {
 	int fd;
@@ -309,12 +315,12 @@ static const struct access_call access_calls[] = {
 };
 
 /**
- * struct guested - what the sweep of a call of hmm_region is given
- * @g: a partition, and memory of which the first half is there
+ * struct guested - the state of a swept call of hmm_region
+ * @g: a partition and its memory, the first half of which is present
  * @buffer: as long as the memory
  * @done: bytes that were accessed
- * @bitmap: what the call gave back of the dirty log
- * @logged: all that came back of it so far
+ * @bitmap: the part of the dirty log that the call returned
+ * @logged: all bits of the dirty log returned so far
  */
 struct guested {
 	struct guest g;
@@ -441,7 +447,10 @@ static const struct swept guested = {
 	prepare_guest, call_guest, guest_failed, guest_passed
 };
 
-/* Its bits are not to wait for a fault, so they are copied before that as well. */
+/*
+ * The dirty bits must not wait for a fault, so the driver first copies them without
+ * faulting, and copies again if that fails.
+ */
 static const struct swept guest_logged = {
 	prepare_guest, call_guest, guest_failed, guest_passed,
 	.copies_again = true
@@ -459,9 +468,9 @@ static const struct guest_call guest_log = {
 };
 
 /**
- * struct made - what the sweep of HMM_REGION_CREATE_PARTITION is given
- * @device: to be called
- * @fd: what it gave
+ * struct made - the state of a swept HMM_REGION_CREATE_PARTITION
+ * @device: the file to call
+ * @fd: the partition
  */
 struct made {
 	int device;
@@ -518,7 +527,7 @@ static void add_populates(const struct how *how)
 	add_sweep(&populate_served, anon, "served/%s", how->name);
 }
 
-/* Those that tests compare with, on the memory that most is done in. */
+/* The calls that tests compare with, on anonymous memory. */
 static void add_other(const char *name, enum hmmu_probe_call call,
 		      uint64_t request, const struct swept *swept)
 {

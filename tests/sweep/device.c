@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whatever allocation or user copy of a call that moves memory fails: no harm. */
+/*
+ * The fault sweep of all calls that move memory to a device and back: no content is
+ * lost, whichever allocation or user copy fails.
+ */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +17,8 @@
 /**
  * struct moving_call - a call
  * @name: for the name of the case
- * @number: of it, or 0: a CPU touches the pages
- * @from_device: the pages are there before
+ * @number: its number, or 0: a CPU touches the pages
+ * @from_device: the pages are on the device before the call
  * @no_memory: see struct swept
  */
 struct moving_call {
@@ -35,11 +38,11 @@ static const struct moving_call calls[] = {
 };
 
 /**
- * struct moving - what the sweep of such a call is given
+ * struct moving - the state of such a swept call
  * @call: the call
  * @fd: the device
  * @area: the memory, the first half of which is filled
- * @buffer: as long as that
+ * @buffer: as long as @area
  */
 struct moving {
 	const struct moving_call *call;
@@ -95,7 +98,7 @@ static int call_moving(void *state)
 			    NULL);
 }
 
-/* What is the device's alone the CPU has not, until it looks. */
+/* The CPU does not map exclusive pages until it touches them. */
 static void nothing_is_lost(const struct moving *m)
 {
 	if (m->call->number != HMM_DMIRROR_EXCLUSIVE)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The demonstrations, as they are run: hmmu-demo and hmmu-restore with lazymem in them.
- * They compare contents themselves and end with an error where they differ; what they
- * count is looked at here.
+ * The demonstrations as users run them: hmmu-demo and hmmu-restore, with lazymem in
+ * them.
+ *
+ * They compare contents themselves and exit with an error on a difference; here their
+ * counts are checked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +18,11 @@
 #include "suites.h"
 
 #define MIB_PAGES	256
-#define BATCH		4	/* pages that the demonstration's page server brings */
-#define MIB		"4"	/* of memory that is restored */
+#define BATCH		4	/* pages that the demonstration's page server brings for one fault */
+#define MIB		"4"	/* the size of the memory that is restored */
 #define PAGES		(4 * MIB_PAGES)
 
-/* What a program has written, and how it has ended. */
+/* What a program has written, and its exit status. */
 struct output {
 	char text[16384];
 	int status;
@@ -81,7 +83,7 @@ static struct output *output_good(struct output *output)
 	return output;
 }
 
-/* What follows @label, from @from on. */
+/* The text behind @label, from @from on. */
 static const char *text_after(const char *from, const char *label)
 {
 	const char *at = strstr(from, label);
@@ -109,7 +111,7 @@ static struct row row_of(const struct output *output, const char *name)
 	return row;
 }
 
-/* Faults, one a batch where there is one in flight, and what became of each. */
+/* With one fault in flight there is one fault a batch; check what became of each. */
 static void demo_compares(const void *unused)
 {
 	struct output *output;
@@ -125,11 +127,14 @@ static void demo_compares(const void *unused)
 
 	ours = row_of(output, "\n  ours ");
 	CHECK_EQ(ours.pages, PAGES);
-	/* Several in flight may be for pages of one batch. */
+	/* Several faults in flight may be for pages of the same batch. */
 	CHECK_REL(ours.faults, >=, PAGES / BATCH);
 	CHECK_REL(ours.faults, <=, PAGES);
 	CHECK_EQ(ours.restarts, 0);
-	/* An entry more for each time that several were tried in vain. */
+	/*
+	 * One entry more for each time that more faults in flight were tried without
+	 * success.
+	 */
 	CHECK_REL(ours.entries, <=, 3 * PAGES + PAGES / 8);
 	CHECK_REL(restart.entries, >, 10 * ours.entries);
 }
@@ -148,7 +153,7 @@ static void demo_restore(const void *unused)
 		  count_after(output, "brought unasked  "), >=, PAGES);
 }
 
-/* The end of a file that is no whole number of pages, and what is not wanted of it. */
+/* The restored part ends inside a page, and the file is longer than that. */
 static void demo_part_of_a_file(const void *variant)
 {
 	char path[] = "/tmp/hmmu-test-XXXXXX", page[PAGE], *program = (char *)variant;
@@ -166,7 +171,7 @@ static void demo_part_of_a_file(const void *variant)
 	unlink(path);
 }
 
-/* Both ways have a first access; the second is the one behind the page server. */
+/* Both ways report a first access; the second report is that with the page server. */
 static void demo_restore_delay(const void *unused)
 {
 	static const char label[] = "first access after ";

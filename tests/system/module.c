@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unloading is refused while in use, and leaves nothing behind. */
+/*
+ * Unloading the modules is refused while they are in use, and leaves nothing behind: no
+ * files, no events, no threads, no counts.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -35,7 +38,7 @@ static void module_refused_while_open(const void *unused)
 	modules_load();
 }
 
-/* Tasks other than this program. */
+/* How many tasks have a name that begins with @prefix, except this program. */
 static int tasks_named(const char *prefix)
 {
 	char path[300], name[64];
@@ -105,7 +108,10 @@ static unsigned int mode_of(const char *path)
 	return stat.st_mode & 07777;
 }
 
-/* Root's alone, unless somebody says otherwise; and only what can be said. */
+/*
+ * The device nodes belong to root, unless the module parameter says otherwise; bad
+ * parameters are refused.
+ */
 static void module_permissions(const void *unused)
 {
 	char path[32];
