@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Pipes to and from a sha256sum process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -8,7 +9,7 @@
 #include "checksum.h"
 #include "fail.h"
 
-/* Not by fork(): that would copy the page tables of what is being restored. */
+/* Not by fork(): that would copy the page tables of the memory being restored. */
 void checksum_begin(struct checksum *sum)
 {
 	char *const argv[] = { "sha256sum", NULL };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SHA-256 of what is written into it, by the sha256sum of the system. */
+/* SHA-256 of what is written, by the system's sha256sum. */
 #ifndef LIB_CHECKSUM_H
 #define LIB_CHECKSUM_H
 
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CHECKSUM_SIZE	65	/* as text, with the end of string */
+#define CHECKSUM_SIZE	65	/* as text, with the terminating zero */
 
 struct checksum {
 	pid_t pid;

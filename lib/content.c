@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Fills and compares pages, a word at a time. */
 #include <string.h>
 
 #include "content.h"
 
 #define WORDS	(PAGE / sizeof(uint64_t))
 
-/* One multiply-xorshift step a word: cheap, and no two pages alike. */
+/* One multiply-xorshift step for each word: cheap, and no two pages are equal. */
 static uint64_t page_word(uint64_t seed, uint64_t page, size_t i)
 {
 	uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15ULL +

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Pins a thread to the CPU it runs on. */
 #include "cpus.h"
 #include "fail.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The calls of hmm_dmirror, and the kit's counters. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Messages and exit status of programs that cannot go on. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

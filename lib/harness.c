@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs cases in processes of their own, and prints TAP.
+ *
+ * A case is a process and a process group, which is killed when the case is over or out
+ * of time. The reason of a skip and the lent knobs are in shared memory, because the
+ * process of a case may end at any point.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -103,7 +110,7 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
-/* What the kernel logs from here on belongs to this case. A container has no log. */
+/* Mark the kernel's log: what follows belongs to this case. A container has no log. */
 static void log_mark(const char *name)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
@@ -163,7 +170,7 @@ static double seconds_since(const struct timespec *begun)
 	       (now.tv_nsec - begun->tv_nsec) / 1e9;
 }
 
-/* Ends whatever the case may have left behind, too. */
+/* Also kills what the case may have left running. */
 static bool case_run(const struct test_case *c, int *status)
 {
 	pid_t pid = case_start(c);

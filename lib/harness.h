@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest tests' frame: each case runs in a process of its own, prints TAP,
- * and has a time after which it is killed and counted as failed.
+ * The harness of tests: each case runs in a process of its own, prints TAP, and is
+ * killed and counted as failed after its time.
  *
- * A suite is a file with one function that adds its cases; main.c lists them.
- * A case ends by returning (passed), by a CHECK that does not hold (failed) or
- * by skip(). Nothing is carried from one case to the next.
+ * A suite is a function that adds its cases. A case ends by returning (passed), by a
+ * CHECK that does not hold (failed) or by skip(). Cases share no state.
  */
 #ifndef LIB_HARNESS_H
 #define LIB_HARNESS_H
@@ -17,11 +16,11 @@
 
 typedef void case_fn(const void *variant);
 
-/* Add a case; @variant must stay. The name is formatted: "memory/anon/read". */
+/* Add a case; @variant must never be freed. The name is formatted: "memory/anon/read". */
 void add_case(case_fn *fn, const void *variant, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with a time other than the default of 60 s. */
+/* As add_case(), with a time other than the default of 60 s. */
 void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
@@ -45,7 +44,7 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 		FAIL("%s does not hold", #condition);			\
 } while (0)
 
-/* Whole numbers: prints both sides when they differ from what is asked. */
+/* For whole numbers: prints both sides if the comparison fails. */
 #define CHECK_REL(a, rel, b) do {					\
 	long long a_ = (long long)(a), b_ = (long long)(b);		\
 	if (!(a_ rel b_))						\
@@ -55,12 +54,15 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 
 #define CHECK_EQ(a, b) CHECK_REL(a, ==, b)
 
-/* For the program's main(): the names of the cases that match, or run these. */
+/*
+ * For the program's main(): print the names of the cases that match @pattern, or run
+ * them.
+ */
 void list_cases(const char *pattern);
 /* Returns whether some ran and none failed. */
 bool run_cases(const char *pattern);
 
-/* Of the program's case that goes on for as long as one likes. @seed 0: any. */
+/* Options of the case that runs for as long as the user likes. @seed 0: any seed. */
 struct soak_options {
 	unsigned int seconds;
 	uint64_t seed;
@@ -68,7 +70,7 @@ struct soak_options {
 
 extern struct soak_options soak_options;
 
-/* A line of the report, shown with the case. */
+/* Print a line that is shown with the case. */
 #define note(...) (printf("# " __VA_ARGS__), putchar('\n'), fflush(stdout))
 
 #endif

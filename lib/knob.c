@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Writes the kernel's files of one value, and restores what was lent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 #define LENT_MAX	16
 
-/* Shared with the process of a case, which may end without a word. */
+/* Shared with the process of a case, which may end at any point. */
 static struct lent {
 	unsigned int n;
 	struct {

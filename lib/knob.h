@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kernel's files of one value. A failure ends the case. */
+/*
+ * The kernel's files of one value: sysctls, module parameters, debugfs. A failure ends
+ * the case.
+ */
 #ifndef LIB_KNOB_H
 #define LIB_KNOB_H
 
@@ -9,16 +12,16 @@
 
 void knob_write(const char *path, const char *text);
 
-/* The same until the end of the case, however it ends. */
+/* As knob_write(), and the old value is restored when the case ends, in whatever way. */
 void knob_lend(const char *path, const char *text);
 
-/* Where a case answers faults by hand, in the order of their pages. */
+/* For cases that answer faults by hand, in the order of their pages. */
 static inline void one_fault_at_a_time(void)
 {
 	knob_lend(ENGINE_KNOB("faults_in_flight"), "1");
 }
 
-/* For the harness: before the first case, and after each. */
+/* For the harness: call before the first case, and after each case. */
 void knobs_init(void);
 void knobs_give_back(void);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Anonymous memory, aligned for huge pages, and the pool of hugetlb pages. */
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>

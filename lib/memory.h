@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory for programs that know how much they need. */
+/* Memory for programs that know how much of it they need. */
 #ifndef LIB_MEMORY_H
 #define LIB_MEMORY_H
 
@@ -16,8 +16,8 @@ void *memory_map(size_t pages, int advice);
 void memory_unmap(void *at, size_t pages);
 
 /*
- * Anonymous memory of hugetlb pages of 2 MiB, which are added to the kernel's pool
- * for it. NULL if there is no getting them.
+ * Anonymous memory of hugetlb pages of 2 MiB, which are added to the kernel's pool for
+ * it. NULL if that is impossible.
  */
 void *memory_map_hugetlb(size_t pages);
 void memory_unmap_hugetlb(void *at, size_t pages);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Parses an option's number. */
 #include <stdlib.h>
 
 #include "fail.h"

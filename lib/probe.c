@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The calls of the probe device, and the engine's counters. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

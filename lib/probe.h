@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The probe device from user space: see <hmm_unlocked_probe.h>. */
+/*
+ * The probe device from user space: it makes one call of the engine, or of the stock
+ * kernel, and returns entries, contents and counters. See <hmm_unlocked_probe.h>.
+ */
 #ifndef LIB_PROBE_H
 #define LIB_PROBE_H
 
@@ -15,14 +18,14 @@
 /* Open the device for the memory of this process. Ends the program on failure. */
 int probe_open(void);
 
-/* A run of @call over @pages pages at @start, asking @request of each page. */
+/* Describe a run of @call over @pages pages at @start, asking @request for each page. */
 struct hmmu_probe_run probe_range(enum hmmu_probe_call call, const void *start,
 				  size_t pages, uint64_t request);
 
-/* Do it. Ends the program if the probe refuses; returns run->error. */
+/* Make the run. Ends the program if the probe refuses it; returns run->error. */
 int probe_run(int fd, struct hmmu_probe_run *run);
 
-/* The same, but a refusal of the probe itself is returned as -errno. */
+/* As probe_run(), but a refusal is returned as -errno. */
 int probe_try(int fd, struct hmmu_probe_run *run);
 
 static inline uint64_t counted(const struct hmmu_probe_run *run,
@@ -31,10 +34,10 @@ static inline uint64_t counted(const struct hmmu_probe_run *run,
 	return run->counters[which];
 }
 
-/* "entries_read", ... */
+/* The counter's name, such as "entries_read". */
 const char *counter_name(enum hmm_unlocked_counter which);
 
-/* The total of all calls since the module was loaded, from debugfs. */
+/* The counter's total of all calls since the module was loaded, from debugfs. */
 uint64_t counter_total(enum hmm_unlocked_counter which);
 
 #endif

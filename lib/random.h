@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Randomness that a seed gives again: xorshift, where every number is as good a seed as any
- * other but for 0.
+ * Pseudo-random numbers (xorshift) that a seed reproduces. Every seed is as good as any
+ * other, except 0.
  */
 #ifndef LIB_RANDOM_H
 #define LIB_RANDOM_H
@@ -11,7 +11,7 @@
 
 #include "fail.h"
 
-/* Below @below. */
+/* Draw a number below @below. */
 static inline unsigned int random_draw(uint64_t *random, unsigned int below)
 {
 	*random ^= *random << 13;
@@ -20,7 +20,7 @@ static inline unsigned int random_draw(uint64_t *random, unsigned int below)
 	return *random % below;
 }
 
-/* A seed for one of many, the @n-th, which is not like those beside it. */
+/* A seed for the @n-th of many, unlike those of its neighbours. */
 static inline uint64_t random_branch(uint64_t seed, uint64_t n)
 {
 	uint64_t x = seed + (n + 1) * 0x9e3779b97f4a7c15ULL;
@@ -30,7 +30,7 @@ static inline uint64_t random_branch(uint64_t seed, uint64_t n)
 	return (x ^ x >> 31) | 1;
 }
 
-/* @seed, or any if that is 0. Ends the program if there is none. */
+/* @seed, or a random one if that is 0. Ends the program if that is impossible. */
 static inline uint64_t random_seed(uint64_t seed)
 {
 	if (!seed && getrandom(&seed, 4, 0) != 4)

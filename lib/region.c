@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The calls of hmm_region. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /dev/hmm_region from user space: see <hmm_region.h>. */
+/*
+ * /dev/hmm_region from user space: partitions, regions and accesses of guests. See
+ * <hmm_region.h>.
+ */
 #ifndef LIB_REGION_H
 #define LIB_REGION_H
 
@@ -10,25 +13,28 @@
 
 #define REGION_DEVICE	"/dev/hmm_region"
 
-/* The file of a new partition; 0: as many as can be. Ends the program on failure. */
+/*
+ * Create a partition and return its file; 0: as many pages as possible. Ends the
+ * program on failure.
+ */
 int region_partition(unsigned int window, unsigned int batch);
 
 /*
- * These return 0 or -errno. A region is set again where that was interrupted: to begin to
- * mirror memory is refused with a signal pending, for which the kernel also takes what
- * io_uring has this task do.
+ * Return 0 or -errno. region_set() repeats the call if it was interrupted: starting to
+ * mirror memory is refused while a signal is pending, and the kernel takes this task's
+ * io_uring work for a signal, too.
  */
 int region_set(int fd, uint64_t guest_pfn, size_t pages, const void *at,
 	       uint32_t flags);
 int region_unset(int fd, uint64_t guest_pfn, size_t pages);
 
-/* @access also has what came back. */
+/* @access also gets the result. */
 int region_access(int fd, struct hmm_region_access *access);
 
 /* Ends the program on failure. */
 struct hmm_region_query region_query(int fd);
 
-/* @dirty, if not NULL, is how many bits of @bitmap are set. */
+/* @dirty, if not NULL, gets the number of bits set in @bitmap. */
 int region_dirty(int fd, uint64_t guest_pfn, size_t pages, uint64_t *bitmap,
 		 uint64_t *dirty);
 

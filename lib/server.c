@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page server's threads. Each reads what messages there are, has them stand in a
- * queue for server.delay_us, and answers all whose time has come: the latency is that of
- * a server with many requests in flight. As it is the same for all, the queue is in the
- * order of the deadlines as it stands.
+ * The page server's threads. Each thread reads the messages there are, holds them in a
+ * queue for server.delay_us, and answers all that are due: the latency is that of a
+ * server with many requests in flight. The delay is the same for all, so the queue is
+ * sorted by deadline.
  *
- * Pages that are due and lie side by side are brought by one copy, which wakes once.
+ * Adjacent pages that are due are brought by one copy, which wakes their faults once.
  *
- * All memory is there before the threads start: whoever unmaps something must not get
- * them there.
+ * Hazard: all memory is mapped before the threads start. A test that unmaps memory must
+ * not get the server's buffers into the hole.
  */
 #include <errno.h>
 #include <linux/userfaultfd.h>
@@ -35,7 +35,7 @@ struct answer {
 	size_t first;
 };
 
-/* @answers from @head on, @n of them, in a ring. */
+/* A ring: @n answers from @head on. */
 struct worker {
 	struct server *server;
 	struct uffd_msg messages[MESSAGES];
@@ -46,8 +46,8 @@ struct worker {
 };
 
 /*
- * What is found there already (another thread answered, or the neighbour's batch brought
- * it) needs only to be woken. A range that is gone has taken along whoever waited.
+ * A page that is already present (another thread answered, or a neighbour's batch
+ * brought it) only needs a wake-up. In a range that is gone no fault waits any more.
  */
 static void server_put_one(struct server *server, char *to, const char *from)
 {
@@ -61,7 +61,10 @@ static void server_put_one(struct server *server, char *to, const char *from)
 		die("UFFDIO_COPY gave %d", ret);
 }
 
-/* At once; where something is in the way, or there are several mappings, one by one. */
+/*
+ * At once; page by page if a page is already present, or the range has several
+ * mappings.
+ */
 static void server_put(struct server *server, size_t page, const char *from, size_t pages)
 {
 	char *to = server->base + page * PAGE;
@@ -99,7 +102,7 @@ static int in_order(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-/* Moves what is due at @now, as much as there is room for, to @due. */
+/* Move what is due at @now to @due, as much as fits. */
 static unsigned int take_due(struct worker *worker, uint64_t now)
 {
 	unsigned int taken = 0;
@@ -150,7 +153,7 @@ static void answer_due(struct worker *worker, uint64_t now)
 		answer_taken(worker, taken);
 }
 
-/* As many as there is room for; threads leave some to each other. */
+/* Read as many messages as fit; threads leave some to each other. */
 static void read_messages(struct worker *worker)
 {
 	struct server *server = worker->server;
@@ -175,7 +178,7 @@ static void read_messages(struct worker *worker)
 	}
 }
 
-/* Until there is something to read, if there is room, or the next answer is due. */
+/* Wait until there is something to read, if there is room, or the next answer is due. */
 static bool worker_wait(struct worker *worker)
 {
 	struct pollfd fds[2] = {
@@ -199,7 +202,7 @@ static void *server_thread(void *arg)
 {
 	struct worker *worker = arg;
 
-	/* In ns: else what is due is told 50 us late. */
+	/* In ns. With the default slack the timeout is 50 us late. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	while (worker_wait(worker)) {
 		read_messages(worker);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Sums lines of files of counters. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

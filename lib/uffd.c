@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* userfaultfd's calls; all answers repeat on EAGAIN and after partial copies. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -54,7 +55,7 @@ bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
 	}
 }
 
-/* Returns 0 or -errno; @copied is how much was, of @length. */
+/* Returns 0 or -errno; @copied gets how much of @length was copied. */
 static int copy(int uffd, void *to, const void *from, size_t length, size_t *copied)
 {
 	*copied = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a process of the storm does with its memory, and the table of all it does.
+ * What a process of the soak does with its memory, and the table of all actions.
  *
- * Each action that changes something says so between change_begin() and change_end(), and
- * says what it has left. Where a call has failed in the middle the pages are unmapped: that
- * is what they are then, whatever it had done to them.
+ * An action that changes something stands between change_begin() and change_end(), and
+ * writes down in the model what it has left. If a call fails half-way, its pages are
+ * unmapped: then their state is known, whatever the call had done to them.
  */
 #include <linux/mman.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 
 #define RUN_SHORT	32
 
-/* Pages that everybody likes; with a boundary of 2 MiB in them. */
+/* The pages that all threads prefer, on both sides of a 2 MiB boundary. */
 #define HOT_FIRST	504
 #define HOT_PAGES	16
 #define BURST		64
@@ -42,7 +42,7 @@ static size_t draw_length(struct actor *actor)
 	return 1 + actor_draw(actor, actor_draw(actor, 12) ? RUN_SHORT : RUN_MOST);
 }
 
-/* Half of the time where all the others are, or they would hardly meet. */
+/* Half of the time among the preferred pages, or threads would hardly ever meet. */
 static size_t draw_page(struct actor *actor)
 {
 	return actor_draw(actor, 2) ? HOT_FIRST + actor_draw(actor, HOT_PAGES) :
@@ -83,7 +83,7 @@ struct run draw_run(struct actor *actor, uint8_t flags)
 	return run;
 }
 
-/* To be called between begin and end. */
+/* Call this between change_begin() and change_end(). */
 static void run_unmapped(struct actor *actor, struct run run)
 {
 	if (munmap(run_address(actor, run), run.pages * PAGE))
@@ -94,7 +94,7 @@ static void run_unmapped(struct actor *actor, struct run run)
 	}
 }
 
-/* The page is there no more: what comes next is up to its server, if it has one. */
+/* The page is missing now. What comes next is up to its server, if it has one. */
 static void page_missing(struct actor *actor, size_t page)
 {
 	struct shadow_page *shadow = page_of(actor, page);
@@ -106,7 +106,7 @@ static void page_missing(struct actor *actor, size_t page)
 	shadow->flags |= PAGE_LOST;
 }
 
-/* Whole huge pages now and then, or nobody would ever have one. */
+/* Sometimes whole huge pages, or huge pages would never occur. */
 static struct run draw_mapped(struct actor *actor)
 {
 	size_t huge = HUGE / PAGE;
@@ -117,7 +117,7 @@ static struct run draw_mapped(struct actor *actor)
 	return run;
 }
 
-/* New memory, with @flags. */
+/* Map new memory, with @flags. */
 static int map_new(struct actor *actor, struct run run, uint8_t flags)
 {
 	int shared = flags & PAGE_SHARED ? MAP_SHARED : MAP_PRIVATE, ret;
@@ -185,7 +185,7 @@ static int do_protect(struct actor *actor)
 	return ret;
 }
 
-/* What is moved is no more its server's, but what stays behind is. */
+/* Pages that were moved no longer belong to their server; what stays behind does. */
 static void run_moved(struct actor *actor, struct run from, struct run to, bool stays)
 {
 	for (size_t i = 0; i < from.pages; i++) {
@@ -201,7 +201,7 @@ static void run_moved(struct actor *actor, struct run from, struct run to, bool 
 	}
 }
 
-/* mremap() may have unmapped where it should go when it fails. */
+/* A mremap() that fails may have unmapped the destination. */
 static int do_move(struct actor *actor)
 {
 	struct shadow *shadow = &actor->life->shadow;
@@ -229,7 +229,7 @@ static int do_move(struct actor *actor)
 	return ret;
 }
 
-/* Shared memory stays what it is: others could have it. */
+/* Shared memory keeps its content: other processes could have it. */
 static int do_discard(struct actor *actor)
 {
 	struct run run = draw_run(actor, PAGE_MAPPED);
@@ -265,7 +265,10 @@ static int do_remove(struct actor *actor)
 	return ret;
 }
 
-/* From then on zeros, or what a server brings, will do as well, until it is written. */
+/*
+ * From now on the page may also be zeros, or what its server brings, until it is
+ * written.
+ */
 static void page_given_back(struct actor *actor, size_t page)
 {
 	struct shadow_page *shadow = page_of(actor, page);
@@ -301,7 +304,7 @@ static int do_free(struct actor *actor)
 	return ret;
 }
 
-/* Advice that changes nothing that can be seen. */
+/* Advice without a visible effect. */
 static int run_advise(struct actor *actor, int advice)
 {
 	struct run run = draw_run(actor, PAGE_MAPPED);
@@ -311,7 +314,7 @@ static int run_advise(struct actor *actor, int advice)
 	return madvise(run_address(actor, run), run.pages * PAGE, advice) ? -errno : 0;
 }
 
-/* The same of whole huge pages. */
+/* As run_advise(), for one whole huge page. */
 static int run_advise_huge(struct actor *actor, int advice)
 {
 	size_t huge = HUGE / PAGE;
@@ -357,7 +360,10 @@ static int do_collapse(struct actor *actor)
 	return run_advise_huge(actor, MADV_COLLAPSE);
 }
 
-/* Through a file where the page may be poisoned: that is an error, not a death. */
+/*
+ * Write through a file where the page may be poisoned: then poison is an error, and not
+ * a SIGBUS.
+ */
 static int write_page(struct actor *actor, size_t page, uint32_t version)
 {
 	struct shadow *shadow = &actor->life->shadow;
@@ -389,7 +395,7 @@ static int do_write(struct actor *actor)
 	return ret;
 }
 
-/* Pages that are alike, for those who look for such. */
+/* Write equal pages, for KSM to merge. */
 static int do_copy(struct actor *actor)
 {
 	struct run from = draw_run(actor, PAGE_READ), to = draw_run(actor, PAGE_RW);
@@ -571,8 +577,8 @@ void count_act(unsigned int action, int ret)
 }
 
 /*
- * What is harmless is done many times in a row to the same pages now and then: two such
- * threads that are at it meet in the few instructions between a look and what is made of it.
+ * Sometimes a harmless action is repeated many times on the same pages: two threads
+ * that do so meet in the few instructions between a check and what depends on it.
  */
 void actor_act(struct actor *actor)
 {

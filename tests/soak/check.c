@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether what somebody in the storm has seen is right, and what is told if not. */
+/* Checks what a reader has seen against the model, and reports what is wrong. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static size_t text_append(char *text, size_t n, size_t size, const char *fmt, ..
 	return n;
 }
 
-/* What the model has of it, and what was done with it. */
+/* Append what the model knows about the page, and its last actions. */
 static size_t text_append_page(char *text, size_t n, size_t size,
 			       const struct shadow *shadow, size_t page)
 {
@@ -93,7 +93,7 @@ void soak_wrong_page(struct actor *actor, size_t page, const char *by,
 	soak_fail_page(actor, page, "%s sees %s", by, got);
 }
 
-/* Another action has seen it. What races here is but for the report. */
+/* Record the action for the report. A race here only affects the report. */
 static void page_remember(struct actor *actor, struct shadow_page *page)
 {
 	page->last[page->nr_last++ % LAST] = actor->action;
@@ -113,7 +113,7 @@ void change_end(struct actor *actor, struct run run)
 	shadow_end(&actor->life->shadow, run);
 }
 
-/* It is the one that was seen, of those it might have been. */
+/* Of its possible versions the page has the one that was seen. */
 static void shadow_learn(struct shadow *shadow, size_t page, int which)
 {
 	struct shadow_page *p = &shadow->pages[page];
@@ -155,7 +155,7 @@ void check_content(struct actor *actor, struct run run, const char *content,
 			   content + i * PAGE, reader);
 }
 
-/* The first that has not all of @flags; the first of all if there is none. */
+/* The first page without all of @flags; the first page of the run if all have them. */
 static size_t page_without(const struct shadow *shadow, struct run run, uint8_t flags)
 {
 	struct run one = { run.page, 1 };
@@ -185,7 +185,10 @@ void check_access(struct actor *actor, struct run run, uint8_t needs, int ret,
 			       readers[reader], run.pages, run.page, strerror(-ret));
 }
 
-/* The kernel copies, and so it can say that it could not. */
+/*
+ * Read by a system call where the page may be unavailable: the kernel returns an error
+ * instead of a signal.
+ */
 int cpu_read(struct actor *actor, size_t page, void *to)
 {
 	const char *at = actor->life->shadow.base + page * PAGE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A child of the storm: it has its parent's memory as it was, may not use its devices, and
- * what it writes must not be seen by the parent. It need not outlive it, but it may.
+ * A child of the soak: it has its parent's memory as of the fork, may not use the
+ * parent's devices, and the parent must not see what it writes. It may outlive the
+ * parent.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 #define LOOKS	32
 #define WRITES	8
 
-/* A page of which the child knows what it is: no one else has it. */
+/* A page whose content the child knows: no other process shares it. */
 static bool is_own(const struct shadow_page *page, uint8_t flags)
 {
 	return (page->flags & flags) == flags && page->nr_may == 1 &&
@@ -43,7 +44,7 @@ static void child_look(struct actor *actor, int mirror)
 		soak_wrong_page(actor, run.page, "a child's mirror", actor->buffer);
 }
 
-/* No version of any page: nobody else may ever see it. */
+/* Write what is no version of any page: no other process may ever see it. */
 static void child_write(struct actor *actor, int mirror)
 {
 	struct shadow *shadow = &actor->life->shadow;

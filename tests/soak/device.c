@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a process of the storm does with its mirrors and guests. A page of a guest is the page
- * of the arena that has the same number, in whichever region.
+ * What a process of the soak does with its mirrors and guests. A guest's page is the
+ * page of the arena with the same number, in every region.
  *
- * What a device writes may have come only to a part when the call fails: then each page has
- * the one or the other version. A guest says how far it has come.
+ * When a device's write fails, part of it may have been done: then each page has either
+ * version. A guest's access reports how much was done.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static int mirror_of(struct actor *actor)
 	return actor->life->mirrors[actor_draw(actor, HMM_DMIRROR_NDEVICES)];
 }
 
-/* Mostly what it may have; else what may be anything. */
+/* Mostly pages that the process may access; sometimes any pages. */
 static struct run draw_accessible(struct actor *actor, uint8_t flags)
 {
 	return actor_draw(actor, 8) ? draw_run(actor, flags) : draw_any(actor);
@@ -32,7 +32,7 @@ static int mirror_call(struct actor *actor, unsigned long number, struct run run
 			    run_at(&actor->life->shadow, run), run.pages, ptr, NULL);
 }
 
-/* One that reads to the buffer whatever else it does, and needs all of the pages. */
+/* A call that reads into the buffer, beside what else it does, and needs all pages. */
 static int mirror_call_reading(struct actor *actor, unsigned long number, struct run run)
 {
 	int ret;
@@ -58,7 +58,7 @@ int device_read(struct actor *actor)
 	return ret;
 }
 
-/* Fills the buffer with versions of which the first is returned. */
+/* Fill the buffer with new versions; returns the first. */
 static uint32_t new_versions(struct actor *actor, struct run run)
 {
 	struct shadow *shadow = &actor->life->shadow;
@@ -69,7 +69,7 @@ static uint32_t new_versions(struct actor *actor, struct run run)
 	return first;
 }
 
-/* Pages that can't have another version begin no write that may fail. */
+/* Leave out pages that cannot take one more version: the write may fail. */
 static struct run draw_written(struct actor *actor)
 {
 	struct run run = draw_accessible(actor, PAGE_RW);
@@ -133,7 +133,7 @@ int device_cancel(struct actor *actor)
 	return dmirror_cancel(mirror_of(actor));
 }
 
-/* Whether the device may see what it says that the CPU has. */
+/* Whether the process may access what the device reports. */
 static bool byte_is_right(uint8_t byte, uint8_t flags)
 {
 	if (byte == HMM_DMIRROR_PROT_NONE || byte == HMM_DMIRROR_PROT_ERROR)
@@ -175,7 +175,7 @@ static int mirror_compare_run(struct actor *actor, int fd, struct run run, uint6
 	return ret;
 }
 
-/* Which page it is is looked for afterwards: it may be right again by then. */
+/* The wrong page is looked for afterwards, when it may be right again. */
 static int mirror_compare(struct actor *actor, int fd, struct run run, uint64_t flags)
 {
 	struct run one = { run.page, 1 };
@@ -196,8 +196,8 @@ static int mirror_compare(struct actor *actor, int fd, struct run run, uint64_t 
 }
 
 /*
- * What was mapped though it was taken away meanwhile is wrong but until the next does better:
- * so it is looked for at once.
+ * A page that was mapped though it was invalidated meanwhile is only wrong until the
+ * next invalidation, so compare at once.
  */
 int device_maps(struct actor *actor)
 {
@@ -235,7 +235,7 @@ void device_compare_all(struct actor *actor)
 	}
 }
 
-/* Nothing is asked of what is not there: what may be read need not come. */
+/* Missing pages are not faulted, so the access is not checked. */
 int device_to_memory(struct actor *actor)
 {
 	struct run run = draw_run(actor, PAGE_READ);
@@ -285,7 +285,7 @@ int device_exclusive(struct actor *actor)
 	return mirror_call_reading(actor, HMM_DMIRROR_EXCLUSIVE, run);
 }
 
-/* Others use it under the same number meanwhile. */
+/* Other threads use the same file number meanwhile. */
 int device_reopen(struct actor *actor)
 {
 	unsigned int n = actor_draw(actor, HMM_DMIRROR_NDEVICES);
@@ -336,7 +336,7 @@ int guest_unset(struct actor *actor)
 	return ret;
 }
 
-/* Mostly such of it as the process may access for what @needs says. */
+/* Mostly a part that the process may access as @needs says. */
 static void run_cut(struct actor *actor, struct run *run, uint8_t needs)
 {
 	unsigned int from = actor_draw(actor, RUN_MOST), length = 1 + actor_draw(actor, 32);
@@ -353,7 +353,7 @@ static void run_cut(struct actor *actor, struct run *run, uint8_t needs)
 	*run = (struct run) { page, n };
 }
 
-/* A part of a region: returns the partition, -1 for none. The region may be gone. */
+/* Part of a region; returns its partition, or -1. The region may be unset meanwhile. */
 static int draw_guest(struct actor *actor, uint8_t needs, struct run *run,
 		      uint32_t *flags)
 {
@@ -362,7 +362,7 @@ static int draw_guest(struct actor *actor, uint8_t needs, struct run *run,
 
 	*run = region->run;
 	*flags = region->flags;
-	/* It may have been set anew between two looks. */
+	/* It may have been set anew between the two reads. */
 	if (!run->pages || run->page + run->pages > ARENA_PAGES)
 		return -1;
 	run_cut(actor, run, needs);

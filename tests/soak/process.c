@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process of the storm, from its birth to one of its ends: it sets up its arena, mirrors
- * and guests, starts two threads that do what is harmless, does what it likes for a while,
- * and then looks at all of it, executes another program, or dies.
+ * A process of the soak, from its start to one of its ends.
+ *
+ * It sets up its arena, mirrors and guests, and starts two threads for harmless
+ * actions. Its first thread does random actions for a while. Then the process checks
+ * all of its memory, executes another program, or dies.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,10 +29,10 @@
 static struct life life;
 static struct actor actors[ACTORS];
 
-/* What a thread that has ended has done; it will come no further. */
+/* The count of a thread that has ended: the watchdog expects no more of it. */
 #define ACTS_ENDED	UINT64_MAX
 
-/* Half of it may be accessed from the beginning on. */
+/* Half of the arena is accessible at the beginning. */
 static void arena_new(uint64_t seed)
 {
 	life.shadow.base = area_reserve(ARENA_PAGES * PAGE);
@@ -44,7 +46,7 @@ static void arena_new(uint64_t seed)
 	life.hunger = area_reserve(HUNGER);
 }
 
-/* The memory is had here, before the process may have but little. */
+/* The buffer is populated before the process enters its small cgroup. */
 static void actor_new(unsigned int index, uint64_t seed)
 {
 	struct actor *actor = &actors[index];
@@ -77,7 +79,7 @@ static void enter_cgroup(void)
 		FAIL("%s", why);
 }
 
-/* It leaves most of the time to the one that changes things. */
+/* It leaves most of the CPU's time to the thread that changes things. */
 static void *harmless_thread(void *arg)
 {
 	struct actor *actor = arg;
@@ -89,7 +91,7 @@ static void *harmless_thread(void *arg)
 	return NULL;
 }
 
-/* They end well, or are killed: by themselves, or for want of memory. */
+/* A child exits with 0, or is killed: by itself, or by the OOM killer. */
 static void children_reap(int options)
 {
 	int status;
@@ -124,7 +126,7 @@ static void look_at_page(struct actor *actor, size_t page)
 	life.slot->acts[0]++;
 }
 
-/* All alone in the end: nothing may differ. */
+/* No other thread runs any more: nothing may differ. */
 static void life_end_well(pthread_t *threads)
 {
 	life.ending = true;
@@ -140,7 +142,7 @@ static void life_end_well(pthread_t *threads)
 	_exit(0);
 }
 
-/* Takes what is not there, until the process is killed for it. */
+/* Touch memory until the OOM killer kills the process. */
 static void life_starve(void)
 {
 	if (mprotect(life.hunger, HUNGER, PROT_READ | PROT_WRITE))
@@ -168,7 +170,10 @@ static void life_end(enum ending ending, pthread_t *threads)
 	}
 }
 
-/* Most of them look at all they have; hunger is for who has a cgroup of its own. */
+/*
+ * Most processes check all of their memory; only the one with a cgroup of its own
+ * starves.
+ */
 static enum ending draw_ending(struct actor *actor)
 {
 	unsigned int n = actor_draw(actor, 8);

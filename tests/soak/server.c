@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page server of the storm, as one would not want it: it stalls, brings zeros or poison,
- * wakes who waits without an answer, and dies. Nobody but it has the userfaultfd, so that
- * who waits is woken by its death, and what was missing is plain memory.
+ * A hostile page server: it stalls, brings zeros or poison, wakes a fault without an
+ * answer, and dies. Only the server has the userfaultfd, so its death wakes all waiting
+ * faults, and missing pages are plain memory from then on.
  */
 #include <poll.h>
 #include <signal.h>
@@ -106,7 +106,10 @@ void server_run(struct life *life, int uffd, uint64_t random)
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (server.buffer == MAP_FAILED)
 		_exit(0);
-	/* Else a mirror would stay that its process has closed; that is for some to see. */
+	/*
+	 * Or the server would keep a mirror open that its process has closed; some
+	 * servers do, to test that.
+	 */
 	for (int i = 0; i < HMM_DMIRROR_NDEVICES; i += 1 + random_draw(&server.random, 2))
 		close(life->mirrors[i]);
 	while (!soak_shared->stop && getppid() == life->slot->pid) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The model of an arena's pages: see shadow.h. */
 #include <stdio.h>
 #include <string.h>
 

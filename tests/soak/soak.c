@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The storm in address spaces: rounds, the watchdog, and what was done. What it is about
- * stands in soak.h.
+ * The soak's rounds, its watchdog, and its report. See soak.h for what it is.
  *
- * In a round processes are started and started again, killed, and their swap space is taken
- * away and given back. Then all of them end, the modules have to go, and come back for the
- * next. Who does nothing for a minute waits for what will never come: no server stalls for
+ * In a round processes are started, killed and replaced, and swap space is removed and
+ * added. Then all processes end, and all modules are unloaded and loaded for the next
+ * round. A thread without progress for a minute is stuck: a server stalls for less than
  * a second.
  */
 #include <dirent.h>
@@ -33,10 +32,10 @@
 #define SWAP		(64UL << 20)
 #define KSM		"/sys/kernel/mm/ksm/"
 
-/* From which on each action has to have been done, on slow kernels too. */
+/* From this duration on each action must have been done, on slow kernels too. */
 #define LONG_SECONDS	300
 
-/* What the limited life may have: its arena does not fit. */
+/* Limits of the life with little memory: its arena does not fit. */
 #define MEMORY_MOST	"12582912"
 #define SWAP_MOST	"16777216"
 
@@ -116,7 +115,7 @@ static void is_stuck(struct soak *soak, unsigned int place, unsigned int thread)
 	     STUCK_SECONDS, actions[slot->doing[thread]].name);
 }
 
-/* Whether it has ended is for others to see. */
+/* Whether the process has ended is checked elsewhere. */
 static void watch_slot(struct soak *soak, unsigned int place)
 {
 	const struct slot *slot = &soak_shared->slots[place];
@@ -179,7 +178,10 @@ static void has_ended(struct soak *soak, pid_t pid, int status)
 		soak_shared->slots[place].pid = 0;
 }
 
-/* Returns false if nobody is left: those whose parents died have come to this one. */
+/*
+ * Returns false if no process is left. Processes whose parents died became children of
+ * this one.
+ */
 static bool lives_reap(struct soak *soak)
 {
 	int status;
@@ -190,7 +192,7 @@ static bool lives_reap(struct soak *soak)
 	return !pid;
 }
 
-/* Until somebody has ended, @ms at most. */
+/* Wait until a process has ended, @ms at most. */
 static void wait_for_end(int ms)
 {
 	struct timespec time = { .tv_nsec = ms * 1000000L };
@@ -226,7 +228,10 @@ static uint64_t draw_time(struct soak *soak, unsigned int most_ms)
 	return clock_ns() + random_draw(&soak->random, most_ms) * 1000000ULL;
 }
 
-/* Where few live, threads of one process meet; where many do, they wait for each other. */
+/*
+ * With few processes the threads of one process meet; with many, processes wait for
+ * each other.
+ */
 static void let_live(struct soak *soak)
 {
 	uint64_t until = draw_time(soak, ROUND_MOST_MS), next = 0;
@@ -323,7 +328,7 @@ static uint64_t action_refusals(unsigned int action, char *text, size_t size)
 	return all;
 }
 
-/* Returns false if an action has never been done though it can be here. */
+/* Returns false if an action was never done though this kernel can do it. */
 static bool action_report(unsigned int action)
 {
 	const _Atomic uint64_t *done = soak_shared->done[action];

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The storm in address spaces: what its parts have in common.
+ * The soak: what its parts have in common.
  *
- * Processes live for a while and do things at random with memory that several mirrors and
- * guests have, too; all that anybody reads is compared with a model.
+ * Processes live for a while and act at random on memory that several mirrors and
+ * guests share. Whatever any of them reads is compared with a model.
  *
- *   soak.c		rounds, the watchdog, what was done
- *   process.c	a process's life, its threads and its ends
- *   actions.c	what it does with its memory, and the table of all actions
- *   device.c	what it does with its devices
- *   child.c		those it forks
- *   server.c	page servers that stall, fail and die
- *   shadow.c	what every page must hold
+ * soak.c		rounds, the watchdog, the report
+ * process.c	a process's life, its threads and its ends
+ * actions.c	what it does with its memory, and the table of all actions
+ * device.c	what it does with its mirrors and guests
+ * child.c		the processes it forks
+ * server.c	page servers that stall, fail and die
+ * check.c		compares with the model, and reports
+ * shadow.c	the model
  *
- * Principle: the first thread of a process alone changes what its pages hold, so it always
- * knows; the others do all that must not change it, at the same time. What is random comes
- * of the seed, and is drawn before anything is done: a seed makes runs alike, not equal.
+ * Principle: only the first thread of a process changes what its pages hold, so it
+ * always knows that. The other threads do everything that must not change it, at the
+ * same time. All randomness comes from the seed, and is drawn before an action: a seed
+ * makes runs alike, not equal.
  *
  * Hazards:
- * - A process has holes, and what maps memory anywhere would land there: nothing does
- *   once its threads run. No malloc(), no stdio.
- * - It may be killed at any time, or fork while a thread holds a lock of the C library: so
- *   what is wrong is told in memory that all share, and printed by who started it all.
+ * - The arena has holes, and memory that is mapped at any address could land in one. So
+ *   nothing is mapped once the threads run: no malloc(), no stdio.
+ * - A process may be killed at any time, or fork while a thread holds a lock of the C
+ *   library. So a failure is written into shared memory, and the process that started
+ *   all prints it.
  */
 #ifndef TESTS_SOAK_H
 #define TESTS_SOAK_H
@@ -44,22 +47,22 @@
 #define ACTIONS_MOST	64
 #define ERRNOS		134
 
-/* The life that has little memory, and the name of its cgroup. */
+/* The life with little memory, and the name of its cgroup. */
 #define LIMITED		(LIVES - 1)
 #define SOAK_CGROUP	"soak"
 
-/* Its first guest page of each partition. */
+/* The first guest page of each partition. */
 #define SOAK_GUEST	(1ULL << 20)
 
-/* What a life comes to. */
+/* How a life ends. */
 enum ending { END_WELL, END_EXECUTE, END_KILLED, END_HUNGRY, NR_ENDINGS };
 
 /**
- * struct slot - one of the places for lives, in memory that all share
- * @pid: who lives there
- * @seed: where its randomness begins
- * @doing: the action each of its threads is at, and whether it is a child's
- * @acts: how many they have done
+ * struct slot - one of the places for processes, in shared memory
+ * @pid: the process in this place
+ * @seed: the seed of its randomness
+ * @doing: the action of each thread
+ * @acts: how many actions each thread has done
  */
 struct slot {
 	_Atomic pid_t pid;
@@ -72,14 +75,14 @@ struct slot {
  * struct soak_shared - what all processes share
  * @stop: the round is over
  * @limited: there is a cgroup for the life LIMITED
- * @wrong: somebody has written @text, or is about to
- * @told: it is written
+ * @wrong: a process has found something wrong, and writes @text
+ * @told: @text is complete
  * @text: what is wrong
- * @done: by action and errno
- * @endings: of lives
+ * @done: how often, by action and errno
+ * @endings: how often, by ending
  * @checked: pages that were compared with the model: by the CPU, mirrors, guests
- * @server: what servers have done
- * @slots: who lives
+ * @server: what page servers have done
+ * @slots: the running processes
  */
 struct soak_shared {
 	_Atomic bool stop;
@@ -105,12 +108,12 @@ typedef int action_fn(struct actor *actor);
 #define ACTION_NOT_NOW	1
 
 /**
- * struct action - one of the things to do
+ * struct action - an action of a process
  * @name: for the report
- * @weight: how often it is drawn, beside others
+ * @weight: how often it is drawn, relative to others
  * @fn: does it
  * @harmless: it changes neither what pages hold nor who may access them
- * @lacking: where kernels need not have it, the errno that says so
+ * @lacking: the errno of kernels that may lack it, or 0
  * @by_child: never drawn: counts what children do
  */
 struct action {
@@ -124,16 +127,16 @@ struct action {
 
 extern const struct action actions[];
 unsigned int actions_count(void);
-/* The number of the one that counts what children do. */
+/* The number of the action that counts what children do. */
 unsigned int action_of_child(void);
 
-/* Draw one, and do it. */
+/* Draw an action, and do it. */
 void actor_act(struct actor *actor);
 void count_act(unsigned int action, int ret);
 
 /**
  * struct guest_region - a region of a guest: its pages are those of the arena
- * @run: no pages: there is none
+ * @run: no pages: the region is not set
  * @flags: HMM_REGION_*
  */
 struct guest_region {
@@ -143,16 +146,16 @@ struct guest_region {
 
 /**
  * struct life - a process
- * @slot: where
- * @shadow: of its arena
+ * @slot: its place
+ * @shadow: the model of its arena
  * @mirrors: the devices that mirror it
  * @partitions: the guests
- * @regions: theirs
- * @servers: page servers, 0 for none
- * @children: those it forked, 0 for none
- * @hunger: addresses to ask for more memory than there is
- * @limited: it has little memory: it may be refused any
- * @ending: its threads shall end
+ * @regions: the guests' regions
+ * @servers: its page servers, 0: none
+ * @children: its children, 0: none
+ * @hunger: addresses for more memory than its cgroup allows
+ * @limited: it has little memory: any allocation may fail
+ * @ending: its threads must end
  */
 struct life {
 	struct slot *slot;
@@ -170,13 +173,13 @@ struct life {
 
 /**
  * struct actor - a thread
- * @life: whose
- * @index: 0: the one that changes things
- * @action: what it does
- * @burst: it does so many times, to the pages that everybody likes
+ * @life: its process
+ * @index: 0: the thread that changes things
+ * @action: its current action
+ * @burst: it repeats the action, on the pages that all threads prefer
  * @random: its randomness
  * @buffer: RUN_MOST pages
- * @spare: a page of a file, through which memory can be touched without dying of it
+ * @spare: a file of one page, through which memory is accessed without a SIGBUS
  * @changes: for shadow_watch()
  */
 struct actor {
@@ -195,35 +198,36 @@ static inline unsigned int actor_draw(struct actor *actor, unsigned int below)
 	return random_draw(&actor->random, below);
 }
 
-/* Any pages; and some in a row that have all of @flags, of which there may be none. */
+/* Any pages; or consecutive pages that all have @flags, maybe none. */
 struct run draw_any(struct actor *actor);
 struct run draw_run(struct actor *actor, uint8_t flags);
 
-/* What @actor is about to do, and has done, to the pages changes them. */
+/* @actor begins, and ends, a change of the pages. */
 void change_begin(struct actor *actor, struct run run);
 void change_end(struct actor *actor, struct run run);
 
-/* Who reads. */
+/* The readers. */
 enum reader { BY_CPU, BY_MIRROR, BY_GUEST };
 
 /*
- * What was read of the run after shadow_watch() stands at @content: whatever has not changed
- * has to be right. Thread 0 learns from it. Ends the process if it is not.
+ * Check what was read of the run after shadow_watch(), in @content: pages that have not
+ * changed since must be right. Thread 0 takes the version it saw for the page's. Ends
+ * the process if a page is wrong.
  */
 void check_content(struct actor *actor, struct run run, const char *content,
 		   enum reader reader);
 
-/* Whether the result of an access, after shadow_watch(), may be. Ends it if not. */
+/* Check the result of an access after shadow_watch(). Ends the process if it is wrong. */
 void check_access(struct actor *actor, struct run run, uint8_t needs, int ret,
 		  enum reader reader);
 
-/* Read a page as the CPU does, wherever it is. Returns 0 or -EFAULT. */
+/* Access a page by the CPU. Returns 0 or -EFAULT. */
 int cpu_read(struct actor *actor, size_t page, void *to);
 int cpu_write(struct actor *actor, size_t page, const void *from);
 
 /*
- * Tell what is wrong, and end the process. The second says all about a page as well, the
- * third also what it is that is there.
+ * Report what is wrong, and end the process. The second also describes a page, the
+ * third also what was found there.
  */
 void soak_fail(struct actor *actor, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
@@ -232,21 +236,21 @@ void soak_fail_page(struct actor *actor, size_t page, const char *fmt, ...)
 void soak_wrong_page(struct actor *actor, size_t page, const char *by,
 		     const void *content) __attribute__((noreturn));
 
-/* What happens in a slot, from now on, with @seed. Does not return. */
+/* Live in a slot, with @seed. Does not return. */
 void life_run(unsigned int number, uint64_t seed) __attribute__((noreturn));
 
-/* Two processes beside a life's own. They do not return. */
+/* A page server and a child, as processes of their own. Do not return. */
 void server_run(struct life *life, int uffd, uint64_t random)
 	__attribute__((noreturn));
 void child_run(struct actor *actor, uint64_t random) __attribute__((noreturn));
 
-/* The life's actions upon its devices; see device.c. */
+/* The actions on devices; see device.c. */
 action_fn device_read, device_write, device_maps, device_prefetch, device_cancel,
 	  device_snapshot, device_compare, device_to_memory, device_to_system,
 	  device_populate_memory, device_release, device_exclusive, device_reopen,
 	  guest_set, guest_unset, guest_reads, guest_writes, guest_dirty;
 
-/* Compare all the device has mapped with the CPU's; nothing else runs. */
+/* Compare all that the devices have mapped with the CPU's; nothing else may run. */
 void device_compare_all(struct actor *actor);
 
 #endif
