@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populating with migration: POPULATE_DEV faults missing pages, whoever has to answer
- * these faults, and moves them to the device's memory in the same call. What was not
- * asked for is neither faulted nor moved.
+ * Populating with migration: POPULATE_DEV faults missing pages, by whatever page
+ * server, and moves them to the device's memory in the same call. What was not asked
+ * for is neither faulted nor moved.
  */
 #include <errno.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
 /*
  * Processes that end in all ways with the device open and populates in flight.
  *
- * After the end no call may be in flight, no reference on the modules may be left, and
- * whoever got the file passed on must be refused.
+ * After the end no call may be in flight, and no reference on the modules may be left.
+ * A process that was given the file must be refused.
  */
 #include <errno.h>
 #include <pthread.h>

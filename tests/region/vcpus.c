@@ -297,7 +297,7 @@ static void vcpus_storm(const void *variant)
 		word_is(i, *word_of(i), "process");
 }
 
-/* Each waits for the page of its number, which nobody brings. */
+/* Each waits for the page of its number, which no server brings. */
 static void *wait_for_page(void *arg)
 {
 	struct vcpu *vcpu = arg;
