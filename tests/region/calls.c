@@ -19,7 +19,7 @@
 #define PAGES		64
 #define OTHER_SERIES	(SERIES + 1)
 
-static int device_open(void)
+static int region_device_open(void)
 {
 	int fd = open(REGION_DEVICE, O_RDWR | O_CLOEXEC);
 
@@ -52,7 +52,7 @@ static void calls_partition_refused(const void *variant)
 {
 	const struct bad_partition *bad = variant;
 
-	CHECK_EQ(region_call(device_open(), HMM_REGION_CREATE_PARTITION, &bad->with),
+	CHECK_EQ(region_call(region_device_open(), HMM_REGION_CREATE_PARTITION, &bad->with),
 		 -EINVAL);
 }
 
@@ -60,7 +60,7 @@ static void calls_partition_refused(const void *variant)
 static void calls_partitions(const void *unused)
 {
 	struct hmm_region_partition with = {};
-	int device = device_open(), fd;
+	int device = region_device_open(), fd;
 
 	for (with.window = 1; with.window <= 512; with.window *= 2) {
 		with.batch = with.window % 7 * 10 + 1;
@@ -488,7 +488,7 @@ static const unsigned long partition_calls[] = {
 static void calls_not_of_this_file(const void *unused)
 {
 	struct hmm_region_partition partition = {};
-	int device = device_open(), fd = region_partition(0, 0);
+	int device = region_device_open(), fd = region_partition(0, 0);
 	char argument[256] = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(partition_calls); i++)
@@ -504,7 +504,7 @@ static void calls_bad_pointers(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 2);
 	char *split = area.at + 2 * PAGE - 8;
-	int device = device_open(), fd = region_partition(0, 0);
+	int device = region_device_open(), fd = region_partition(0, 0);
 
 	area_fill(&area);
 	CHECK_EQ(region_call(device, HMM_REGION_CREATE_PARTITION, split), -EFAULT);
@@ -581,7 +581,7 @@ static void calls_child_has_its_own(const void *unused)
 	struct hmm_region_partition partition = {};
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
-	int device = device_open(), status;
+	int device = region_device_open(), status;
 	pid_t pid;
 
 	area_fill(&area);
