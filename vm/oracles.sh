@@ -15,11 +15,11 @@ declare -rA oracle_reports=(
 	[hang]='task insmod:.* blocked for more than'
 	[stall]=$'rcu_.*detected stall\n\\[hmm_unlocked_bugs\\]'
 	[stay]='hmm_unlocked_bugs cannot be unloaded'
-	[use-after-free]='KASAN: slab-use-after-free in use_after_free'
-	[out-of-bounds]='KASAN: slab-out-of-bounds in out_of_bounds'
-	[vmalloc]='KASAN: vmalloc-out-of-bounds in vmalloc_out_of_bounds'
+	[use-after-free]='KASAN: slab-use-after-free in bug_use_after_free'
+	[out-of-bounds]='KASAN: slab-out-of-bounds in bug_out_of_bounds'
+	[vmalloc]='KASAN: vmalloc-out-of-bounds in bug_vmalloc_out_of_bounds'
 	[race]='KCSAN: data-race in .*\[hmm_unlocked_bugs\]'
-	[warn]='WARNING: .*warn.*\[hmm_unlocked_bugs\]'
+	[warn]='WARNING: .*bug_warn.*\[hmm_unlocked_bugs\]'
 	[oops]=$'Oops: \n\\[hmm_unlocked_bugs\\]'
 )
 

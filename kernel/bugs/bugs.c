@@ -27,16 +27,16 @@ module_param(bug, charp, 0);
 MODULE_PARM_DESC(bug, "which bug");
 
 /* What the compiler would see through, it must not know. */
-static noinline void *opaque(void *p)
+static noinline void *bug_opaque(void *p)
 {
 	OPTIMIZER_HIDE_VAR(p);
 	return p;
 }
 
-static DEFINE_MUTEX(first);
-static DEFINE_MUTEX(second);
+static DEFINE_MUTEX(bug_mutex);
+static DEFINE_MUTEX(bug_other_mutex);
 
-static void both(struct mutex *outer, struct mutex *inner)
+static void bug_lock_both(struct mutex *outer, struct mutex *inner)
 {
 	mutex_lock(outer);
 	mutex_lock(inner);
@@ -44,23 +44,23 @@ static void both(struct mutex *outer, struct mutex *inner)
 	mutex_unlock(outer);
 }
 
-static void deadlock(void)
+static void bug_deadlock(void)
 {
-	both(&first, &second);
-	both(&second, &first);
+	bug_lock_both(&bug_mutex, &bug_other_mutex);
+	bug_lock_both(&bug_other_mutex, &bug_mutex);
 }
 
-static void sleep_in_atomic(void)
+static void bug_sleep_in_atomic(void)
 {
 	static DEFINE_SPINLOCK(lock);
 
 	spin_lock(&lock);
-	mutex_lock(&first);
-	mutex_unlock(&first);
+	mutex_lock(&bug_mutex);
+	mutex_unlock(&bug_mutex);
 	spin_unlock(&lock);
 }
 
-static void rcu_unprotected(void)
+static void bug_rcu_unprotected(void)
 {
 	static int __rcu *pointer;
 
@@ -68,40 +68,40 @@ static void rcu_unprotected(void)
 }
 
 /* Many: anything that looks like a pointer to one of them, on a stack, hides it. */
-static void leak(void)
+static void bug_leak(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < 32; i++)
-		opaque(kzalloc(64, GFP_KERNEL));
+		bug_opaque(kzalloc(64, GFP_KERNEL));
 }
 
-static void nothing(struct timer_list *timer)
+static void bug_timer_expired(struct timer_list *timer)
 {
 }
 
-static void object_freed(void)
+static void bug_object_freed(void)
 {
 	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
 
 	if (!timer)
 		return;
-	timer_setup(timer, nothing, 0);
+	timer_setup(timer, bug_timer_expired, 0);
 	mod_timer(timer, jiffies + 1000 * HZ);
 	kfree(timer);
 }
 
-static void list_corrupted(void)
+static void bug_list_corrupted(void)
 {
 	LIST_HEAD(list);
 	struct list_head item;
 
 	list_add(&item, &list);
-	item.prev = opaque(&item);
+	item.prev = bug_opaque(&item);
 	list_del(&item);
 }
 
-static void page_put_twice(void)
+static void bug_page_put_twice(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
 
@@ -111,7 +111,7 @@ static void page_put_twice(void)
 	put_page_testzero(page);
 }
 
-static void hang(void)
+static void bug_hang(void)
 {
 	DECLARE_COMPLETION_ONSTACK(never);
 
@@ -119,10 +119,10 @@ static void hang(void)
 }
 
 /*
- * vm/guest/control lets RCU wait for 3 s, and PROVE_RCU for 5 s more; but a grace
+ * vm/guest/make-bug lets RCU wait for 3 s, and PROVE_RCU for 5 s more; but a grace
  * period that is under way already has more time.
  */
-static void stall(void)
+static void bug_rcu_stall(void)
 {
 	synchronize_rcu();
 	rcu_read_lock();
@@ -131,92 +131,93 @@ static void stall(void)
 	rcu_read_unlock();
 }
 
-static void stay(void)
+static void bug_stay(void)
 {
 	__module_get(THIS_MODULE);
 }
 
-static void use_after_free(void)
+static void bug_use_after_free(void)
 {
 	char *p = kmalloc(64, GFP_KERNEL);
 
 	kfree(p);
-	WRITE_ONCE(*(char *)opaque(p), 1);
+	WRITE_ONCE(*(char *)bug_opaque(p), 1);
 }
 
-static void out_of_bounds(void)
+static void bug_out_of_bounds(void)
 {
 	char *p = kmalloc(64, GFP_KERNEL);
 
 	if (p)
-		WRITE_ONCE(((char *)opaque(p))[64], 1);
+		WRITE_ONCE(((char *)bug_opaque(p))[64], 1);
 	kfree(p);
 }
 
-static void vmalloc_out_of_bounds(void)
+static void bug_vmalloc_out_of_bounds(void)
 {
 	char *p = vmalloc(100);
 
 	if (p)
-		WRITE_ONCE(((char *)opaque(p))[200], 1);
+		WRITE_ONCE(((char *)bug_opaque(p))[200], 1);
 	vfree(p);
 }
 
-static unsigned long shared;
+static unsigned long bug_shared;
 
-static int add(void *unused)
+static int bug_race_thread(void *unused)
 {
 	while (!kthread_should_stop()) {
-		shared++;
+		bug_shared++;
 		cond_resched();
 	}
 	return 0;
 }
 
-static void race(void)
+static void bug_race(void)
 {
-	struct task_struct *other = kthread_run(add, NULL, "hmmu-control");
+	struct task_struct *other = kthread_run(bug_race_thread, NULL,
+						"hmmu-bug");
 	unsigned long end = jiffies + 5 * HZ;
 
 	if (IS_ERR(other))
 		return;
 	while (time_before(jiffies, end)) {
-		shared++;
+		bug_shared++;
 		cond_resched();
 	}
 	kthread_stop(other);
 }
 
-static void warn(void)
+static void bug_warn(void)
 {
 	WARN_ON(bug);
 }
 
-static void oops(void)
+static void bug_oops(void)
 {
-	WRITE_ONCE(*(int *)opaque(NULL), 0);
+	WRITE_ONCE(*(int *)bug_opaque(NULL), 0);
 }
 
 static const struct {
 	const char *name;
 	void (*make)(void);
 } bugs[] = {
-	{ "deadlock", deadlock },
-	{ "sleep", sleep_in_atomic },
-	{ "rcu", rcu_unprotected },
-	{ "leak", leak },
-	{ "object", object_freed },
-	{ "list", list_corrupted },
-	{ "vm", page_put_twice },
-	{ "hang", hang },
-	{ "stall", stall },
-	{ "stay", stay },
-	{ "use-after-free", use_after_free },
-	{ "out-of-bounds", out_of_bounds },
-	{ "vmalloc", vmalloc_out_of_bounds },
-	{ "race", race },
-	{ "warn", warn },
-	{ "oops", oops },
+	{ "deadlock", bug_deadlock },
+	{ "sleep", bug_sleep_in_atomic },
+	{ "rcu", bug_rcu_unprotected },
+	{ "leak", bug_leak },
+	{ "object", bug_object_freed },
+	{ "list", bug_list_corrupted },
+	{ "vm", bug_page_put_twice },
+	{ "hang", bug_hang },
+	{ "stall", bug_rcu_stall },
+	{ "stay", bug_stay },
+	{ "use-after-free", bug_use_after_free },
+	{ "out-of-bounds", bug_out_of_bounds },
+	{ "vmalloc", bug_vmalloc_out_of_bounds },
+	{ "race", bug_race },
+	{ "warn", bug_warn },
+	{ "oops", bug_oops },
 };
 
 static int __init bugs_init(void)

@@ -11,11 +11,11 @@
 #include "dmirror.h"
 
 /* One page between the user's buffer and the device; see struct hmm_dmirror_cmd. */
-typedef int access_fn(struct dmirror *dmirror, unsigned long addr,
-		      void __user *user, void *bounce);
+typedef int dmirror_access_fn(struct dmirror *dmirror, unsigned long addr,
+			      void __user *user, void *bounce);
 
-static int read_one(struct dmirror *dmirror, unsigned long addr,
-		    void __user *user, void *bounce)
+static int dmirror_read_page(struct dmirror *dmirror, unsigned long addr,
+			     void __user *user, void *bounce)
 {
 	int ret = dmirror_copy_from(dmirror, addr, bounce);
 
@@ -24,18 +24,20 @@ static int read_one(struct dmirror *dmirror, unsigned long addr,
 	return ret;
 }
 
-static int write_one(struct dmirror *dmirror, unsigned long addr,
-		     void __user *user, void *bounce)
+static int dmirror_write_page(struct dmirror *dmirror, unsigned long addr,
+			      void __user *user, void *bounce)
 {
 	if (copy_from_user(bounce, user, PAGE_SIZE))
 		return -EFAULT;
 	return dmirror_copy_to(dmirror, addr, bounce);
 }
 
-static int access_pages(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-			access_fn *access, bool write, void *bounce)
+static int dmirror_access_pages(struct dmirror *dmirror,
+				struct hmm_dmirror_cmd *cmd,
+				dmirror_access_fn *access, bool write,
+				void *bounce)
 {
-	unsigned long addr = cmd->addr, end = cmd_end(cmd);
+	unsigned long addr = cmd->addr, end = dmirror_cmd_end(cmd);
 	struct hmmu_request request;
 	int ret;
 
@@ -60,25 +62,25 @@ static int access_pages(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 	return 0;
 }
 
-static int access_call(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-		       access_fn *access, bool write)
+static int dmirror_access(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
+			  dmirror_access_fn *access, bool write)
 {
 	void *bounce = (void *)__get_free_page(GFP_KERNEL);
 	int ret;
 
 	if (!bounce)
 		return -ENOMEM;
-	ret = access_pages(dmirror, cmd, access, write, bounce);
+	ret = dmirror_access_pages(dmirror, cmd, access, write, bounce);
 	free_page((unsigned long)bounce);
 	return ret;
 }
 
 int dmirror_read(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	return access_call(dmirror, cmd, read_one, false);
+	return dmirror_access(dmirror, cmd, dmirror_read_page, false);
 }
 
 int dmirror_write(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	return access_call(dmirror, cmd, write_one, true);
+	return dmirror_access(dmirror, cmd, dmirror_write_page, true);
 }

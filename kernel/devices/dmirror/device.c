@@ -25,7 +25,7 @@ MODULE_PARM_DESC(faults_in_flight,
 static const struct {
 	unsigned int number;
 	dmirror_call_fn *call;
-} calls[] = {
+} dmirror_calls[] = {
 	{ HMM_DMIRROR_READ, dmirror_read },
 	{ HMM_DMIRROR_WRITE, dmirror_write },
 	{ HMM_DMIRROR_MIGRATE_TO_DEV, dmirror_migrate_to_dev },
@@ -45,17 +45,17 @@ static const struct {
 	{ HMM_DMIRROR_MOVE, dmirror_move },
 };
 
-static dmirror_call_fn *find_call(unsigned int number)
+static dmirror_call_fn *dmirror_call_find(unsigned int number)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(calls); i++)
-		if (calls[i].number == number)
-			return calls[i].call;
+	for (i = 0; i < ARRAY_SIZE(dmirror_calls); i++)
+		if (dmirror_calls[i].number == number)
+			return dmirror_calls[i].call;
 	return NULL;
 }
 
-static bool cmd_is_sane(const struct hmm_dmirror_cmd *cmd)
+static bool dmirror_cmd_is_sane(const struct hmm_dmirror_cmd *cmd)
 {
 	u64 length, end;
 
@@ -69,7 +69,7 @@ static long dmirror_ioctl(struct file *file, unsigned int number,
 			  unsigned long arg)
 {
 	struct dmirror *dmirror = file->private_data;
-	dmirror_call_fn *call = find_call(number);
+	dmirror_call_fn *call = dmirror_call_find(number);
 	struct hmm_dmirror_cmd cmd;
 	int ret;
 
@@ -80,7 +80,7 @@ static long dmirror_ioctl(struct file *file, unsigned int number,
 		return ret;
 	if (copy_from_user(&cmd, (void __user *)arg, sizeof(cmd)))
 		return -EFAULT;
-	if (!cmd_is_sane(&cmd))
+	if (!dmirror_cmd_is_sane(&cmd))
 		return -EINVAL;
 
 	cmd.cpages = 0;
@@ -173,23 +173,23 @@ static const struct file_operations dmirror_fops = {
 	.mmap = dmirror_mmap,
 };
 
-#define DEVICE(device) {						\
+#define DMIRROR_DEVICE(device) {					\
 	.misc.minor = MISC_DYNAMIC_MINOR,				\
 	.misc.name = device,						\
 	.misc.fops = &dmirror_fops,					\
 }
 
-static struct dmirror_device devices[HMM_DMIRROR_NDEVICES] = {
-	DEVICE("hmm_dmirror0"),
-	DEVICE("hmm_dmirror1"),
-	DEVICE("hmm_dmirror2"),
-	DEVICE("hmm_dmirror3"),
+static struct dmirror_device dmirror_devices[HMM_DMIRROR_NDEVICES] = {
+	DMIRROR_DEVICE("hmm_dmirror0"),
+	DMIRROR_DEVICE("hmm_dmirror1"),
+	DMIRROR_DEVICE("hmm_dmirror2"),
+	DMIRROR_DEVICE("hmm_dmirror3"),
 };
 
 static void dmirror_deregister(unsigned int n)
 {
 	while (n--)
-		misc_deregister(&devices[n].misc);
+		misc_deregister(&dmirror_devices[n].misc);
 }
 
 static int __init dmirror_init(void)
@@ -202,22 +202,22 @@ static int __init dmirror_init(void)
 		       mode);
 		return -EINVAL;
 	}
-	ret = dmirror_memory_add(devices);
-	for (i = 0; !ret && i < ARRAY_SIZE(devices); i++) {
-		devices[i].misc.mode = mode;
-		ret = misc_register(&devices[i].misc);
+	ret = dmirror_memory_add(dmirror_devices);
+	for (i = 0; !ret && i < ARRAY_SIZE(dmirror_devices); i++) {
+		dmirror_devices[i].misc.mode = mode;
+		ret = misc_register(&dmirror_devices[i].misc);
 		if (ret)
 			dmirror_deregister(i);
 	}
 	if (ret)
-		dmirror_memory_remove(devices);
+		dmirror_memory_remove(dmirror_devices);
 	return ret;
 }
 
 static void __exit dmirror_exit(void)
 {
-	dmirror_deregister(ARRAY_SIZE(devices));
-	dmirror_memory_remove(devices);
+	dmirror_deregister(ARRAY_SIZE(dmirror_devices));
+	dmirror_memory_remove(dmirror_devices);
 }
 
 module_init(dmirror_init);

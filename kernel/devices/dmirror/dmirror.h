@@ -74,7 +74,7 @@ static inline struct dmirror *dmirror_of(struct hmmu_mirror *mirror)
 }
 
 /* The pages that a call is about, in bytes. Checked by the dispatcher. */
-static inline unsigned long cmd_end(const struct hmm_dmirror_cmd *cmd)
+static inline unsigned long dmirror_cmd_end(const struct hmm_dmirror_cmd *cmd)
 {
 	return cmd->addr + (cmd->npages << PAGE_SHIFT);
 }

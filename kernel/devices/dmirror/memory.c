@@ -24,7 +24,7 @@ static ulong spm_addr_dev1;
 module_param(spm_addr_dev1, ulong, 0444);
 MODULE_PARM_DESC(spm_addr_dev1, "the same of device 3 (none)");
 
-static struct dmirror_device *device_of(struct hmmu_memory *memory)
+static struct dmirror_device *dmirror_device_of(struct hmmu_memory *memory)
 {
 	return container_of(memory, struct dmirror_device, memory);
 }
@@ -38,8 +38,9 @@ struct page *dmirror_storage(struct page *page)
 	return is_device_private_page(page) ? page->zone_device_data : page;
 }
 
-static int copy(struct hmmu_memory *memory, struct page *const *to,
-		struct page *const *from, unsigned int n)
+static int dmirror_memory_copy(struct hmmu_memory *memory,
+			       struct page *const *to, struct page *const *from,
+			       unsigned int n)
 {
 	unsigned int i;
 
@@ -53,9 +54,10 @@ static int copy(struct hmmu_memory *memory, struct page *const *to,
 	return 0;
 }
 
-static int attach(struct hmmu_memory *memory, struct page *page)
+static int dmirror_memory_attach(struct hmmu_memory *memory, struct page *page)
 {
-	if (test_and_clear_bit(DMIRROR_FAIL_ALLOC, &device_of(memory)->flags))
+	if (test_and_clear_bit(DMIRROR_FAIL_ALLOC,
+			       &dmirror_device_of(memory)->flags))
 		return -ENOMEM;
 	if (!is_device_private_page(page))
 		return 0;
@@ -63,45 +65,46 @@ static int attach(struct hmmu_memory *memory, struct page *page)
 	return page->zone_device_data ? 0 : -ENOMEM;
 }
 
-static void detach(struct hmmu_memory *memory, struct page *page)
+static void dmirror_memory_detach(struct hmmu_memory *memory, struct page *page)
 {
 	if (is_device_private_page(page))
 		__free_page(page->zone_device_data);
 }
 
-static const struct hmmu_memory_ops memory_ops = {
+static const struct hmmu_memory_ops dmirror_memory_ops = {
 	.owner = THIS_MODULE,
-	.copy = copy,
-	.attach = attach,
-	.detach = detach,
+	.copy = dmirror_memory_copy,
+	.attach = dmirror_memory_attach,
+	.detach = dmirror_memory_detach,
 };
 
-static int add(struct dmirror_device *device, enum hmmu_memory_type type,
-	       unsigned long start)
+static int dmirror_device_add(struct dmirror_device *device,
+			      enum hmmu_memory_type type, unsigned long start)
 {
 	int ret = hmmu_memory_add(&device->memory, type, start,
-				  (u64)memory_mib * SZ_1M, &memory_ops);
+				  (u64)memory_mib * SZ_1M, &dmirror_memory_ops);
 
 	device->has_memory = !ret;
 	return ret;
 }
 
-static int add_coherent(struct dmirror_device *device, unsigned long start)
+static int dmirror_device_add_coherent(struct dmirror_device *device,
+				       unsigned long start)
 {
 	int ret;
 
 	if (!start)
 		return 0;
-	ret = add(device, HMMU_MEMORY_COHERENT, start);
+	ret = dmirror_device_add(device, HMMU_MEMORY_COHERENT, start);
 	if (ret)
 		pr_err("hmm_dmirror: no %u MiB of device memory at %#lx: error %d; multiples of 2 MiB, reserved with memmap=%uM$%#lx on the kernel's command line?\n",
 		       memory_mib, start, ret, memory_mib, start);
 	return ret;
 }
 
-static int add_private(struct dmirror_device *device)
+static int dmirror_device_add_private(struct dmirror_device *device)
 {
-	int ret = add(device, HMMU_MEMORY_PRIVATE, 0);
+	int ret = dmirror_device_add(device, HMMU_MEMORY_PRIVATE, 0);
 
 	if (ret == -EOPNOTSUPP) {
 		pr_notice_once("hmm_dmirror: this kernel is without CONFIG_DEVICE_PRIVATE: no private device memory and no exclusive access (EOPNOTSUPP)\n");
@@ -122,15 +125,16 @@ static int add_private(struct dmirror_device *device)
  */
 int dmirror_memory_add(struct dmirror_device *devices)
 {
-	int ret = 0;
+	int ret;
 
 	if (!memory_mib) {
 		pr_err("hmm_dmirror: memory_mib=0 is no memory: give 2 or more\n");
 		return -EINVAL;
 	}
-	ret = add_private(&devices[0]) ?: add_private(&devices[1]);
-	ret = ret ?: add_coherent(&devices[2], spm_addr_dev0);
-	return ret ?: add_coherent(&devices[3], spm_addr_dev1);
+	ret = dmirror_device_add_private(&devices[0]);
+	ret = ret ?: dmirror_device_add_private(&devices[1]);
+	ret = ret ?: dmirror_device_add_coherent(&devices[2], spm_addr_dev0);
+	return ret ?: dmirror_device_add_coherent(&devices[3], spm_addr_dev1);
 }
 
 /**
@@ -161,6 +165,7 @@ int dmirror_flags(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 		return -EINVAL;
 	if (!dmirror->mirror.memory)
 		return -EOPNOTSUPP;
-	set_bit(DMIRROR_FAIL_ALLOC, &device_of(dmirror->mirror.memory)->flags);
+	set_bit(DMIRROR_FAIL_ALLOC,
+		&dmirror_device_of(dmirror->mirror.memory)->flags);
 	return 0;
 }

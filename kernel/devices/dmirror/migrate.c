@@ -11,12 +11,14 @@
 
 #define BYTES_MAX	512UL
 
-typedef int copy_fn(struct dmirror *dmirror, unsigned long addr, void *to);
+typedef int dmirror_copy_fn(struct dmirror *dmirror, unsigned long addr,
+			    void *to);
 
-static int read_pages(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-		      copy_fn *copy, void *bounce)
+static int dmirror_read_back_pages(struct dmirror *dmirror,
+				   struct hmm_dmirror_cmd *cmd,
+				   dmirror_copy_fn *copy, void *bounce)
 {
-	unsigned long addr, end = cmd_end(cmd);
+	unsigned long addr, end = dmirror_cmd_end(cmd);
 	int ret;
 
 	for (addr = cmd->addr; addr < end; addr += PAGE_SIZE) {
@@ -33,43 +35,45 @@ static int read_pages(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 }
 
 /* What the device sees of the pages now, without populating any. */
-static int read_back(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-		     copy_fn *copy)
+static int dmirror_read_back(struct dmirror *dmirror,
+			     struct hmm_dmirror_cmd *cmd, dmirror_copy_fn *copy)
 {
 	void *bounce = (void *)__get_free_page(GFP_KERNEL);
 	int ret;
 
 	if (!bounce)
 		return -ENOMEM;
-	ret = read_pages(dmirror, cmd, copy, bounce);
+	ret = dmirror_read_back_pages(dmirror, cmd, copy, bounce);
 	free_page((unsigned long)bounce);
 	return ret;
 }
 
-static int map_present(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cmd)
+static int dmirror_map_present(struct dmirror *dmirror,
+			       const struct hmm_dmirror_cmd *cmd)
 {
-	struct hmmu_request request = dmirror_request(cmd->addr, cmd_end(cmd),
-						      false);
+	struct hmmu_request request =
+		dmirror_request(cmd->addr, dmirror_cmd_end(cmd), false);
 
 	request.present_only = true;
 	return hmmu_mirror_populate(&dmirror->mirror, &request);
 }
 
-static int migrate(struct dmirror *dmirror, const struct hmm_dmirror_cmd *cmd,
-		   bool to_memory, unsigned long *moved)
+static int dmirror_migrate(struct dmirror *dmirror,
+			   const struct hmm_dmirror_cmd *cmd, bool to_memory,
+			   unsigned long *moved)
 {
 	*moved = 0;
 	if (!dmirror->mirror.memory)
 		return -EOPNOTSUPP;
-	return hmmu_mirror_migrate(&dmirror->mirror, cmd->addr, cmd_end(cmd),
-				   to_memory, moved);
+	return hmmu_mirror_migrate(&dmirror->mirror, cmd->addr,
+				   dmirror_cmd_end(cmd), to_memory, moved);
 }
 
-static int migrate_and_count(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-			     bool to_memory)
+static int dmirror_migrate_counted(struct dmirror *dmirror,
+				   struct hmm_dmirror_cmd *cmd, bool to_memory)
 {
 	unsigned long moved;
-	int ret = migrate(dmirror, cmd, to_memory, &moved);
+	int ret = dmirror_migrate(dmirror, cmd, to_memory, &moved);
 
 	cmd->cpages = moved;
 	return ret;
@@ -78,33 +82,35 @@ static int migrate_and_count(struct dmirror *dmirror, struct hmm_dmirror_cmd *cm
 int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
 	unsigned long moved;
-	int ret = migrate(dmirror, cmd, true, &moved);
+	int ret = dmirror_migrate(dmirror, cmd, true, &moved);
 
 	if (!ret)
-		ret = map_present(dmirror, cmd);
-	return ret ?: read_back(dmirror, cmd, dmirror_copy_local);
+		ret = dmirror_map_present(dmirror, cmd);
+	return ret ?: dmirror_read_back(dmirror, cmd, dmirror_copy_local);
 }
 
 int dmirror_migrate_to_sys(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	return migrate_and_count(dmirror, cmd, false);
+	return dmirror_migrate_counted(dmirror, cmd, false);
 }
 
 int dmirror_move(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
 	if (cmd->ptr & ~HMM_DMIRROR_MOVE_TO_DEV)
 		return -EINVAL;
-	return migrate_and_count(dmirror, cmd, cmd->ptr & HMM_DMIRROR_MOVE_TO_DEV);
+	return dmirror_migrate_counted(dmirror, cmd,
+				       cmd->ptr & HMM_DMIRROR_MOVE_TO_DEV);
 }
 
 int dmirror_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	int ret = hmmu_mirror_exclusive(&dmirror->mirror, cmd->addr, cmd_end(cmd),
+	int ret = hmmu_mirror_exclusive(&dmirror->mirror, cmd->addr,
+					dmirror_cmd_end(cmd),
 					dmirror_map_alone);
 
 	if (ret)
 		return ret;
-	ret = read_back(dmirror, cmd, dmirror_copy_from);
+	ret = dmirror_read_back(dmirror, cmd, dmirror_copy_from);
 	return ret == -ENOENT ? -EBUSY : ret;
 }
 
@@ -112,10 +118,12 @@ int dmirror_check_exclusive(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd
 {
 	if (!hmmu_has_device_private())
 		return -EOPNOTSUPP;
-	return dmirror_has_alone(dmirror, cmd->addr, cmd_end(cmd)) ? -EPERM : 0;
+	if (dmirror_has_alone(dmirror, cmd->addr, dmirror_cmd_end(cmd)))
+		return -EPERM;
+	return 0;
 }
 
-static int accesses_of(u8 *bytes, unsigned long n)
+static int dmirror_accesses(u8 *bytes, unsigned long n)
 {
 	static const u8 access[] = {
 		[HMM_DMIRROR_PROT_NONE] = HMMU_ACCESS_NONE,
@@ -137,8 +145,10 @@ static_assert(HMM_DMIRROR_AT_SYSTEM == HMMU_PLACE_SYSTEM);
 static_assert(HMM_DMIRROR_AT_DEVICE == HMMU_PLACE_MEMORY);
 static_assert(HMM_DMIRROR_AT_OTHER == HMMU_PLACE_OTHER);
 
-static int populate_piece(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-			  unsigned long addr, u8 *bytes, unsigned long n)
+static int dmirror_populate_piece(struct dmirror *dmirror,
+				  struct hmm_dmirror_cmd *cmd,
+				  unsigned long addr, u8 *bytes,
+				  unsigned long n)
 {
 	u8 __user *user = u64_to_user_ptr(cmd->ptr +
 					  ((addr - cmd->addr) >> PAGE_SHIFT));
@@ -150,7 +160,7 @@ static int populate_piece(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 
 	if (copy_from_user(bytes, user, n))
 		return -EFAULT;
-	ret = accesses_of(bytes, n);
+	ret = dmirror_accesses(bytes, n);
 	if (ret)
 		return ret;
 	request.accesses = bytes;
@@ -165,15 +175,15 @@ static int populate_piece(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 	return copy_to_user(user, request.places, n) ? -EFAULT : 0;
 }
 
-static int populate_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-			u8 *bytes)
+static int dmirror_populate_pieces(struct dmirror *dmirror,
+				   struct hmm_dmirror_cmd *cmd, u8 *bytes)
 {
-	unsigned long addr, n, end = cmd_end(cmd);
+	unsigned long addr, n, end = dmirror_cmd_end(cmd);
 	int ret = 0;
 
 	for (addr = cmd->addr; !ret && addr < end; addr += n << PAGE_SHIFT) {
 		n = min(BYTES_MAX, (end - addr) >> PAGE_SHIFT);
-		ret = populate_piece(dmirror, cmd, addr, bytes, n);
+		ret = dmirror_populate_piece(dmirror, cmd, addr, bytes, n);
 	}
 	return ret;
 }
@@ -188,7 +198,7 @@ int dmirror_populate_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 	bytes = kmalloc(2 * BYTES_MAX, GFP_KERNEL);
 	if (!bytes)
 		return -ENOMEM;
-	ret = populate_all(dmirror, cmd, bytes);
+	ret = dmirror_populate_pieces(dmirror, cmd, bytes);
 	kfree(bytes);
 	return ret;
 }

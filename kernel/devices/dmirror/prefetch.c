@@ -35,12 +35,12 @@ struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
 	};
 }
 
-static int request_of(const struct hmm_dmirror_cmd *cmd,
-		      struct hmmu_request *request)
+static int dmirror_cmd_request(const struct hmm_dmirror_cmd *cmd,
+			       struct hmmu_request *request)
 {
 	if (cmd->ptr & ~(HMM_DMIRROR_POPULATE_WRITE | HMM_DMIRROR_POPULATE_BEST))
 		return -EINVAL;
-	*request = dmirror_request(cmd->addr, cmd_end(cmd),
+	*request = dmirror_request(cmd->addr, dmirror_cmd_end(cmd),
 				   cmd->ptr & HMM_DMIRROR_POPULATE_WRITE);
 	request->best_effort = cmd->ptr & HMM_DMIRROR_POPULATE_BEST;
 	request->needed_start = request->start;
@@ -51,7 +51,7 @@ static int request_of(const struct hmm_dmirror_cmd *cmd,
 int dmirror_populate(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
 	struct hmmu_request request;
-	int ret = request_of(cmd, &request);
+	int ret = dmirror_cmd_request(cmd, &request);
 
 	if (ret)
 		return ret;
@@ -59,7 +59,8 @@ int dmirror_populate(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 	return hmmu_mirror_populate(&dmirror->mirror, &request);
 }
 
-static void account(struct dmirror *dmirror, int begun, int ended, int failed)
+static void dmirror_prefetch_account(struct dmirror *dmirror, int begun,
+				     int ended, int failed)
 {
 	spin_lock(&dmirror->prefetch_lock);
 	dmirror->prefetches += begun - ended;
@@ -70,12 +71,12 @@ static void account(struct dmirror *dmirror, int begun, int ended, int failed)
 	spin_unlock(&dmirror->prefetch_lock);
 }
 
-static void prefetch_done(struct hmmu_prefetch *prefetch, int ret)
+static void dmirror_prefetch_done(struct hmmu_prefetch *prefetch, int ret)
 {
 	struct dmirror_prefetch *ours =
 		container_of(prefetch, struct dmirror_prefetch, prefetch);
 
-	account(ours->dmirror, 0, 1, ret != 0);
+	dmirror_prefetch_account(ours->dmirror, 0, 1, ret != 0);
 	kfree(ours);
 }
 
@@ -87,22 +88,23 @@ int dmirror_prefetch(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 	if (!ours)
 		return -ENOMEM;
 	ours->dmirror = dmirror;
-	ours->prefetch.done = prefetch_done;
-	ret = request_of(cmd, &ours->prefetch.request);
+	ours->prefetch.done = dmirror_prefetch_done;
+	ret = dmirror_cmd_request(cmd, &ours->prefetch.request);
 	if (ret)
 		goto out_free;
 
-	account(dmirror, 1, 0, 0);
+	dmirror_prefetch_account(dmirror, 1, 0, 0);
 	ret = hmmu_mirror_prefetch(&dmirror->mirror, &ours->prefetch);
 	if (!ret)
 		return 0;
-	account(dmirror, -1, 0, 0);
+	dmirror_prefetch_account(dmirror, -1, 0, 0);
 out_free:
 	kfree(ours);
 	return ret;
 }
 
-static bool take_ended(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+static bool dmirror_prefetch_take_ended(struct dmirror *dmirror,
+					struct hmm_dmirror_cmd *cmd)
 {
 	bool all;
 
@@ -123,7 +125,7 @@ int dmirror_wait(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 	if (cmd->npages != 1)
 		return -EINVAL;
 	if (wait_event_interruptible(dmirror->prefetch_wait,
-				     take_ended(dmirror, cmd)))
+				     dmirror_prefetch_take_ended(dmirror, cmd)))
 		return -EINTR;
 	return 0;
 }

@@ -11,7 +11,7 @@
 #define COMPARE_MAX	64UL
 
 /* Two of one kind, and then which of the two. */
-static u8 kind_of(const struct dmirror *dmirror, unsigned long cpu)
+static u8 dmirror_page_kind(const struct dmirror *dmirror, unsigned long cpu)
 {
 	const struct page *page = hmm_pfn_to_page(cpu);
 	bool local = dmirror->mirror.memory &&
@@ -28,7 +28,7 @@ static u8 kind_of(const struct dmirror *dmirror, unsigned long cpu)
 	return 0;
 }
 
-static u8 byte_of(const struct dmirror *dmirror, unsigned long cpu)
+static u8 dmirror_page_byte(const struct dmirror *dmirror, unsigned long cpu)
 {
 	unsigned int order = hmm_pfn_to_map_order(cpu);
 	u8 byte;
@@ -40,7 +40,7 @@ static u8 byte_of(const struct dmirror *dmirror, unsigned long cpu)
 
 	byte = cpu & HMM_PFN_WRITE ? HMM_DMIRROR_PROT_WRITE :
 				     HMM_DMIRROR_PROT_READ;
-	byte |= kind_of(dmirror, cpu);
+	byte |= dmirror_page_kind(dmirror, cpu);
 	if (order == PMD_SHIFT - PAGE_SHIFT)
 		byte |= HMM_DMIRROR_PROT_PMD;
 	else if (order == PUD_SHIFT - PAGE_SHIFT)
@@ -48,21 +48,22 @@ static u8 byte_of(const struct dmirror *dmirror, unsigned long cpu)
 	return byte;
 }
 
-static void see_bytes(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
-		      void *data)
+static void dmirror_snapshot_bytes(struct hmmu_mirror *mirror,
+				   const struct hmmu_pages *pages, void *data)
 {
 	unsigned long n = (pages->end - pages->start) >> PAGE_SHIFT;
 	u8 **next = data;
 	unsigned long i;
 
 	for (i = 0; i < n; i++)
-		*(*next)++ = byte_of(dmirror_of(mirror), pages->entries[i]);
+		*(*next)++ = dmirror_page_byte(dmirror_of(mirror),
+					       pages->entries[i]);
 }
 
-static int snapshot_into(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-			 u8 *bytes)
+static int dmirror_snapshot_pieces(struct dmirror *dmirror,
+				   struct hmm_dmirror_cmd *cmd, u8 *bytes)
 {
-	unsigned long addr, n, end = cmd_end(cmd);
+	unsigned long addr, n, end = dmirror_cmd_end(cmd);
 	u8 *next;
 	int ret;
 
@@ -70,8 +71,8 @@ static int snapshot_into(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 		n = min(BYTES_MAX, (end - addr) >> PAGE_SHIFT);
 		next = bytes;
 		ret = hmmu_mirror_snapshot(&dmirror->mirror, addr,
-					   addr + (n << PAGE_SHIFT), see_bytes,
-					   &next);
+					   addr + (n << PAGE_SHIFT),
+					   dmirror_snapshot_bytes, &next);
 		if (ret)
 			return ret;
 		if (copy_to_user(u64_to_user_ptr(cmd->ptr + cmd->cpages), bytes,
@@ -89,19 +90,19 @@ int dmirror_snapshot(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 
 	if (!bytes)
 		return -ENOMEM;
-	ret = snapshot_into(dmirror, cmd, bytes);
+	ret = dmirror_snapshot_pieces(dmirror, cmd, bytes);
 	kfree(bytes);
 	return ret;
 }
 
 /**
- * struct comparison - of some pages
+ * struct dmirror_comparison - of some pages
  * @cmd: the call
  * @before: what the device had mapped before the CPU's page table was read
  * @mapped: pages that the device has mapped
  * @wrong: those of them that differ
  */
-struct comparison {
+struct dmirror_comparison {
 	const struct hmm_dmirror_cmd *cmd;
 	void *before[COMPARE_MAX];
 	unsigned long mapped, wrong;
@@ -111,10 +112,10 @@ struct comparison {
  * Nothing guards the absence of a page: one that the CPU had not when it was read may
  * have been brought since, and mapped. So only what the device had before counts.
  */
-static void see_differences(struct hmmu_mirror *mirror,
-			    const struct hmmu_pages *pages, void *data)
+static void dmirror_compare_entries(struct hmmu_mirror *mirror,
+				    const struct hmmu_pages *pages, void *data)
 {
-	struct comparison *c = data;
+	struct dmirror_comparison *c = data;
 	const unsigned long *cpu = pages->entries;
 	unsigned long addr, i = 0;
 	void *entry;
@@ -132,8 +133,9 @@ static void see_differences(struct hmmu_mirror *mirror,
 }
 
 /* Once more, if what differs may have been unmapped and mapped again meanwhile. */
-static int compare_piece(struct dmirror *dmirror, struct comparison *c,
-			 unsigned long start, unsigned long end)
+static int dmirror_compare_piece(struct dmirror *dmirror,
+				 struct dmirror_comparison *c,
+				 unsigned long start, unsigned long end)
 {
 	unsigned long addr, unmaps;
 	int ret;
@@ -144,21 +146,22 @@ static int compare_piece(struct dmirror *dmirror, struct comparison *c,
 			c->before[(addr - start) >> PAGE_SHIFT] =
 				dmirror_entry(dmirror, addr);
 		ret = hmmu_mirror_snapshot(&dmirror->mirror, start, end,
-					   see_differences, c);
+					   dmirror_compare_entries, c);
 	} while (!ret && c->wrong &&
 		 unmaps != atomic_long_read(&dmirror->unmaps));
 	return ret;
 }
 
-static int compare_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
-		       struct comparison *c)
+static int dmirror_compare_pieces(struct dmirror *dmirror,
+				  struct hmm_dmirror_cmd *cmd,
+				  struct dmirror_comparison *c)
 {
-	unsigned long addr, next, end = cmd_end(cmd);
+	unsigned long addr, next, end = dmirror_cmd_end(cmd);
 	int ret = 0;
 
 	for (addr = cmd->addr; !ret && addr < end; addr = next) {
 		next = min(end - 1, addr | (COMPARE_MAX * PAGE_SIZE - 1)) + 1;
-		ret = compare_piece(dmirror, c, addr, next);
+		ret = dmirror_compare_piece(dmirror, c, addr, next);
 		cmd->cpages += c->mapped;
 		cmd->faults += c->wrong;
 	}
@@ -167,7 +170,7 @@ static int compare_all(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd,
 
 int dmirror_compare(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	struct comparison *c;
+	struct dmirror_comparison *c;
 	int ret;
 
 	if (cmd->ptr & ~HMM_DMIRROR_COMPARE_MAPPED)
@@ -176,7 +179,7 @@ int dmirror_compare(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 	if (!c)
 		return -ENOMEM;
 	c->cmd = cmd;
-	ret = compare_all(dmirror, cmd, c);
+	ret = dmirror_compare_pieces(dmirror, cmd, c);
 	kfree(c);
 	return ret;
 }

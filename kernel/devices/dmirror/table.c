@@ -18,20 +18,21 @@
 /* Slots that share a node of an xarray, whose allocation is what can fail. */
 #define PAGES_IN_NODE	XA_CHUNK_SIZE
 
-static void *entry_of(unsigned long cpu)
+static void *dmirror_table_entry(unsigned long cpu)
 {
 	struct page *page = hmm_pfn_to_page(cpu);
 
 	return cpu & HMM_PFN_WRITE ? xa_tag_pointer(page, DEVICE_WRITES) : page;
 }
 
-static void *entry_alone(unsigned long cpu)
+static void *dmirror_table_entry_alone(unsigned long cpu)
 {
 	return xa_tag_pointer(hmm_pfn_to_page(cpu), DEVICE_ALONE);
 }
 
-static int store(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
-		 void *(*make)(unsigned long cpu))
+static int dmirror_table_store(struct hmmu_mirror *mirror,
+			       const struct hmmu_pages *pages,
+			       void *(*make)(unsigned long cpu))
 {
 	struct xarray *table = &dmirror_of(mirror)->table;
 	const unsigned long *cpu = pages->entries;
@@ -49,23 +50,24 @@ static int store(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
 	return ret;
 }
 
-static int table_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+static int dmirror_table_map(struct hmmu_mirror *mirror,
+			     const struct hmmu_pages *pages)
 {
-	return store(mirror, pages, entry_of);
+	return dmirror_table_store(mirror, pages, dmirror_table_entry);
 }
 
 /* Map pages that nobody else has access to, as the op of the kit does. */
 int dmirror_map_alone(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 {
-	return store(mirror, pages, entry_alone);
+	return dmirror_table_store(mirror, pages, dmirror_table_entry_alone);
 }
 
 /*
  * xas_pause() would not do: where xas_store() has freed the node, it goes on from the
  * node above and skips the beginning of the next one.
  */
-static void table_unmap(struct hmmu_mirror *mirror, unsigned long start,
-			unsigned long end, bool may_sleep)
+static void dmirror_table_unmap(struct hmmu_mirror *mirror, unsigned long start,
+				unsigned long end, bool may_sleep)
 {
 	struct xarray *table = &dmirror_of(mirror)->table;
 	XA_STATE(xas, table, start >> PAGE_SHIFT);
@@ -88,8 +90,8 @@ static void table_unmap(struct hmmu_mirror *mirror, unsigned long start,
 }
 
 /* A reserved slot keeps its node, and the node is what all its slots need. */
-static int table_prepare(struct hmmu_mirror *mirror, unsigned long start,
-			 unsigned long end)
+static int dmirror_table_prepare(struct hmmu_mirror *mirror,
+				 unsigned long start, unsigned long end)
 {
 	struct xarray *table = &dmirror_of(mirror)->table;
 	unsigned long last = (end - 1) >> PAGE_SHIFT;
@@ -103,13 +105,13 @@ static int table_prepare(struct hmmu_mirror *mirror, unsigned long start,
 }
 
 const struct hmmu_mirror_ops dmirror_ops = {
-	.map = table_map,
-	.unmap = table_unmap,
-	.prepare = table_prepare,
+	.map = dmirror_table_map,
+	.unmap = dmirror_table_unmap,
+	.prepare = dmirror_table_prepare,
 };
 
-static int copy_from(struct dmirror *dmirror, unsigned long addr, void *to,
-		     bool local)
+static int dmirror_table_copy_from(struct dmirror *dmirror, unsigned long addr,
+				   void *to, bool local)
 {
 	struct page *page;
 	int ret = -ENOENT;
@@ -133,7 +135,7 @@ static int copy_from(struct dmirror *dmirror, unsigned long addr, void *to,
  */
 int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 {
-	return copy_from(dmirror, addr, to, false);
+	return dmirror_table_copy_from(dmirror, addr, to, false);
 }
 
 /**
@@ -146,7 +148,7 @@ int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
  */
 int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to)
 {
-	return copy_from(dmirror, addr, to, true);
+	return dmirror_table_copy_from(dmirror, addr, to, true);
 }
 
 /**

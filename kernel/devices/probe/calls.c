@@ -7,8 +7,8 @@
 
 #include "probe.h"
 
-static int stock(struct hmm_range *range, struct hmmu_probe_run *run,
-		 struct hmm_unlocked_counters *counters)
+static int probe_stock(struct hmm_range *range, struct hmmu_probe_run *run,
+		       struct hmm_unlocked_counters *counters)
 {
 	struct mm_struct *mm = range->notifier->mm;
 	int ret;
@@ -21,16 +21,16 @@ static int stock(struct hmm_range *range, struct hmmu_probe_run *run,
 	return ret;
 }
 
-static int snapshot(struct hmm_range *range, struct hmmu_probe_run *run,
-		    struct hmm_unlocked_counters *counters)
+static int probe_snapshot(struct hmm_range *range, struct hmmu_probe_run *run,
+			  struct hmm_unlocked_counters *counters)
 {
 	range->default_flags = 0;
 	range->pfn_flags_mask = 0;
-	return stock(range, run, counters);
+	return probe_stock(range, run, counters);
 }
 
-static int unlockable(struct hmm_range *range, struct hmmu_probe_run *run,
-		      struct hmm_unlocked_counters *counters)
+static int probe_unlockable(struct hmm_range *range, struct hmmu_probe_run *run,
+			    struct hmm_unlocked_counters *counters)
 {
 	struct mm_struct *mm = range->notifier->mm;
 	int locked = 1;
@@ -46,23 +46,23 @@ static int unlockable(struct hmm_range *range, struct hmmu_probe_run *run,
 	return ret;
 }
 
-static int unlocked(struct hmm_range *range, struct hmmu_probe_run *run,
-		    struct hmm_unlocked_counters *counters)
+static int probe_unlocked(struct hmm_range *range, struct hmmu_probe_run *run,
+			  struct hmm_unlocked_counters *counters)
 {
 	return hmmu_range_fault_unlocked(range,
 					 msecs_to_jiffies(run->timeout_ms),
 					 counters);
 }
 
-static probe_call_fn * const calls[] = {
-	[HMMU_PROBE_STOCK]	= stock,
-	[HMMU_PROBE_SNAPSHOT]	= snapshot,
-	[HMMU_PROBE_UNLOCKABLE]	= unlockable,
-	[HMMU_PROBE_UNLOCKED]	= unlocked,
+static probe_call_fn * const probe_calls[] = {
+	[HMMU_PROBE_STOCK]	= probe_stock,
+	[HMMU_PROBE_SNAPSHOT]	= probe_snapshot,
+	[HMMU_PROBE_UNLOCKABLE]	= probe_unlockable,
+	[HMMU_PROBE_UNLOCKED]	= probe_unlocked,
 	[HMMU_PROBE_RESTART]	= probe_restart,
 };
 
 probe_call_fn *probe_call(u32 call)
 {
-	return call < ARRAY_SIZE(calls) ? calls[call] : NULL;
+	return call < ARRAY_SIZE(probe_calls) ? probe_calls[call] : NULL;
 }

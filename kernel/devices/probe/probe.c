@@ -53,27 +53,28 @@ static const struct mmu_interval_notifier_ops probe_ops = {
 	.invalidate = probe_invalidate,
 };
 
-static int interval_init(struct probe_interval *interval, struct mm_struct *mm,
-			 unsigned long start, unsigned long length)
+static int probe_interval_init(struct probe_interval *interval,
+			       struct mm_struct *mm, unsigned long start,
+			       unsigned long length)
 {
 	mutex_init(&interval->lock);
 	return mmu_interval_notifier_insert(&interval->notifier, mm, start,
 					    length, &probe_ops);
 }
 
-static unsigned long request_bits(u64 probe)
+static unsigned long probe_request_bits(u64 probe)
 {
 	return (probe & HMMU_PROBE_REQ_FAULT ? HMM_PFN_REQ_FAULT : 0) |
 	       (probe & HMMU_PROBE_REQ_WRITE ? HMM_PFN_REQ_WRITE : 0);
 }
 
-static u8 request_byte(unsigned long entry)
+static u8 probe_request_byte(unsigned long entry)
 {
 	return (entry & HMM_PFN_REQ_FAULT ? HMMU_PROBE_REQ_FAULT : 0) |
 	       (entry & HMM_PFN_REQ_WRITE ? HMMU_PROBE_REQ_WRITE : 0);
 }
 
-static u64 entry_out(unsigned long entry)
+static u64 probe_entry(unsigned long entry)
 {
 	unsigned long pfn = entry & ~HMM_PFN_FLAGS;
 	u64 out = 0;
@@ -90,15 +91,15 @@ static u64 entry_out(unsigned long entry)
 	return out;
 }
 
-static void pages_free(struct probe_pages *pages)
+static void probe_pages_free(struct probe_pages *pages)
 {
 	kvfree(pages->pfns);
 	kvfree(pages->bytes);
 	kvfree(pages->contents);
 }
 
-static int pages_alloc(struct probe_pages *pages,
-		       const struct hmmu_probe_run *run)
+static int probe_pages_alloc(struct probe_pages *pages,
+			     const struct hmmu_probe_run *run)
 {
 	bool any = run->start < run->end;
 
@@ -118,25 +119,25 @@ static int pages_alloc(struct probe_pages *pages,
 		pages->contents = kvzalloc(pages->n << PAGE_SHIFT, GFP_KERNEL);
 	if (!pages->pfns || !pages->bytes ||
 	    (run->contents && !pages->contents)) {
-		pages_free(pages);
+		probe_pages_free(pages);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-static void requests_fill(struct probe_pages *pages)
+static void probe_pages_request(struct probe_pages *pages)
 {
 	unsigned long i;
 
 	for (i = 0; i < pages->n; i++)
-		pages->pfns[i] = request_bits(pages->bytes[i]);
+		pages->pfns[i] = probe_request_bits(pages->bytes[i]);
 }
 
 /*
  * Under the lock that keeps invalidation out: these pages are ours to read, but
  * for those that are not even the kernel's (memfd_secret).
  */
-static void contents_copy(struct probe_pages *pages)
+static void probe_pages_copy(struct probe_pages *pages)
 {
 	unsigned long i;
 	void *page;
@@ -151,17 +152,18 @@ static void contents_copy(struct probe_pages *pages)
 	}
 }
 
-static int call_once(struct probe_interval *interval,
-		     struct hmmu_probe_run *run, struct probe_pages *pages,
-		     struct hmm_unlocked_counters *counters)
+static int probe_call_once(struct probe_interval *interval,
+			   struct hmmu_probe_run *run,
+			   struct probe_pages *pages,
+			   struct hmm_unlocked_counters *counters)
 {
 	struct hmm_range range = {
 		.notifier = &interval->notifier,
 		.start = run->start,
 		.end = run->end,
 		.hmm_pfns = pages->pfns,
-		.default_flags = request_bits(run->default_flags),
-		.pfn_flags_mask = request_bits(run->pfn_flags_mask),
+		.default_flags = probe_request_bits(run->default_flags),
+		.pfn_flags_mask = probe_request_bits(run->pfn_flags_mask),
 	};
 	u64 begun = ktime_get_ns();
 	int ret;
@@ -178,12 +180,12 @@ static int call_once(struct probe_interval *interval,
 	run->stale = mmu_interval_read_retry(range.notifier,
 					     range.notifier_seq);
 	if (pages->contents && !run->stale)
-		contents_copy(pages);
+		probe_pages_copy(pages);
 	mutex_unlock(&interval->lock);
 	return 0;
 }
 
-static bool call_again(const struct hmmu_probe_run *run, int ret)
+static bool probe_call_again(const struct hmmu_probe_run *run, int ret)
 {
 	if (!(run->flags & HMMU_PROBE_LOOP) || fatal_signal_pending(current))
 		return false;
@@ -193,14 +195,15 @@ static bool call_again(const struct hmmu_probe_run *run, int ret)
 	       (run->call == HMMU_PROBE_UNLOCKABLE && !run->locked);
 }
 
-static void calls_make(struct probe_interval *interval,
-		       struct hmmu_probe_run *run, struct probe_pages *pages)
+static void probe_call_loop(struct probe_interval *interval,
+			    struct hmmu_probe_run *run,
+			    struct probe_pages *pages)
 {
 	unsigned int i;
 	int ret;
 
 	BUILD_BUG_ON(HMM_UNLOCKED_NR_COUNTERS > HMMU_PROBE_NR_COUNTERS);
-	requests_fill(pages);
+	probe_pages_request(pages);
 	do {
 		struct hmm_unlocked_counters counters = {};
 
@@ -209,17 +212,17 @@ static void calls_make(struct probe_interval *interval,
 		 * engine has left them alone if it failed, the stock call has not.
 		 */
 		if (run->stale || run->call == HMMU_PROBE_STOCK)
-			requests_fill(pages);
-		ret = call_once(interval, run, pages, &counters);
+			probe_pages_request(pages);
+		ret = probe_call_once(interval, run, pages, &counters);
 		for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
 			run->counters[i] += counters.n[i];
 		cond_resched();
-	} while (call_again(run, ret));
+	} while (probe_call_again(run, ret));
 	run->error = ret;
 }
 
-static int results_out(const struct hmmu_probe_run *run,
-		       struct probe_pages *pages)
+static int probe_results_out(const struct hmmu_probe_run *run,
+			     struct probe_pages *pages)
 {
 	bool collected = !run->error && (run->locked ||
 					 run->call != HMMU_PROBE_UNLOCKABLE);
@@ -231,8 +234,8 @@ static int results_out(const struct hmmu_probe_run *run,
 		return -EFAULT;
 	BUILD_BUG_ON(sizeof(*pages->pfns) != sizeof(u64));
 	for (i = 0; i < pages->n; i++) {
-		pages->bytes[i] = request_byte(pages->pfns[i]);
-		pages->pfns[i] = collected ? entry_out(pages->pfns[i]) : 0;
+		pages->bytes[i] = probe_request_byte(pages->pfns[i]);
+		pages->pfns[i] = collected ? probe_entry(pages->pfns[i]) : 0;
 	}
 	if (run->entries &&
 	    copy_to_user(u64_to_user_ptr(run->entries), pages->pfns,
@@ -244,27 +247,28 @@ static int results_out(const struct hmmu_probe_run *run,
 	return 0;
 }
 
-static int run_exact(struct mm_struct *mm, struct hmmu_probe_run *run,
-		     struct probe_pages *pages)
+static int probe_run_exact(struct mm_struct *mm, struct hmmu_probe_run *run,
+			   struct probe_pages *pages)
 {
 	struct probe_interval interval;
 	int ret;
 
-	ret = interval_init(&interval, mm, run->start, run->end - run->start);
+	ret = probe_interval_init(&interval, mm, run->start,
+				  run->end - run->start);
 	if (ret)
 		return ret;
-	calls_make(&interval, run, pages);
+	probe_call_loop(&interval, run, pages);
 	mmu_interval_notifier_remove(&interval.notifier);
 	return 0;
 }
 
-static int run_with_pages(struct probe_interval *whole,
-			  struct hmmu_probe_run *run)
+static int probe_run_pages(struct probe_interval *whole,
+			   struct hmmu_probe_run *run)
 {
 	struct probe_pages pages;
 	int ret;
 
-	ret = pages_alloc(&pages, run);
+	ret = probe_pages_alloc(&pages, run);
 	if (ret)
 		return ret;
 
@@ -273,32 +277,32 @@ static int run_with_pages(struct probe_interval *whole,
 					    pages.n))
 		ret = -EFAULT;
 	else if (run->flags & HMMU_PROBE_EXACT)
-		ret = run_exact(whole->notifier.mm, run, &pages);
+		ret = probe_run_exact(whole->notifier.mm, run, &pages);
 	else
-		calls_make(whole, run, &pages);
+		probe_call_loop(whole, run, &pages);
 
 	if (!ret)
-		ret = results_out(run, &pages);
-	pages_free(&pages);
+		ret = probe_results_out(run, &pages);
+	probe_pages_free(&pages);
 	return ret;
 }
 
-static int run_with_mm(struct probe_interval *whole,
-		       struct hmmu_probe_run *run)
+static int probe_run_mm(struct probe_interval *whole,
+			struct hmmu_probe_run *run)
 {
 	struct mm_struct *mm = whole->notifier.mm;
 	int ret;
 
 	if (run->flags & HMMU_PROBE_NO_MMGET)
-		return run_with_pages(whole, run);
+		return probe_run_pages(whole, run);
 	if (!mmget_not_zero(mm))
 		return -ESRCH;
-	ret = run_with_pages(whole, run);
+	ret = probe_run_pages(whole, run);
 	mmput(mm);
 	return ret;
 }
 
-static bool run_is_sane(const struct hmmu_probe_run *run)
+static bool probe_run_is_sane(const struct hmmu_probe_run *run)
 {
 	if (!probe_call(run->call) || run->flags & ~HMMU_PROBE_FLAGS ||
 	    run->timeout_ms > U32_MAX ||
@@ -317,14 +321,14 @@ static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -ENOTTY;
 	if (copy_from_user(&run, (void __user *)arg, sizeof(run)))
 		return -EFAULT;
-	if (!run_is_sane(&run))
+	if (!probe_run_is_sane(&run))
 		return -EINVAL;
 
 	run.ns = 0;
 	run.loops = 0;
 	memset(run.counters, 0, sizeof(run.counters));
 
-	ret = run_with_mm(file->private_data, &run);
+	ret = probe_run_mm(file->private_data, &run);
 	if (!ret && copy_to_user((void __user *)arg, &run, sizeof(run)))
 		ret = -EFAULT;
 	return ret;
@@ -340,7 +344,7 @@ static int probe_open(struct inode *inode, struct file *file)
 	whole = kzalloc(sizeof(*whole), GFP_KERNEL);
 	if (!whole)
 		return -ENOMEM;
-	ret = interval_init(whole, current->mm, 0, ULONG_MAX & PAGE_MASK);
+	ret = probe_interval_init(whole, current->mm, 0, ULONG_MAX & PAGE_MASK);
 	if (ret) {
 		kfree(whole);
 		return ret;

@@ -16,7 +16,7 @@
 
 #include "probe.h"
 
-static int read_entries(struct hmm_range *range, unsigned long start,
+static int restart_read(struct hmm_range *range, unsigned long start,
 			unsigned long end)
 {
 	struct hmm_range part = *range;
@@ -29,8 +29,8 @@ static int read_entries(struct hmm_range *range, unsigned long start,
 	return hmm_range_fault(&part);
 }
 
-static unsigned long first_missing(struct hmm_range *range,
-				   unsigned long addr, unsigned long end)
+static unsigned long restart_find_missing(struct hmm_range *range,
+					  unsigned long addr, unsigned long end)
 {
 	for (; addr < end; addr += PAGE_SIZE)
 		if (~range->hmm_pfns[(addr - range->start) >> PAGE_SHIFT] &
@@ -40,8 +40,8 @@ static unsigned long first_missing(struct hmm_range *range,
 }
 
 /* Walk from the start to the first page that is missing. */
-static int walk(struct hmm_range *range, unsigned long *missing,
-		struct hmm_unlocked_counters *counters)
+static int restart_walk(struct hmm_range *range, unsigned long *missing,
+			struct hmm_unlocked_counters *counters)
 {
 	unsigned long addr = range->start, step = PAGE_SIZE;
 	unsigned long stop = min(*missing + 2 * PAGE_SIZE, range->end);
@@ -49,10 +49,10 @@ static int walk(struct hmm_range *range, unsigned long *missing,
 	int ret;
 
 	while (addr < range->end) {
-		ret = read_entries(range, addr, stop);
+		ret = restart_read(range, addr, stop);
 		if (ret)
 			return ret;
-		found = first_missing(range, addr, stop);
+		found = restart_find_missing(range, addr, stop);
 		counters->n[HMM_UNLOCKED_ENTRIES_READ] +=
 			((found - addr) >> PAGE_SHIFT) + (found < stop);
 		addr = found;
@@ -65,8 +65,8 @@ static int walk(struct hmm_range *range, unsigned long *missing,
 	return 0;
 }
 
-static int fault(struct hmm_range *range, unsigned long addr, bool *dropped,
-		 struct hmm_unlocked_counters *counters)
+static int restart_fault(struct hmm_range *range, unsigned long addr,
+			 bool *dropped, struct hmm_unlocked_counters *counters)
 {
 	unsigned int flags = FAULT_FLAG_REMOTE | FAULT_FLAG_ALLOW_RETRY |
 			     FAULT_FLAG_KILLABLE;
@@ -93,19 +93,19 @@ static int fault(struct hmm_range *range, unsigned long addr, bool *dropped,
 }
 
 /* Until all is there, a fault fails, or a fault drops the lock. */
-static int pass(struct hmm_range *range, unsigned long *missing, bool *dropped,
-		struct hmm_unlocked_counters *counters)
+static int restart_pass(struct hmm_range *range, unsigned long *missing,
+			bool *dropped, struct hmm_unlocked_counters *counters)
 {
 	int ret;
 
 	*dropped = false;
 	for (;;) {
-		ret = walk(range, missing, counters);
+		ret = restart_walk(range, missing, counters);
 		if (ret || *missing == range->end)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		ret = fault(range, *missing, dropped, counters);
+		ret = restart_fault(range, *missing, dropped, counters);
 		if (ret || *dropped)
 			return ret;
 	}
@@ -127,7 +127,7 @@ int probe_restart(struct hmm_range *range, struct hmmu_probe_run *run,
 		range->notifier_seq = mmu_interval_read_begin(range->notifier);
 		if (mmap_read_lock_killable(mm))
 			return -EINTR;
-		ret = pass(range, &missing, &dropped, counters);
+		ret = restart_pass(range, &missing, &dropped, counters);
 		if (!dropped)
 			mmap_read_unlock(mm);
 		if (fatal_signal_pending(current))

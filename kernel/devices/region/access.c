@@ -14,7 +14,7 @@
 /* What invalidations of the accessed window may cost before the access fails. */
 #define TIMEOUT_MS	1000
 
-static bool access_is_sane(const struct hmm_region_access *access)
+static bool partition_access_is_sane(const struct hmm_region_access *access)
 {
 	u64 pages = PFN_UP((u64)access->offset + access->length);
 
@@ -31,8 +31,8 @@ static bool access_is_sane(const struct hmm_region_access *access)
  * them too, for the guest is about to, but what the process has mapped read-only stays
  * as it is.
  */
-static int populate(struct region *region, u64 gpfn, u32 access,
-		    unsigned int window)
+static int region_populate(struct region *region, u64 gpfn, u32 access,
+			   unsigned int window)
 {
 	u64 first = region->node.start;
 	u64 start = first + round_down(gpfn - first, window);
@@ -52,15 +52,17 @@ static int populate(struct region *region, u64 gpfn, u32 access,
 }
 
 /* Who disturbs the window need not disturb the page. */
-static int populate_window(struct region *region, u64 gpfn, u32 access)
+static int region_populate_window(struct region *region, u64 gpfn, u32 access)
 {
-	int ret = populate(region, gpfn, access, region->partition->window);
+	int ret = region_populate(region, gpfn, access,
+				  region->partition->window);
 
-	return ret == -EBUSY ? populate(region, gpfn, access, 1) : ret;
+	return ret == -EBUSY ? region_populate(region, gpfn, access, 1) : ret;
 }
 
 /* Returns 0 if the guest is to try again. */
-static int intercept(struct partition *partition, u64 gpfn, u32 access)
+static int partition_intercept(struct partition *partition, u64 gpfn,
+			       u32 access)
 {
 	struct region *region = region_get(partition, gpfn);
 	int ret = -EPERM;
@@ -68,19 +70,20 @@ static int intercept(struct partition *partition, u64 gpfn, u32 access)
 	if (!region)
 		return -ENXIO;
 	if (region->flags & access)
-		ret = populate_window(region, gpfn, access);
+		ret = region_populate_window(region, gpfn, access);
 	region_put(region);
 	/* It has been unset: there may be another by now. */
 	return ret == -ECANCELED ? 0 : ret;
 }
 
 /* Returns how often it was intercepted, or -errno. */
-static int access_page(struct partition *partition, struct hv_access *step)
+static int partition_access_page(struct partition *partition,
+				 struct hv_access *step)
 {
 	int ret, intercepts = 0;
 
-	while ((ret = hypervisor()->access(partition->hv, step)) == -ENOENT) {
-		ret = intercept(partition, step->gpfn, step->access);
+	while ((ret = region_hv()->access(partition->hv, step)) == -ENOENT) {
+		ret = partition_intercept(partition, step->gpfn, step->access);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		if (ret)
@@ -90,8 +93,8 @@ static int access_page(struct partition *partition, struct hv_access *step)
 	return ret ?: intercepts;
 }
 
-static void account(struct partition *partition, const struct hv_access *step,
-		    bool intercepted)
+static void partition_account(struct partition *partition,
+			      const struct hv_access *step, bool intercepted)
 {
 	atomic64_inc(&partition->accesses);
 	if (intercepted)
@@ -100,28 +103,31 @@ static void account(struct partition *partition, const struct hv_access *step,
 		atomic64_inc(&partition->window_hits);
 }
 
-static int access_user(struct partition *partition, struct hv_access *step,
-		       void __user *user, u32 *intercepts)
+static int partition_access_user(struct partition *partition,
+				 struct hv_access *step, void __user *user,
+				 u32 *intercepts)
 {
 	bool write = step->access == HMM_REGION_WRITE;
 	int ret;
 
 	if (write && copy_from_user(step->data, user, step->length))
 		return -EFAULT;
-	ret = access_page(partition, step);
+	ret = partition_access_page(partition, step);
 	if (ret < 0)
 		return ret;
-	account(partition, step, ret);
+	partition_account(partition, step, ret);
 	*intercepts += !!ret;
 	if (!write && copy_to_user(user, step->data, step->length))
 		return -EFAULT;
 	return 0;
 }
 
-static int access_all(struct partition *partition,
-		      struct hmm_region_access *access, void *bounce)
+static int partition_access_pages(struct partition *partition,
+				  struct hmm_region_access *access,
+				  void *bounce)
 {
 	u64 from = (access->guest_pfn << PAGE_SHIFT) + access->offset;
+	void __user *user = u64_to_user_ptr(access->data);
 	int ret = 0;
 
 	while (!ret && access->done < access->length) {
@@ -135,9 +141,9 @@ static int access_all(struct partition *partition,
 			.data = bounce,
 		};
 
-		ret = access_user(partition, &step,
-				  u64_to_user_ptr(access->data + access->done),
-				  &access->intercepts);
+		ret = partition_access_user(partition, &step,
+					    user + access->done,
+					    &access->intercepts);
 		if (!ret)
 			access->done += step.length;
 		cond_resched();
@@ -161,12 +167,12 @@ int partition_access(struct partition *partition,
 
 	access->done = 0;
 	access->intercepts = 0;
-	if (!access_is_sane(access))
+	if (!partition_access_is_sane(access))
 		return -EINVAL;
 	bounce = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!bounce)
 		return -ENOMEM;
-	ret = access_all(partition, access, bounce);
+	ret = partition_access_pages(partition, access, bounce);
 	kfree(bounce);
 	return ret;
 }

@@ -18,7 +18,7 @@
 #define WINDOW_MAX	HMM_REGION_LARGE_PAGES
 #define BATCH_MAX	HMM_REGION_LARGE_PAGES
 
-static long set_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_set(struct partition *partition, void __user *arg)
 {
 	struct hmm_region_set set;
 
@@ -27,7 +27,7 @@ static long set_call(struct partition *partition, void __user *arg)
 	return region_set(partition, &set);
 }
 
-static long unset_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_unset(struct partition *partition, void __user *arg)
 {
 	struct hmm_region_unset unset;
 
@@ -36,7 +36,8 @@ static long unset_call(struct partition *partition, void __user *arg)
 	return region_unset(partition, &unset);
 }
 
-static long access_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_access(struct partition *partition,
+				   void __user *arg)
 {
 	struct hmm_region_access access;
 	int ret;
@@ -49,7 +50,7 @@ static long access_call(struct partition *partition, void __user *arg)
 	return ret;
 }
 
-static long query_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_query(struct partition *partition, void __user *arg)
 {
 	struct hmm_region_query query = {
 		.accesses = atomic64_read(&partition->accesses),
@@ -61,11 +62,12 @@ static long query_call(struct partition *partition, void __user *arg)
 		.shortages = atomic64_read(&partition->shortages),
 	};
 
-	hypervisor()->query(partition->hv, &query);
+	region_hv()->query(partition->hv, &query);
 	return copy_to_user(arg, &query, sizeof(query)) ? -EFAULT : 0;
 }
 
-static long dirty_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_dirty_log(struct partition *partition,
+				      void __user *arg)
 {
 	struct hmm_region_dirty dirty;
 	int ret;
@@ -78,7 +80,7 @@ static long dirty_call(struct partition *partition, void __user *arg)
 	return ret;
 }
 
-static long fail_call(struct partition *partition, void __user *arg)
+static long partition_ioctl_fail(struct partition *partition, void __user *arg)
 {
 	struct hmm_region_fail fail;
 
@@ -87,7 +89,7 @@ static long fail_call(struct partition *partition, void __user *arg)
 	if (fail.reserved || (fail.what != HMM_REGION_FAIL_MEMORY &&
 			      fail.what != HMM_REGION_FAIL_MAP))
 		return -EINVAL;
-	hypervisor()->fail(partition->hv, &fail);
+	region_hv()->fail(partition->hv, &fail);
 	return 0;
 }
 
@@ -101,17 +103,17 @@ static long partition_ioctl(struct file *file, unsigned int number,
 		return -EACCES;
 	switch (number) {
 	case HMM_REGION_SET:
-		return set_call(partition, user);
+		return partition_ioctl_set(partition, user);
 	case HMM_REGION_UNSET:
-		return unset_call(partition, user);
+		return partition_ioctl_unset(partition, user);
 	case HMM_REGION_ACCESS:
-		return access_call(partition, user);
+		return partition_ioctl_access(partition, user);
 	case HMM_REGION_QUERY:
-		return query_call(partition, user);
+		return partition_ioctl_query(partition, user);
 	case HMM_REGION_DIRTY_LOG:
-		return dirty_call(partition, user);
+		return partition_ioctl_dirty_log(partition, user);
 	case HMM_REGION_FAIL:
-		return fail_call(partition, user);
+		return partition_ioctl_fail(partition, user);
 	default:
 		return -ENOTTY;
 	}
@@ -119,7 +121,7 @@ static long partition_ioctl(struct file *file, unsigned int number,
 
 static void partition_free(struct partition *partition)
 {
-	hypervisor()->destroy(partition->hv);
+	region_hv()->destroy(partition->hv);
 	mmdrop(partition->mm);
 	kfree(partition);
 }
@@ -155,7 +157,7 @@ static struct partition *partition_new(const struct hmm_region_partition *args)
 		return ERR_PTR(-ENOMEM);
 	partition->window = args->window ?: WINDOW_MAX;
 	partition->batch = args->batch ?: BATCH_MAX;
-	partition->hv = hypervisor()->create(partition->batch);
+	partition->hv = region_hv()->create(partition->batch);
 	if (IS_ERR(partition->hv)) {
 		int ret = PTR_ERR(partition->hv);
 
@@ -170,7 +172,7 @@ static struct partition *partition_new(const struct hmm_region_partition *args)
 	return partition;
 }
 
-static long create_partition(void __user *arg)
+static long partition_create(void __user *arg)
 {
 	struct hmm_region_partition args;
 	struct partition *partition;
@@ -190,26 +192,26 @@ static long create_partition(void __user *arg)
 	return fd;
 }
 
-static long device_ioctl(struct file *file, unsigned int number,
-			 unsigned long arg)
+static long region_device_ioctl(struct file *file, unsigned int number,
+				unsigned long arg)
 {
 	if (number != HMM_REGION_CREATE_PARTITION)
 		return -ENOTTY;
-	return create_partition((void __user *)arg);
+	return partition_create((void __user *)arg);
 }
 
-static const struct file_operations device_fops = {
+static const struct file_operations region_device_fops = {
 	.owner = THIS_MODULE,
-	.unlocked_ioctl = device_ioctl,
+	.unlocked_ioctl = region_device_ioctl,
 };
 
-static struct miscdevice device = {
+static struct miscdevice region_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hmm_region",
-	.fops = &device_fops,
+	.fops = &region_device_fops,
 	.mode = 0600,
 };
-module_misc_device(device);
+module_misc_device(region_device);
 
 MODULE_DESCRIPTION("Guest memory regions, demand-mapped");
 MODULE_LICENSE("GPL");

@@ -11,7 +11,7 @@
 
 #include "region.h"
 
-static bool dirty_is_sane(const struct hmm_region_dirty *dirty)
+static bool partition_dirty_is_sane(const struct hmm_region_dirty *dirty)
 {
 	return !dirty->reserved && dirty->pages &&
 	       IS_ALIGNED(dirty->guest_pfn | dirty->pages, BITS_PER_LONG) &&
@@ -20,15 +20,16 @@ static bool dirty_is_sane(const struct hmm_region_dirty *dirty)
 }
 
 /* Returns whether it could be copied out; else all is as it was. */
-static bool take_piece(struct partition *partition, u64 gpfn,
-		       unsigned int pages, void __user *user, u64 *dirty)
+static bool partition_dirty_take(struct partition *partition, u64 gpfn,
+				 unsigned int pages, void __user *user,
+				 u64 *dirty)
 {
 	DECLARE_BITMAP(bits, HMM_REGION_LARGE_PAGES);
 
 	lockdep_assert_held(&partition->sets);
-	hypervisor()->take_dirty(partition->hv, gpfn, pages, bits);
+	region_hv()->take_dirty(partition->hv, gpfn, pages, bits);
 	if (copy_to_user_nofault(user, bits, pages / BITS_PER_BYTE)) {
-		hypervisor()->put_dirty(partition->hv, gpfn, pages, bits);
+		region_hv()->put_dirty(partition->hv, gpfn, pages, bits);
 		return false;
 	}
 	*dirty += bitmap_weight(bits, pages);
@@ -39,15 +40,17 @@ static bool take_piece(struct partition *partition, u64 gpfn,
  * Bits are put back to whom they were taken from: the guest pages must not change
  * hands in between, nor may that wait for a fault.
  */
-static int take_killable(struct partition *partition, u64 gpfn,
-			 unsigned int pages, void __user *user, u64 *dirty)
+static int partition_dirty_copy(struct partition *partition, u64 gpfn,
+				unsigned int pages, void __user *user,
+				u64 *dirty)
 {
 	bool taken;
 
 	for (;;) {
 		if (down_read_killable(&partition->sets))
 			return -EINTR;
-		taken = take_piece(partition, gpfn, pages, user, dirty);
+		taken = partition_dirty_take(partition, gpfn, pages, user,
+					     dirty);
 		up_read(&partition->sets);
 		if (taken)
 			return 0;
@@ -73,15 +76,15 @@ int partition_dirty_log(struct partition *partition,
 	u64 gpfn, next, end;
 	int ret = 0;
 
-	if (!dirty_is_sane(dirty))
+	if (!partition_dirty_is_sane(dirty))
 		return -EINVAL;
 	dirty->dirty = 0;
 	end = dirty->guest_pfn + dirty->pages;
 	for (gpfn = dirty->guest_pfn; !ret && gpfn < end; gpfn = next) {
 		next = min(end, round_down(gpfn, (u64)HMM_REGION_LARGE_PAGES) +
 				HMM_REGION_LARGE_PAGES);
-		ret = take_killable(partition, gpfn, next - gpfn, user,
-				    &dirty->dirty);
+		ret = partition_dirty_copy(partition, gpfn, next - gpfn, user,
+					   &dirty->dirty);
 		user += (next - gpfn) / BITS_PER_BYTE;
 		cond_resched();
 	}

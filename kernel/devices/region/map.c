@@ -12,86 +12,89 @@
 /* How often the hypervisor may be short of memory though it was given some. */
 #define REFILLS_MAX	8
 
-static unsigned long entry_at(const struct hmmu_pages *pages, unsigned long addr)
+static unsigned long region_entry(const struct hmmu_pages *pages,
+				  unsigned long addr)
 {
 	return pages->entries[(addr - pages->start) >> PAGE_SHIFT];
 }
 
-static u64 pfn_at(const struct hmmu_pages *pages, unsigned long addr)
+static u64 region_pfn(const struct hmmu_pages *pages, unsigned long addr)
 {
-	return page_to_pfn(hmm_pfn_to_page(entry_at(pages, addr)));
+	return page_to_pfn(hmm_pfn_to_page(region_entry(pages, addr)));
 }
 
 /* What a huge page of the CPU holds is contiguous, and allowed alike. */
-static bool is_large(const struct region *region,
-		     const struct hmmu_pages *pages, unsigned long addr)
+static bool region_is_large(const struct region *region,
+			    const struct hmmu_pages *pages, unsigned long addr)
 {
 	return IS_ALIGNED(addr, LARGE_SIZE) && addr + LARGE_SIZE <= pages->end &&
 	       IS_ALIGNED(region_gpfn(region, addr), HMM_REGION_LARGE_PAGES) &&
-	       hmm_pfn_to_map_order(entry_at(pages, addr)) >=
+	       hmm_pfn_to_map_order(region_entry(pages, addr)) >=
 	       PMD_SHIFT - PAGE_SHIFT;
 }
 
-static u32 access_at(const struct region *region,
-		     const struct hmmu_pages *pages, unsigned long addr)
+static u32 region_access(const struct region *region,
+			 const struct hmmu_pages *pages, unsigned long addr)
 {
 	u32 access = region->flags;
 
-	if (!(entry_at(pages, addr) & HMM_PFN_WRITE))
+	if (!(region_entry(pages, addr) & HMM_PFN_WRITE))
 		access &= ~HMM_REGION_WRITE;
 	return access;
 }
 
 /* Is it there, and not mapped yet? */
-static bool is_wanted(const struct region *region,
-		      const struct hmmu_pages *pages, unsigned long addr,
-		      unsigned long wanted)
+static bool region_wants(const struct region *region,
+			 const struct hmmu_pages *pages, unsigned long addr,
+			 unsigned long wanted)
 {
-	if ((entry_at(pages, addr) & wanted) != wanted)
+	if ((region_entry(pages, addr) & wanted) != wanted)
 		return false;
-	return is_large(region, pages, addr) ||
-	       !hypervisor()->has(region->partition->hv,
-				  region_gpfn(region, addr), pfn_at(pages, addr),
-				  access_at(region, pages, addr));
+	return region_is_large(region, pages, addr) ||
+	       !region_hv()->has(region->partition->hv,
+				 region_gpfn(region, addr),
+				 region_pfn(pages, addr),
+				 region_access(region, pages, addr));
 }
 
 /*
  * The batch of what has @wanted from @at on, which moves behind it. Returns false if
  * there is nothing more.
  */
-static bool next_batch(struct region *region, const struct hmmu_pages *pages,
-		       unsigned long wanted, unsigned long *at,
-		       struct hv_batch *batch)
+static bool region_next_batch(struct region *region,
+			      const struct hmmu_pages *pages,
+			      unsigned long wanted, unsigned long *at,
+			      struct hv_batch *batch)
 {
 	unsigned long size;
 
-	while (*at < pages->end && !is_wanted(region, pages, *at, wanted))
+	while (*at < pages->end && !region_wants(region, pages, *at, wanted))
 		*at += PAGE_SIZE;
 	if (*at >= pages->end)
 		return false;
 
 	*batch = (struct hv_batch) {
 		.gpfn = region_gpfn(region, *at),
-		.large = is_large(region, pages, *at),
-		.access = access_at(region, pages, *at),
+		.large = region_is_large(region, pages, *at),
+		.access = region_access(region, pages, *at),
 		.pfns = region->pfns,
 	};
 	size = batch->large ? LARGE_SIZE : PAGE_SIZE;
 	do {
-		region->pfns[batch->n++] = pfn_at(pages, *at);
+		region->pfns[batch->n++] = region_pfn(pages, *at);
 		*at += size;
 	} while (*at < pages->end && batch->n < region->partition->batch &&
-		 is_wanted(region, pages, *at, wanted) &&
-		 is_large(region, pages, *at) == batch->large &&
-		 access_at(region, pages, *at) == batch->access);
+		 region_wants(region, pages, *at, wanted) &&
+		 region_is_large(region, pages, *at) == batch->large &&
+		 region_access(region, pages, *at) == batch->access);
 	return true;
 }
 
-static void unmap_gpfns(struct partition *partition, u64 gpfn, u64 end,
-			bool may_sleep)
+static void partition_unmap(struct partition *partition, u64 gpfn, u64 end,
+			    bool may_sleep)
 {
 	while (gpfn < end) {
-		gpfn = hypervisor()->unmap(partition->hv, gpfn, end);
+		gpfn = region_hv()->unmap(partition->hv, gpfn, end);
 		atomic64_inc(&partition->unmap_calls);
 		if (may_sleep)
 			cond_resched();
@@ -99,34 +102,35 @@ static void unmap_gpfns(struct partition *partition, u64 gpfn, u64 end,
 }
 
 /* Returns 0 or -errno; in any case @region->taken has what was mapped. */
-static int map_batch(struct region *region, const struct hv_batch *batch,
-		     u64 first)
+static int region_map_batch(struct region *region, const struct hv_batch *batch,
+			    u64 first)
 {
 	struct partition *partition = region->partition;
 	unsigned int done = 0;
 	int ret;
 
-	ret = hypervisor()->map(partition->hv, batch, &done);
+	ret = region_hv()->map(partition->hv, batch, &done);
 	atomic64_inc(&partition->map_calls);
 	bitmap_set(region->taken, batch->gpfn - first,
 		   done * (batch->large ? HMM_REGION_LARGE_PAGES : 1));
 	return ret;
 }
 
-static void roll_back(struct region *region, u64 first, int error)
+static void region_roll_back(struct region *region, u64 first, int error)
 {
 	struct partition *partition = region->partition;
 	unsigned int from, to;
 
 	for_each_set_bitrange(from, to, region->taken, HMM_REGION_LARGE_PAGES)
-		unmap_gpfns(partition, first + from, first + to, false);
+		partition_unmap(partition, first + from, first + to, false);
 	atomic64_inc(&partition->rollbacks);
 	atomic64_add(error == -ENOMEM, &partition->shortages);
 }
 
 /* All of @pages that have @wanted, or nothing more of them. The mirror lock is held. */
-static int map_pages(struct region *region, const struct hmmu_pages *pages,
-		     unsigned long wanted)
+static int region_map_pages(struct region *region,
+			    const struct hmmu_pages *pages,
+			    unsigned long wanted)
 {
 	u64 first = region_gpfn(region, pages->start);
 	unsigned long at = pages->start;
@@ -134,16 +138,16 @@ static int map_pages(struct region *region, const struct hmmu_pages *pages,
 	int ret = 0;
 
 	bitmap_zero(region->taken, HMM_REGION_LARGE_PAGES);
-	while (!ret && next_batch(region, pages, wanted, &at, &batch))
-		ret = map_batch(region, &batch, first);
+	while (!ret && region_next_batch(region, pages, wanted, &at, &batch))
+		ret = region_map_batch(region, &batch, first);
 	if (ret)
-		roll_back(region, first, ret);
+		region_roll_back(region, first, ret);
 	return ret;
 }
 
 static int region_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 {
-	return map_pages(region_of(mirror), pages, HMM_PFN_VALID);
+	return region_map_pages(region_of(mirror), pages, HMM_PFN_VALID);
 }
 
 static void region_unmap(struct hmmu_mirror *mirror, unsigned long start,
@@ -151,8 +155,8 @@ static void region_unmap(struct hmmu_mirror *mirror, unsigned long start,
 {
 	struct region *region = region_of(mirror);
 
-	unmap_gpfns(region->partition, region_gpfn(region, start),
-		    region_gpfn(region, end), may_sleep);
+	partition_unmap(region->partition, region_gpfn(region, start),
+			region_gpfn(region, end), may_sleep);
 }
 
 static int region_prepare(struct hmmu_mirror *mirror, unsigned long start,
@@ -160,9 +164,9 @@ static int region_prepare(struct hmmu_mirror *mirror, unsigned long start,
 {
 	struct region *region = region_of(mirror);
 
-	return hypervisor()->prepare(region->partition->hv,
-				     region_gpfn(region, start),
-				     region_gpfn(region, end));
+	return region_hv()->prepare(region->partition->hv,
+				    region_gpfn(region, start),
+				    region_gpfn(region, end));
 }
 
 const struct hmmu_mirror_ops region_ops = {
@@ -175,8 +179,8 @@ const struct hmmu_mirror_ops region_ops = {
  * A page that the guest may write to, and the CPU may not, is shared, or of a file:
  * mapped now, it would have to be copied later, with all who see it to be told.
  */
-static void map_present(struct hmmu_mirror *mirror,
-			const struct hmmu_pages *pages, void *data)
+static void region_map_present(struct hmmu_mirror *mirror,
+			       const struct hmmu_pages *pages, void *data)
 {
 	struct region *region = region_of(mirror);
 	unsigned long wanted = HMM_PFN_VALID;
@@ -184,18 +188,19 @@ static void map_present(struct hmmu_mirror *mirror,
 
 	if (region->flags & HMM_REGION_WRITE)
 		wanted |= HMM_PFN_WRITE;
-	*ret = map_pages(region, pages, wanted);
+	*ret = region_map_pages(region, pages, wanted);
 }
 
-static int premap_window(struct region *region, unsigned long start,
-			 unsigned long end)
+static int region_premap_window(struct region *region, unsigned long start,
+				unsigned long end)
 {
 	unsigned int refills = 0;
 	int ret, mapped = 0;
 
 	do {
 		ret = hmmu_mirror_snapshot(&region->mirror, start, end,
-					   map_present, &mapped) ?: mapped;
+					   region_map_present, &mapped);
+		ret = ret ?: mapped;
 		if (ret != -ENOMEM || refills++ == REFILLS_MAX)
 			return ret;
 		ret = region_prepare(&region->mirror, start, end);
@@ -219,7 +224,7 @@ int region_premap(struct region *region)
 	for (start = region->mirror.start; !ret && start < region->mirror.end;
 	     start = end) {
 		end = min(region->mirror.end, ALIGN(start + 1, LARGE_SIZE));
-		ret = premap_window(region, start, end);
+		ret = region_premap_window(region, start, end);
 	}
 	return ret;
 }

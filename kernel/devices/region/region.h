@@ -96,7 +96,7 @@ struct region {
 	DECLARE_BITMAP(taken, HMM_REGION_LARGE_PAGES);
 };
 
-static inline const struct hv_ops *hypervisor(void)
+static inline const struct hv_ops *region_hv(void)
 {
 	return &hv_soft;
 }

@@ -11,7 +11,7 @@
 
 #define REGION_FLAGS	(HMM_REGION_READ | HMM_REGION_WRITE | HMM_REGION_EXECUTE)
 
-static bool set_is_sane(const struct hmm_region_set *set)
+static bool region_set_is_sane(const struct hmm_region_set *set)
 {
 	return !set->reserved && set->pages &&
 	       set->pages <= HMM_REGION_GUEST_PAGES &&
@@ -24,7 +24,7 @@ static bool set_is_sane(const struct hmm_region_set *set)
 }
 
 /* Memory of a device has no pages that could be invalidated one by one. */
-static int has_device_memory(unsigned long start, unsigned long end)
+static int region_check_memory(unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -44,7 +44,8 @@ static int has_device_memory(unsigned long start, unsigned long end)
 	return ret;
 }
 
-static struct region *find(struct partition *partition, u64 first, u64 last)
+static struct region *region_find(struct partition *partition, u64 first,
+				  u64 last)
 {
 	struct interval_tree_node *node;
 
@@ -53,12 +54,12 @@ static struct region *find(struct partition *partition, u64 first, u64 last)
 	return node ? container_of(node, struct region, node) : NULL;
 }
 
-static bool is_taken(struct partition *partition, u64 first, u64 last)
+static bool region_exists(struct partition *partition, u64 first, u64 last)
 {
 	bool taken;
 
 	spin_lock(&partition->lock);
-	taken = find(partition, first, last);
+	taken = region_find(partition, first, last);
 	spin_unlock(&partition->lock);
 	return taken;
 }
@@ -75,7 +76,7 @@ struct region *region_get(struct partition *partition, u64 gpfn)
 	struct region *region;
 
 	spin_lock(&partition->lock);
-	region = find(partition, gpfn, gpfn);
+	region = region_find(partition, gpfn, gpfn);
 	if (region && !region->ready)
 		region = NULL;
 	if (region)
@@ -130,7 +131,7 @@ static int region_insert(struct region *region)
 
 	down_write(&partition->sets);
 	spin_lock(&partition->lock);
-	if (find(partition, region->node.start, region->node.last))
+	if (region_find(partition, region->node.start, region->node.last))
 		ret = -EEXIST;
 	else if (partition->nr_regions == HMM_REGION_MAX)
 		ret = -ENOSPC;
@@ -147,18 +148,18 @@ static int region_insert(struct region *region)
  * The hypervisor's memory for a part of a large page goes when no other region has a
  * part of it.
  */
-static void forget(struct region *region)
+static void region_forget(struct region *region)
 {
 	struct partition *partition = region->partition;
 	u64 first = region->node.start, end = region->node.last + 1;
 	u64 low = round_down(first, HMM_REGION_LARGE_PAGES);
 	u64 high = round_up(end, HMM_REGION_LARGE_PAGES);
 
-	if (low < first && is_taken(partition, low, first - 1))
+	if (low < first && region_exists(partition, low, first - 1))
 		low = first;
-	if (high > end && is_taken(partition, end, high - 1))
+	if (high > end && region_exists(partition, end, high - 1))
 		high = end;
-	hypervisor()->forget(partition->hv, low, high);
+	region_hv()->forget(partition->hv, low, high);
 }
 
 /* Let go of its guest pages. Nothing uses it any more but who holds a reference. */
@@ -167,7 +168,7 @@ static void region_remove(struct region *region)
 	struct partition *partition = region->partition;
 
 	down_write(&partition->sets);
-	forget(region);
+	region_forget(region);
 	spin_lock(&partition->lock);
 	interval_tree_remove(&region->node, &partition->regions);
 	partition->nr_regions--;
@@ -182,7 +183,7 @@ static void region_end(struct region *region)
 	region_remove(region);
 }
 
-static void region_is_ready(struct region *region)
+static void region_make_ready(struct region *region)
 {
 	spin_lock(&region->partition->lock);
 	region->ready = true;
@@ -206,7 +207,7 @@ static int region_begin(struct region *region, const struct hmm_region_set *set)
 	if (ret)
 		region_end(region);
 	else
-		region_is_ready(region);
+		region_make_ready(region);
 	return ret;
 }
 
@@ -223,10 +224,10 @@ int region_set(struct partition *partition, const struct hmm_region_set *set)
 	struct region *region;
 	int ret;
 
-	if (!set_is_sane(set))
+	if (!region_set_is_sane(set))
 		return -EINVAL;
-	ret = has_device_memory(set->address,
-				set->address + (set->pages << PAGE_SHIFT));
+	ret = region_check_memory(set->address,
+				  set->address + (set->pages << PAGE_SHIFT));
 	if (ret)
 		return ret;
 	region = region_new(partition, set);
@@ -247,7 +248,7 @@ static struct region *region_claim(struct partition *partition, u64 first,
 	struct region *region;
 
 	spin_lock(&partition->lock);
-	region = find(partition, first, last);
+	region = region_find(partition, first, last);
 	if (region && (!region->ready ||
 		       (exactly && (region->node.start != first ||
 				    region->node.last != last))))

@@ -29,15 +29,15 @@
 static_assert(PAGE_SHIFT == HMM_REGION_PAGE_SHIFT);
 
 /**
- * struct table - of 2 MiB of guest memory
+ * struct soft_table - of 2 MiB of guest memory
  * @lock: protects what follows
- * @large: a large mapping, or 0; see entry_of()
+ * @large: a large mapping, or 0; see soft_entry()
  * @entries: mappings of single pages, or 0; all 0 if @large is not
  * @mapped: how many are not
  * @dirty: written to; not by what is mapped now alone
  * @seen: accessed since it was mapped
  */
-struct table {
+struct soft_table {
 	spinlock_t lock;
 	u64 large;
 	u64 *entries;
@@ -65,22 +65,22 @@ struct hv {
 };
 
 /* What may be mapped for reading, so no entry is 0. */
-static u64 entry_of(u64 pfn, u32 access)
+static u64 soft_entry(u64 pfn, u32 access)
 {
 	return pfn << ACCESS_BITS | access;
 }
 
-static u64 entry_pfn(u64 entry)
+static u64 soft_entry_pfn(u64 entry)
 {
 	return entry >> ACCESS_BITS;
 }
 
-static unsigned int slot_of(u64 gpfn)
+static unsigned int soft_slot(u64 gpfn)
 {
 	return gpfn % SLOTS;
 }
 
-static struct table *table_of(struct hv *hv, u64 gpfn)
+static struct soft_table *soft_table_of(struct hv *hv, u64 gpfn)
 {
 	return xa_load(&hv->tables, gpfn / SLOTS);
 }
@@ -98,7 +98,7 @@ static struct hv *soft_create(unsigned int batch)
 	return hv;
 }
 
-static void table_free(struct table *table)
+static void soft_table_free(struct soft_table *table)
 {
 	if (table)
 		kfree(table->entries);
@@ -107,18 +107,18 @@ static void table_free(struct table *table)
 
 static void soft_destroy(struct hv *hv)
 {
-	struct table *table;
+	struct soft_table *table;
 	unsigned long i;
 
 	xa_for_each(&hv->tables, i, table)
-		table_free(table);
+		soft_table_free(table);
 	xa_destroy(&hv->tables);
 	kfree(hv);
 }
 
-static struct table *table_new(void)
+static struct soft_table *soft_table_new(void)
 {
-	struct table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	struct soft_table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
 
 	if (!table)
 		return NULL;
@@ -133,18 +133,18 @@ static struct table *table_new(void)
 }
 
 /* Two regions may share a table, so two may be adding it. */
-static int need_table(struct hv *hv, unsigned long index)
+static int soft_table_need(struct hv *hv, unsigned long index)
 {
-	struct table *table, *other;
+	struct soft_table *table, *other;
 
 	if (xa_load(&hv->tables, index))
 		return 0;
-	table = table_new();
+	table = soft_table_new();
 	if (!table)
 		return -ENOMEM;
 	other = xa_cmpxchg(&hv->tables, index, NULL, table, GFP_KERNEL_ACCOUNT);
 	if (other)
-		table_free(table);
+		soft_table_free(table);
 	return xa_err(other);
 }
 
@@ -154,13 +154,13 @@ static int soft_prepare(struct hv *hv, u64 gpfn, u64 end)
 	int ret = 0;
 
 	for (index = gpfn / SLOTS; !ret && index <= (end - 1) / SLOTS; index++) {
-		ret = need_table(hv, index);
+		ret = soft_table_need(hv, index);
 		cond_resched();
 	}
 	return ret;
 }
 
-static int failure(struct hv *hv)
+static int soft_failure(struct hv *hv)
 {
 	int ret = 0;
 
@@ -175,7 +175,7 @@ static int failure(struct hv *hv)
 }
 
 /* One mapping becomes SLOTS. */
-static void split(struct hv *hv, struct table *table)
+static void soft_table_split(struct hv *hv, struct soft_table *table)
 {
 	unsigned int i;
 
@@ -187,32 +187,33 @@ static void split(struct hv *hv, struct table *table)
 	atomic64_inc(&hv->splits);
 }
 
-static void map_large(struct table *table, u64 entry)
+static void soft_table_map_large(struct soft_table *table, u64 entry)
 {
 	table->large = entry;
 	memset(table->entries, 0, SLOTS * sizeof(*table->entries));
 	table->mapped = 0;
 }
 
-static void map_page(struct hv *hv, struct table *table, unsigned int slot,
-		     u64 entry)
+static void soft_table_map_page(struct hv *hv, struct soft_table *table,
+				unsigned int slot, u64 entry)
 {
 	if (table->large)
-		split(hv, table);
+		soft_table_split(hv, table);
 	table->mapped += !table->entries[slot];
 	table->entries[slot] = entry;
 }
 
-static void map_one(struct hv *hv, struct table *table,
-		    const struct hv_batch *batch, unsigned int i)
+static void soft_table_map(struct hv *hv, struct soft_table *table,
+			   const struct hv_batch *batch, unsigned int i)
 {
-	u64 entry = entry_of(batch->pfns[i], batch->access);
+	u64 entry = soft_entry(batch->pfns[i], batch->access);
 
 	spin_lock(&table->lock);
 	if (batch->large)
-		map_large(table, entry);
+		soft_table_map_large(table, entry);
 	else
-		map_page(hv, table, slot_of(batch->gpfn + i), entry);
+		soft_table_map_page(hv, table, soft_slot(batch->gpfn + i),
+				    entry);
 	spin_unlock(&table->lock);
 }
 
@@ -220,22 +221,22 @@ static int soft_map(struct hv *hv, const struct hv_batch *batch,
 		    unsigned int *done)
 {
 	unsigned int pages = batch->large ? SLOTS : 1;
-	struct table *table;
+	struct soft_table *table;
 	int ret;
 
 	for (*done = 0; *done < batch->n; ++*done) {
-		ret = failure(hv);
+		ret = soft_failure(hv);
 		if (ret)
 			return ret;
-		table = table_of(hv, batch->gpfn + *done * pages);
+		table = soft_table_of(hv, batch->gpfn + *done * pages);
 		if (!table)
 			return -ENOMEM;
-		map_one(hv, table, batch, *done);
+		soft_table_map(hv, table, batch, *done);
 	}
 	return 0;
 }
 
-static u64 entry_at(const struct table *table, unsigned int slot)
+static u64 soft_table_entry(const struct soft_table *table, unsigned int slot)
 {
 	lockdep_assert_held(&table->lock);
 	if (table->large)
@@ -245,20 +246,22 @@ static u64 entry_at(const struct table *table, unsigned int slot)
 
 static bool soft_has(struct hv *hv, u64 gpfn, u64 pfn, u32 access)
 {
-	struct table *table = table_of(hv, gpfn);
+	struct soft_table *table = soft_table_of(hv, gpfn);
 	bool has;
 
 	if (!table)
 		return false;
 	spin_lock(&table->lock);
-	has = entry_at(table, slot_of(gpfn)) == entry_of(pfn, access);
+	has = soft_table_entry(table, soft_slot(gpfn)) ==
+	      soft_entry(pfn, access);
 	spin_unlock(&table->lock);
 	return has;
 }
 
 /* Returns where it has stopped: there may be more than a batch. */
-static unsigned int unmap_pages(struct table *table, unsigned int slot,
-				unsigned int end, unsigned int *left)
+static unsigned int soft_table_unmap_pages(struct soft_table *table,
+					   unsigned int slot, unsigned int end,
+					   unsigned int *left)
 {
 	for (; slot < end && *left && table->mapped; slot++) {
 		if (!table->entries[slot])
@@ -271,9 +274,9 @@ static unsigned int unmap_pages(struct table *table, unsigned int slot,
 	return table->mapped && !*left ? slot : end;
 }
 
-static unsigned int unmap_slots(struct hv *hv, struct table *table,
-				unsigned int slot, unsigned int end,
-				unsigned int *left)
+static unsigned int soft_table_unmap(struct hv *hv, struct soft_table *table,
+				     unsigned int slot, unsigned int end,
+				     unsigned int *left)
 {
 	spin_lock(&table->lock);
 	if (table->large && !slot && end == SLOTS) {
@@ -283,8 +286,8 @@ static unsigned int unmap_slots(struct hv *hv, struct table *table,
 		slot = SLOTS;
 	} else {
 		if (table->large)
-			split(hv, table);
-		slot = unmap_pages(table, slot, end, left);
+			soft_table_split(hv, table);
+		slot = soft_table_unmap_pages(table, slot, end, left);
 	}
 	spin_unlock(&table->lock);
 	return slot;
@@ -295,7 +298,7 @@ static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
 {
 	unsigned long index = gpfn / SLOTS;
 	unsigned int left = hv->batch, before;
-	struct table *table;
+	struct soft_table *table;
 	u64 base;
 
 	while (left && (table = xa_find(&hv->tables, &index, (end - 1) / SLOTS,
@@ -303,8 +306,9 @@ static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
 		before = left;
 		base = (u64)index * SLOTS;
 		gpfn = max(gpfn, base);
-		gpfn = base + unmap_slots(hv, table, gpfn - base,
-					  min(end - base, (u64)SLOTS), &left);
+		gpfn = base + soft_table_unmap(hv, table, gpfn - base,
+					       min(end - base, (u64)SLOTS),
+					       &left);
 		if (gpfn == end)
 			return end;
 		left -= left == before;
@@ -314,10 +318,11 @@ static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
 }
 
 /* The next table from @index on is taken away, or what it has of this range. */
-static bool forget_table(struct hv *hv, unsigned long *index, u64 gpfn, u64 end)
+static bool soft_table_forget(struct hv *hv, unsigned long *index, u64 gpfn,
+			      u64 end)
 {
-	struct table *table = xa_find(&hv->tables, index, (end - 1) / SLOTS,
-				      XA_PRESENT);
+	struct soft_table *table =
+		xa_find(&hv->tables, index, (end - 1) / SLOTS, XA_PRESENT);
 	u64 first, last;
 
 	if (!table)
@@ -326,9 +331,9 @@ static bool forget_table(struct hv *hv, unsigned long *index, u64 gpfn, u64 end)
 	last = min(end, (u64)(*index + 1) * SLOTS);
 	down_write(&hv->lock);
 	if (last - first == SLOTS)
-		table_free(xa_erase(&hv->tables, *index));
+		soft_table_free(xa_erase(&hv->tables, *index));
 	else
-		bitmap_clear(table->dirty, slot_of(first), last - first);
+		bitmap_clear(table->dirty, soft_slot(first), last - first);
 	up_write(&hv->lock);
 	return true;
 }
@@ -339,20 +344,20 @@ static void soft_forget(struct hv *hv, u64 gpfn, u64 end)
 	unsigned long index;
 
 	for (index = gpfn / SLOTS; index <= (end - 1) / SLOTS &&
-	     forget_table(hv, &index, gpfn, end); index++)
+	     soft_table_forget(hv, &index, gpfn, end); index++)
 		cond_resched();
 }
 
-static int access_page(struct table *table, struct hv_access *access)
+static int soft_table_access(struct soft_table *table, struct hv_access *access)
 {
-	unsigned int slot = slot_of(access->gpfn);
-	u64 entry = entry_at(table, slot);
+	unsigned int slot = soft_slot(access->gpfn);
+	u64 entry = soft_table_entry(table, slot);
 	struct page *page;
 	int ret;
 
 	if (!(entry & access->access))
 		return -ENOENT;
-	page = pfn_to_page(entry_pfn(entry));
+	page = pfn_to_page(soft_entry_pfn(entry));
 	if (access->access == HMM_REGION_WRITE)
 		ret = device_write_page(page, access->offset, access->data,
 					access->length);
@@ -367,14 +372,14 @@ static int access_page(struct table *table, struct hv_access *access)
 
 static int soft_access(struct hv *hv, struct hv_access *access)
 {
-	struct table *table;
+	struct soft_table *table;
 	int ret = -ENOENT;
 
 	down_read(&hv->lock);
-	table = table_of(hv, access->gpfn);
+	table = soft_table_of(hv, access->gpfn);
 	if (table) {
 		spin_lock(&table->lock);
-		ret = access_page(table, access);
+		ret = soft_table_access(table, access);
 		spin_unlock(&table->lock);
 	}
 	up_read(&hv->lock);
@@ -384,16 +389,17 @@ static int soft_access(struct hv *hv, struct hv_access *access)
 static void soft_take_dirty(struct hv *hv, u64 gpfn, unsigned int pages,
 			    unsigned long *bits)
 {
-	struct table *table;
+	struct soft_table *table;
 	unsigned int i;
 
 	bitmap_zero(bits, pages);
 	down_read(&hv->lock);
-	table = table_of(hv, gpfn);
+	table = soft_table_of(hv, gpfn);
 	if (table) {
 		spin_lock(&table->lock);
 		for (i = 0; i < pages; i++)
-			if (__test_and_clear_bit(slot_of(gpfn) + i, table->dirty))
+			if (__test_and_clear_bit(soft_slot(gpfn) + i,
+						 table->dirty))
 				__set_bit(i, bits);
 		spin_unlock(&table->lock);
 	}
@@ -403,21 +409,22 @@ static void soft_take_dirty(struct hv *hv, u64 gpfn, unsigned int pages,
 static void soft_put_dirty(struct hv *hv, u64 gpfn, unsigned int pages,
 			   const unsigned long *bits)
 {
-	struct table *table;
+	struct soft_table *table;
 	unsigned int i;
 
 	down_read(&hv->lock);
-	table = table_of(hv, gpfn);
+	table = soft_table_of(hv, gpfn);
 	if (table) {
 		spin_lock(&table->lock);
 		for_each_set_bit(i, bits, pages)
-			__set_bit(slot_of(gpfn) + i, table->dirty);
+			__set_bit(soft_slot(gpfn) + i, table->dirty);
 		spin_unlock(&table->lock);
 	}
 	up_read(&hv->lock);
 }
 
-static void query_table(struct table *table, struct hmm_region_query *query)
+static void soft_table_query(struct soft_table *table,
+			     struct hmm_region_query *query)
 {
 	spin_lock(&table->lock);
 	query->large_pages += !!table->large;
@@ -427,12 +434,12 @@ static void query_table(struct table *table, struct hmm_region_query *query)
 
 static void soft_query(struct hv *hv, struct hmm_region_query *query)
 {
-	struct table *table;
+	struct soft_table *table;
 	unsigned long i;
 
 	down_read(&hv->lock);
 	xa_for_each(&hv->tables, i, table) {
-		query_table(table, query);
+		soft_table_query(table, query);
 		cond_resched();
 	}
 	up_read(&hv->lock);
