@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hmm_unlocked_bugs.ko: one deliberate bug.
+ * hmm_unlocked_bugs.ko: deliberate bugs, to test the oracles of debug kernels.
  *
- * A watch that never barks may be asleep. `insmod hmm_unlocked_bugs.ko
- * bug=NAME` makes one bug of the kind that an oracle of a debug kernel is there
- * for, each as small as can be; vm/oracles.sh tells which report has to follow. One
- * bug a boot: many a report is the last one of its oracle.
+ * An oracle that reports nothing may be broken. `insmod hmm_unlocked_bugs.ko bug=NAME`
+ * makes one minimal bug of the kind that an oracle must report; vm/oracles.sh has the
+ * report that must follow. Make one bug per boot: after a report some oracles switch
+ * themselves off.
  *
- * A guest is to load this, and nobody else.
+ * Load this only in a guest: some of the bugs hang, corrupt or crash the kernel.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -26,7 +26,7 @@ static char *bug = "";
 module_param(bug, charp, 0);
 MODULE_PARM_DESC(bug, "which bug");
 
-/* What the compiler would see through, it must not know. */
+/* Hides a pointer from the compiler, which would warn of the bug or remove it. */
 static noinline void *bug_opaque(void *p)
 {
 	OPTIMIZER_HIDE_VAR(p);
@@ -67,7 +67,7 @@ static void bug_rcu_unprotected(void)
 	(void)rcu_dereference(pointer);
 }
 
-/* Many: anything that looks like a pointer to one of them, on a stack, hides it. */
+/* 32 leaks, because a stale pointer on a stack hides a leaked object from kmemleak. */
 static void bug_leak(void)
 {
 	unsigned int i;
@@ -119,8 +119,9 @@ static void bug_hang(void)
 }
 
 /*
- * vm/guest/make-bug lets RCU wait for 3 s, and PROVE_RCU for 5 s more; but a grace
- * period that is under way already has more time.
+ * The stall must last longer than RCU's timeout: vm/guest/make-bug sets it to 3 s, and
+ * PROVE_RCU adds 5 s. A grace period that had begun earlier keeps its longer timeout, so
+ * synchronize_rcu() ends that one first.
  */
 static void bug_rcu_stall(void)
 {

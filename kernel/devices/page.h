@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How devices in software access a page that they have mapped. Not all pages that a
- * process has mapped are in the kernel's map (memfd_secret), so nothing is copied
- * before it was read once in a way that may fail.
+ * How devices in software access a page that they have mapped.
+ *
+ * A page of memfd_secret is mapped by its process and missing from the kernel's direct
+ * map, so reading it faults. Each access therefore reads first by
+ * copy_from_kernel_nofault(), which fails instead.
  */
 #ifndef _DEVICES_PAGE_H
 #define _DEVICES_PAGE_H
@@ -11,7 +13,10 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
-/* Under the lock that unmap() takes. Returns 0, or -EFAULT: nobody can read it. */
+/*
+ * The caller holds the lock that unmap() takes, so the page stays. Returns 0, or
+ * -EFAULT if the kernel cannot read the page.
+ */
 static inline int device_read_page(void *to, struct page *page, size_t offset,
 				   size_t length)
 {
@@ -22,7 +27,7 @@ static inline int device_read_page(void *to, struct page *page, size_t offset,
 	return ret;
 }
 
-/* The same, and marks the page dirty. */
+/* Locking and errors as device_read_page(). Marks the page dirty. */
 static inline int device_write_page(struct page *page, size_t offset,
 				    const void *from, size_t length)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device's accesses: look in its page table, populate what is missing, look
- * again. A miss populates all that is left of the call, so there is one fault where
- * nothing is taken away meanwhile.
+ * The device's accesses: look up the page in the device's page table, populate what is
+ * missing, look again. A miss populates the rest of the call's range, so a call takes
+ * one fault unless pages are invalidated meanwhile.
  */
 #include <linux/gfp.h>
 #include <linux/sched/signal.h>
@@ -10,7 +10,7 @@
 
 #include "dmirror.h"
 
-/* One page between the user's buffer and the device; see struct hmm_dmirror_cmd. */
+/* Copies one page between the user's buffer and the device, by way of @bounce. */
 typedef int dmirror_access_fn(struct dmirror *dmirror, unsigned long addr,
 			      void __user *user, void *bounce);
 

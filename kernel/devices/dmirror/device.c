@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files and calls. The memory is that of the process that opened the file, and only
- * its own tasks may use it.
+ * Files and ioctls. A file mirrors the memory of the process that opened it, and only
+ * tasks of that process may use it.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -20,7 +20,7 @@ MODULE_PARM_DESC(mode, "permissions of /dev/hmm_dmirror* (0600)");
 static uint faults_in_flight;
 module_param(faults_in_flight, uint, 0644);
 MODULE_PARM_DESC(faults_in_flight,
-		 "most faults that a populate has in flight, 0 for the engine's own (0)");
+		 "most faults that a populate has in flight, 0: the engine's default (0)");
 
 static const struct {
 	unsigned int number;
@@ -118,10 +118,10 @@ static int dmirror_open(struct inode *inode, struct file *file)
 }
 
 /*
- * A prefetch that waits for a page server which is gone would keep memory alive whose
- * process has exited, or executes another program without this file, if somebody else
- * has it. Here these can't be told from a mere close(), so any close by the opener ends
- * what is under way. What can't be ended ends later.
+ * A file may be shared with another process. If the opener exits, or executes another
+ * program, a prefetch that waits for a page server would keep the opener's memory
+ * alive. flush() cannot tell exit and execve() from a close(), so any close by the
+ * opener cancels what is in progress. What cannot be cancelled yet ends later.
  */
 static int dmirror_flush(struct file *file, fl_owner_t owner)
 {
@@ -132,7 +132,10 @@ static int dmirror_flush(struct file *file, fl_owner_t owner)
 	return 0;
 }
 
-/* All goes home from the device's memory; not where the process ends, and its memory. */
+/*
+ * Device memory is evicted, so that the process keeps its pages. A process that exits
+ * needs none of them.
+ */
 static int dmirror_release(struct inode *inode, struct file *file)
 {
 	struct dmirror *dmirror = file->private_data;
@@ -145,7 +148,7 @@ static int dmirror_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Pages that belong to no file and are not anonymous, as those of many drivers. */
+/* For tests: pages that are neither anonymous nor of a file, as many drivers map them. */
 static int dmirror_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	unsigned long addr;
@@ -198,7 +201,7 @@ static int __init dmirror_init(void)
 	int ret;
 
 	if (mode & ~0777) {
-		pr_err("hmm_dmirror: mode=%#o is no set of permissions: give 0 to 0777\n",
+		pr_err("hmm_dmirror: mode=%#o is not a set of permissions: give 0 to 0777\n",
 		       mode);
 		return -EINVAL;
 	}

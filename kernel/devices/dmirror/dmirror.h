@@ -2,20 +2,20 @@
 /*
  * hmm_dmirror.ko: a device in software on the mirror kit.
  *
- * Principle: the device sees memory through its own page table and through nothing
- * else. An access looks there; what is missing is populated, and it looks again.
+ * Principle: the device sees memory only through its own page table. An access looks
+ * up the page there; a missing page is populated, and the access looks again.
  *
  *   device.c	files and ioctls, and who may use them
  *   access.c	READ and WRITE: the device's accesses
  *   table.c	the device's page table, and the kit's callbacks that change it
- *   snapshot.c	SNAPSHOT and COMPARE: the CPU's page table, and both
+ *   snapshot.c	SNAPSHOT and COMPARE: read the CPU's page table, compare both
  *   prefetch.c	PREFETCH, WAIT, CANCEL
  *   memory.c	the device's memory, RELEASE, FLAGS
  *   migrate.c	MIGRATE_TO_DEV, MIGRATE_TO_SYS, MOVE, POPULATE_DEV, EXCLUSIVE
  *
  * Lock order: the kit's -> xa_lock of the table -> those of page->mapping. The
- * table's xa_lock is held while the device looks at an entry and while it accesses
- * the page: so unmapping waits for the access, as a TLB flush does in hardware.
+ * device holds the table's xa_lock from looking up an entry to the end of its access
+ * to the page. So unmapping waits for the access, as a TLB flush does in hardware.
  */
 #ifndef _DMIRROR_DMIRROR_H
 #define _DMIRROR_DMIRROR_H
@@ -32,9 +32,9 @@
 
 /**
  * struct dmirror_device - a device
- * @misc: by which it is opened
- * @memory: its own
- * @has_memory: it has some
+ * @misc: its character device
+ * @memory: its memory, if @has_memory
+ * @has_memory: memory was added
  * @flags: DMIRROR_*
  */
 struct dmirror_device {
@@ -46,15 +46,15 @@ struct dmirror_device {
 
 /**
  * struct dmirror - an open file
- * @mirror: the opener's memory
- * @table: the device's page table: by page number, see table.c
- * @unmaps: how often something was unmapped from @table
- * @files: the opener's, to know its end by; only compared
- * @prefetch_lock: protects the two numbers
- * @prefetches: under way
- * @ended: ended since the last WAIT
- * @failed: those of them that failed
- * @prefetch_wait: for @prefetches to be 0
+ * @mirror: the mirror of the opener's memory
+ * @table: the device's page table, indexed by page number; see table.c
+ * @unmaps: number of calls of unmap()
+ * @files: the opener's files_struct, for dmirror_flush(); only compared
+ * @prefetch_lock: protects @prefetches, @ended and @failed
+ * @prefetches: prefetches in progress
+ * @ended: prefetches that have ended since the last WAIT
+ * @failed: how many of @ended have failed
+ * @prefetch_wait: WAIT waits here until @prefetches is 0
  */
 struct dmirror {
 	struct hmmu_mirror mirror;
@@ -73,7 +73,7 @@ static inline struct dmirror *dmirror_of(struct hmmu_mirror *mirror)
 	return container_of(mirror, struct dmirror, mirror);
 }
 
-/* The pages that a call is about, in bytes. Checked by the dispatcher. */
+/* First address behind the pages of a call. dmirror_ioctl() has checked the sum. */
 static inline unsigned long dmirror_cmd_end(const struct hmm_dmirror_cmd *cmd)
 {
 	return cmd->addr + (cmd->npages << PAGE_SHIFT);

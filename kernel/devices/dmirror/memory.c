@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device's own memory. That of devices 0 and 1 is private: the CPU can't reach it, so
- * a page there is a number, and what it holds is in a page of the system that nobody else
- * knows. That of devices 2 and 3 is coherent: memory that the system was told to leave
- * alone.
+ * Device memory.
+ *
+ * Devices 0 and 1 have private memory, which the CPU cannot access: a device-private
+ * page has a page frame number and no storage, so each is backed by a system page of
+ * its own (zone_device_data), which stands for the device's RAM.
+ *
+ * Devices 2 and 3 have coherent memory: physical memory that the kernel was told not
+ * to use (memmap= on its command line).
  */
 #include <linux/highmem.h>
 #include <linux/module.h>
@@ -18,11 +22,12 @@ MODULE_PARM_DESC(memory_mib, "memory of each device that has some, in MiB (256)"
 static ulong spm_addr_dev0;
 module_param(spm_addr_dev0, ulong, 0444);
 MODULE_PARM_DESC(spm_addr_dev0,
-		 "physical address of device 2's memory, which the system must not use (none)");
+		 "physical address of device 2's memory, which the kernel must not use (none)");
 
 static ulong spm_addr_dev1;
 module_param(spm_addr_dev1, ulong, 0444);
-MODULE_PARM_DESC(spm_addr_dev1, "the same of device 3 (none)");
+MODULE_PARM_DESC(spm_addr_dev1,
+		 "physical address of device 3's memory, which the kernel must not use (none)");
 
 static struct dmirror_device *dmirror_device_of(struct hmmu_memory *memory)
 {
@@ -30,8 +35,10 @@ static struct dmirror_device *dmirror_device_of(struct hmmu_memory *memory)
 }
 
 /**
- * dmirror_storage() - where is what a page holds?
+ * dmirror_storage() - the system page that holds a page's contents
  * @page: any page that a device has mapped
+ *
+ * Return: the backing page of a device-private page; @page itself if it is another.
  */
 struct page *dmirror_storage(struct page *page)
 {
@@ -120,8 +127,10 @@ static int dmirror_device_add_private(struct dmirror_device *device)
  * dmirror_memory_add() - give the devices their memory
  * @devices: all of them
  *
- * Return: %0 also if there is none to be had; an errno, and a line in the log, if what was
- * asked for can't be. Then dmirror_memory_remove() is due too.
+ * Context: Module init. Sleeps.
+ * Return: %0, also if the kernel has no CONFIG_DEVICE_PRIVATE and no address for
+ * coherent memory was given. A negative errno, with a line in the log, if memory that
+ * was asked for is unavailable; call dmirror_memory_remove() then too.
  */
 int dmirror_memory_add(struct dmirror_device *devices)
 {
@@ -138,10 +147,12 @@ int dmirror_memory_add(struct dmirror_device *devices)
 }
 
 /**
- * dmirror_memory_remove() - and take it away again
+ * dmirror_memory_remove() - remove the memory of the devices
  * @devices: all of them
  *
- * No page is in use: each holds the module.
+ * No page is in use any more, because each page in use holds a reference on the module.
+ *
+ * Context: Module init or exit. Sleeps.
  */
 void dmirror_memory_remove(struct dmirror_device *devices)
 {

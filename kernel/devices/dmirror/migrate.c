@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Moving pages to the device's memory and back, and having them for the device alone. */
+/* Migrating pages to device memory and back, and exclusive access of the device. */
 #include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -34,7 +34,7 @@ static int dmirror_read_back_pages(struct dmirror *dmirror,
 	return 0;
 }
 
-/* What the device sees of the pages now, without populating any. */
+/* Copies to the user what the device has mapped, without populating. */
 static int dmirror_read_back(struct dmirror *dmirror,
 			     struct hmm_dmirror_cmd *cmd, dmirror_copy_fn *copy)
 {
@@ -139,7 +139,7 @@ static int dmirror_accesses(u8 *bytes, unsigned long n)
 	return 0;
 }
 
-/* The device's words are those of the kit: AT_NONE, AT_SYSTEM, AT_DEVICE, AT_OTHER. */
+/* The kit's places go to user space as they are, as HMM_DMIRROR_AT_*. */
 static_assert(HMM_DMIRROR_AT_NONE == HMMU_PLACE_NONE);
 static_assert(HMM_DMIRROR_AT_SYSTEM == HMMU_PLACE_SYSTEM);
 static_assert(HMM_DMIRROR_AT_DEVICE == HMMU_PLACE_MEMORY);

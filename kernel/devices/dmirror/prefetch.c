@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Populating for its own sake, now or later. */
+/* Populating without an access: in the call (POPULATE), or in a thread (PREFETCH). */
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -9,9 +9,9 @@
 #define TIMEOUT_MS	1000
 
 /**
- * struct dmirror_prefetch - one under way; freed when it has ended
+ * struct dmirror_prefetch - a prefetch in progress; dmirror_prefetch_done() frees it
  * @prefetch: the kit's part
- * @dmirror: whose
+ * @dmirror: the file that asked for it
  */
 struct dmirror_prefetch {
 	struct hmmu_prefetch prefetch;
@@ -19,10 +19,12 @@ struct dmirror_prefetch {
 };
 
 /**
- * dmirror_request() - what the device asks of the kit
+ * dmirror_request() - make a request for the kit
  * @start: first address
- * @end: first address after
- * @write: it wants to write
+ * @end: first address behind
+ * @write: ask for write access, else for read access
+ *
+ * Return: the request, with the limit of time for invalidations.
  */
 struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
 				    bool write)

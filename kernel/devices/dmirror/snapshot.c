@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Looking at the CPU's page table without changing anything. */
+/* SNAPSHOT and COMPARE: read the CPU's page table without faulting anything. */
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -10,7 +10,7 @@
 #define BYTES_MAX	512UL
 #define COMPARE_MAX	64UL
 
-/* Two of one kind, and then which of the two. */
+/* Device pages have two bytes for each type: of this device, and of another. */
 static u8 dmirror_page_kind(const struct dmirror *dmirror, unsigned long cpu)
 {
 	const struct page *page = hmm_pfn_to_page(cpu);
@@ -96,11 +96,11 @@ int dmirror_snapshot(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 }
 
 /**
- * struct dmirror_comparison - of some pages
+ * struct dmirror_comparison - compares a few pages
  * @cmd: the call
- * @before: what the device had mapped before the CPU's page table was read
+ * @before: the device's entries before the CPU's page table was read
  * @mapped: pages that the device has mapped
- * @wrong: those of them that differ
+ * @wrong: how many of @mapped differ from the CPU's
  */
 struct dmirror_comparison {
 	const struct hmm_dmirror_cmd *cmd;
@@ -109,8 +109,9 @@ struct dmirror_comparison {
 };
 
 /*
- * Nothing guards the absence of a page: one that the CPU had not when it was read may
- * have been brought since, and mapped. So only what the device had before counts.
+ * A page that was missing when the CPU's page table was read may have been faulted and
+ * mapped since: no invalidation guards against that. So only entries that the device
+ * had before and still has are compared.
  */
 static void dmirror_compare_entries(struct hmmu_mirror *mirror,
 				    const struct hmmu_pages *pages, void *data)
@@ -132,7 +133,7 @@ static void dmirror_compare_entries(struct hmmu_mirror *mirror,
 	}
 }
 
-/* Once more, if what differs may have been unmapped and mapped again meanwhile. */
+/* A difference counts only if the device has unmapped nothing meanwhile; else again. */
 static int dmirror_compare_piece(struct dmirror *dmirror,
 				 struct dmirror_comparison *c,
 				 unsigned long start, unsigned long end)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device's page table: an xarray by page number. An entry is the page, tagged if
- * the device may write, and if it alone has access.
+ * The device's page table: an xarray indexed by page number. An entry is the page's
+ * pointer. Its tag says whether the device may write, and whether the access is
+ * exclusive.
  *
- * No reference is held on the pages: what the CPU no longer maps has been unmapped
- * here before it is freed.
+ * No reference is held on the pages: a page is unmapped here before it is freed.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -15,7 +15,7 @@
 #define DEVICE_WRITES	1UL
 #define DEVICE_ALONE	3UL
 
-/* Slots that share a node of an xarray, whose allocation is what can fail. */
+/* Slots in a node of an xarray. Allocating a node is what can fail. */
 #define PAGES_IN_NODE	XA_CHUNK_SIZE
 
 static void *dmirror_table_entry(unsigned long cpu)
@@ -56,14 +56,14 @@ static int dmirror_table_map(struct hmmu_mirror *mirror,
 	return dmirror_table_store(mirror, pages, dmirror_table_entry);
 }
 
-/* Map pages that nobody else has access to, as the op of the kit does. */
+/* Map pages with exclusive access. Otherwise as map() of the kit. */
 int dmirror_map_alone(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 {
 	return dmirror_table_store(mirror, pages, dmirror_table_entry_alone);
 }
 
 /*
- * xas_pause() would not do: where xas_store() has freed the node, it goes on from the
+ * Not xas_pause(): if xas_store() has freed the node, xas_pause() continues from the
  * node above and skips the beginning of the next one.
  */
 static void dmirror_table_unmap(struct hmmu_mirror *mirror, unsigned long start,
@@ -89,7 +89,7 @@ static void dmirror_table_unmap(struct hmmu_mirror *mirror, unsigned long start,
 	xas_unlock(&xas);
 }
 
-/* A reserved slot keeps its node, and the node is what all its slots need. */
+/* A reserved slot keeps its node allocated, and with it memory for all its slots. */
 static int dmirror_table_prepare(struct hmmu_mirror *mirror,
 				 unsigned long start, unsigned long end)
 {
@@ -128,10 +128,10 @@ static int dmirror_table_copy_from(struct dmirror *dmirror, unsigned long addr,
  * dmirror_copy_from() - the device reads a page
  * @dmirror: the device
  * @addr: address of the page
- * @to: where to, PAGE_SIZE bytes
+ * @to: destination, PAGE_SIZE bytes
  *
- * Return: %0; %-ENOENT if the device has no such page mapped; %-EFAULT if it can't be
- * read by anyone but the process itself.
+ * Return: %0; %-ENOENT if the page is not mapped in the device; %-EFAULT if only the
+ * process itself can read it (memfd_secret).
  */
 int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 {
@@ -139,12 +139,12 @@ int dmirror_copy_from(struct dmirror *dmirror, unsigned long addr, void *to)
 }
 
 /**
- * dmirror_copy_local() - the same of a page in the device's memory
- * @dmirror: a device that has some
+ * dmirror_copy_local() - the device reads a page of its own memory
+ * @dmirror: a device that has memory
  * @addr: address of the page
- * @to: where to, PAGE_SIZE bytes
+ * @to: destination, PAGE_SIZE bytes
  *
- * Return: as dmirror_copy_from(); %-ENOENT also if it is elsewhere.
+ * Return: as dmirror_copy_from(); %-ENOENT also if the page is in other memory.
  */
 int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to)
 {
@@ -157,7 +157,7 @@ int dmirror_copy_local(struct dmirror *dmirror, unsigned long addr, void *to)
  * @addr: address of the page
  * @from: what to write, PAGE_SIZE bytes
  *
- * Return: as dmirror_copy_from(); %-ENOENT also if it is mapped for reading only.
+ * Return: as dmirror_copy_from(); %-ENOENT also if the page is mapped read-only.
  */
 int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 		    const void *from)
@@ -172,7 +172,7 @@ int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 	if (xa_pointer_tag(entry) & DEVICE_WRITES) {
 		ret = device_write_page(dmirror_storage(page), 0, from,
 					PAGE_SIZE);
-		/* It takes that along when it goes home. */
+		/* Migrating carries the dirty bit of @page, not of its storage. */
 		if (!ret && !PageDirty(page))
 			set_page_dirty(page);
 	}
@@ -181,10 +181,12 @@ int dmirror_copy_to(struct dmirror *dmirror, unsigned long addr,
 }
 
 /**
- * dmirror_has_alone() - does nobody else have access to one of these pages?
+ * dmirror_has_alone() - is access to one of these pages exclusive?
  * @dmirror: the device
  * @start: first address
- * @end: first address after
+ * @end: first address behind
+ *
+ * Return: whether the device has exclusive access to at least one page.
  */
 bool dmirror_has_alone(struct dmirror *dmirror, unsigned long start,
 		       unsigned long end)
@@ -202,11 +204,12 @@ bool dmirror_has_alone(struct dmirror *dmirror, unsigned long start,
 }
 
 /**
- * dmirror_entry() - what the device has mapped
+ * dmirror_entry() - the entry of the device's page table
  * @dmirror: the device
  * @addr: address of the page
  *
- * Return: to be compared with others, and by dmirror_differs(); or NULL.
+ * Return: NULL, or an opaque entry to compare with others or pass to
+ * dmirror_differs().
  */
 void *dmirror_entry(struct dmirror *dmirror, unsigned long addr)
 {
@@ -214,15 +217,18 @@ void *dmirror_entry(struct dmirror *dmirror, unsigned long addr)
 }
 
 /**
- * dmirror_differs() - does the device have more than the CPU?
- * @entry: what the device has
- * @cpu: what the CPU has, as hmm_range_fault() tells it
+ * dmirror_differs() - does the device have more access than the CPU?
+ * @entry: the device's entry
+ * @cpu: the CPU's entry, as hmm_range_fault() reports it
+ *
+ * Return: whether the device maps a page that the CPU does not map there, or may write
+ * where the CPU may not.
  */
 bool dmirror_differs(const void *entry, unsigned long cpu)
 {
 	if (!entry)
 		return false;
-	/* What the device has for itself the CPU has not. */
+	/* A page with exclusive access is not mapped by the CPU. */
 	if (xa_pointer_tag((void *)entry) == DEVICE_ALONE)
 		return cpu & HMM_PFN_VALID;
 	return !(cpu & HMM_PFN_VALID) ||

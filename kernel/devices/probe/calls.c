@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls that a run can make, each as a driver would make it once.
+ * The calls that a run can make. Each function makes one call, as a driver would, and
+ * without the driver's loop: probe.c has that.
  */
 #include <linux/kernel.h>
 #include <linux/jiffies.h>

@@ -2,9 +2,16 @@
 /*
  * hmm_unlocked_probe.ko: one call of the fault engine from user space.
  *
- * Lock order: mmap lock -> probe_interval.lock. Invalidation takes the latter,
- * so under it nothing is allocated and no user memory is touched: contents are
- * copied into a buffer of our own there and to the user after.
+ * Principle: user space describes a run (struct hmmu_probe_run), the probe makes the
+ * call as a driver would, and reports all that came of it: entries, request bits,
+ * contents, counters, staleness.
+ *
+ * An open file has a notifier over the whole memory of the opener. A run with
+ * HMMU_PROBE_EXACT inserts a notifier for just its range instead.
+ *
+ * Lock order: mmap lock -> probe_interval.lock. Invalidation takes the latter, so
+ * nothing is allocated and no user memory is touched under it: contents are copied
+ * to a kernel buffer under the lock, and from there to the user without it.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -22,8 +29,8 @@
 /**
  * struct probe_pages - the buffers of one run, one element a page
  * @n: number of pages
- * @pfns: entries as the call wants and leaves them
- * @bytes: requests on the way in, request bits on the way out
+ * @pfns: hmm_range.hmm_pfns
+ * @bytes: requests before the call, request bits after it
  * @contents: copy of the pages, or NULL
  */
 struct probe_pages {
@@ -112,7 +119,10 @@ static int probe_pages_alloc(struct probe_pages *pages,
 					HMMU_PROBE_MAX_PAGES))
 		return -EINVAL;
 
-	/* A range that is malformed still goes to the call, with an array. */
+	/*
+	 * A malformed range has no pages, and is still passed to the call, which
+	 * must refuse it. One more element keeps the array from being NULL.
+	 */
 	pages->pfns = kvcalloc(pages->n + 1, sizeof(*pages->pfns), GFP_KERNEL);
 	pages->bytes = kvzalloc(pages->n + 1, GFP_KERNEL);
 	if (run->contents)
@@ -134,8 +144,8 @@ static void probe_pages_request(struct probe_pages *pages)
 }
 
 /*
- * Under the lock that keeps invalidation out: these pages are ours to read, but
- * for those that are not even the kernel's (memfd_secret).
+ * probe_interval.lock keeps invalidation out, so the pages cannot be freed. Pages of
+ * memfd_secret cannot be read by the kernel: they stay zeros in the buffer.
  */
 static void probe_pages_copy(struct probe_pages *pages)
 {
@@ -208,8 +218,8 @@ static void probe_call_loop(struct probe_interval *interval,
 		struct hmm_unlocked_counters counters = {};
 
 		/*
-		 * A result that went stale has overwritten the requests. The
-		 * engine has left them alone if it failed, the stock call has not.
+		 * A result that went stale has overwritten the requests. On
+		 * failure the engine keeps the requests, the stock call does not.
 		 */
 		if (run->stale || run->call == HMMU_PROBE_STOCK)
 			probe_pages_request(pages);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared by the files of the probe; probe.c has the principle and the lock order. */
 #ifndef _PROBE_PROBE_H
 #define _PROBE_PROBE_H
 
@@ -9,9 +10,9 @@
 #include "../../include/uapi/hmm_unlocked_probe.h"
 
 /**
- * struct probe_interval - a notifier and the lock that a driver has beside it
+ * struct probe_interval - a notifier with the lock that a driver pairs it with
  * @notifier: the notifier
- * @lock: protects the use of collected entries against invalidation
+ * @lock: taken by invalidation; held while collected entries are used
  */
 struct probe_interval {
 	struct mmu_interval_notifier notifier;

@@ -2,15 +2,16 @@
 /*
  * What the engine is compared with: begin again on each dropped lock.
  *
- * This does what mainline's hmm_range_fault_unlocked_timeout() does for pages
- * whose faults drop the lock: a walk up to the first page that is missing, a
- * fault, a fresh sequence and the walk again from the start of the range. Its
- * own walker stops at the page that is missing; ours can't be stopped, so it is
- * told to read up to the page that was missing last and one further, then on in
- * growing steps. Entries past the first missing one are not counted, since that
- * walker would not have read them.
+ * This does what mainline's hmm_range_fault_unlocked_timeout() does for pages whose
+ * faults drop the lock: walk to the first missing page, fault it, read a new
+ * sequence, and walk again from the start of the range.
  *
- * Requests of single pages are not supported, nor a limit.
+ * Mainline's walker stops at the missing page. hmm_range_fault() of these kernels
+ * walks to the end of what it is given, so it is given small parts: first up to one
+ * page behind the last missing page, then steps that double. Entries behind the first
+ * missing page are not counted, because mainline's walker would not read them.
+ *
+ * Requests for single pages and the time limit are not supported.
  */
 #include <linux/sched/signal.h>
 
@@ -92,7 +93,7 @@ static int restart_fault(struct hmm_range *range, unsigned long addr,
 	return 0;
 }
 
-/* Until all is there, a fault fails, or a fault drops the lock. */
+/* Ends when all pages are there, a fault fails, or a fault drops the lock. */
 static int restart_pass(struct hmm_range *range, unsigned long *missing,
 			bool *dropped, struct hmm_unlocked_counters *counters)
 {

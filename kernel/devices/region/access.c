@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtual CPU's step: the guest accesses its memory, and where nothing is mapped the
- * hypervisor intercepts it. Then the window around is populated, and the guest tries
- * again: what was mapped may be gone before it is used.
+ * An access of a virtual CPU. If the guest page is not mapped, the hypervisor intercepts
+ * the access. Then the window around the page is populated, and the guest tries again,
+ * in a loop: a page that was mapped may be unmapped before it is accessed.
  */
 #include <linux/minmax.h>
 #include <linux/sched/signal.h>
@@ -11,7 +11,7 @@
 
 #include "region.h"
 
-/* What invalidations of the accessed window may cost before the access fails. */
+/* Most time that invalidations of the window may cost before the access fails. */
 #define TIMEOUT_MS	1000
 
 static bool partition_access_is_sane(const struct hmm_region_access *access)
@@ -27,9 +27,9 @@ static bool partition_access_is_sane(const struct hmm_region_access *access)
 }
 
 /*
- * The accessed page is needed, the others get what can be had: a write asks to write
- * them too, for the guest is about to, but what the process has mapped read-only stays
- * as it is.
+ * The accessed page must be populated; the others of the window are best effort. A write
+ * asks for write access to all of them, since the guest is likely to write them next.
+ * Pages that the process has mapped read-only stay read-only.
  */
 static int region_populate(struct region *region, u64 gpfn, u32 access,
 			   unsigned int window)
@@ -51,7 +51,7 @@ static int region_populate(struct region *region, u64 gpfn, u32 access,
 	return hmmu_mirror_populate(&region->mirror, &request);
 }
 
-/* Who disturbs the window need not disturb the page. */
+/* Invalidations of the window need not hit the accessed page: then that page alone. */
 static int region_populate_window(struct region *region, u64 gpfn, u32 access)
 {
 	int ret = region_populate(region, gpfn, access,
@@ -60,7 +60,7 @@ static int region_populate_window(struct region *region, u64 gpfn, u32 access)
 	return ret == -EBUSY ? region_populate(region, gpfn, access, 1) : ret;
 }
 
-/* Returns 0 if the guest is to try again. */
+/* Returns 0 if the guest must try again, or the error of the access. */
 static int partition_intercept(struct partition *partition, u64 gpfn,
 			       u32 access)
 {
@@ -72,7 +72,7 @@ static int partition_intercept(struct partition *partition, u64 gpfn,
 	if (region->flags & access)
 		ret = region_populate_window(region, gpfn, access);
 	region_put(region);
-	/* It has been unset: there may be another by now. */
+	/* The region has been unset, and another may have its pages: look again. */
 	return ret == -ECANCELED ? 0 : ret;
 }
 
@@ -154,10 +154,10 @@ static int partition_access_pages(struct partition *partition,
 /**
  * partition_access() - HMM_REGION_ACCESS
  * @partition: the guest
- * @access: the step; the (out) fields are set in any case
+ * @access: the access; the (out) fields are set in any case
  *
  * Context: Process context of the partition's process, no locks held. Sleeps, killable.
- * Return: as struct hmm_region_access tells.
+ * Return: %0 or an errno of struct hmm_region_access.
  */
 int partition_access(struct partition *partition,
 		     struct hmm_region_access *access)

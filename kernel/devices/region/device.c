@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files and calls: the device makes partitions, and a partition is a file of its own.
- * Only the process that made it may use it, for it is that process's memory.
+ * Files and ioctls. /dev/hmm_region creates partitions; each partition is a file of its
+ * own. Only the process that created a partition may use it, because the guest's memory
+ * is memory of that process.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>

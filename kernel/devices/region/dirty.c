@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The dirty log: taken from the hypervisor a large page at a time, for that is what it
- * has in one piece, and put back where it can't be copied out.
+ * The dirty log. Dirty bits are taken from the hypervisor for one large page at a time,
+ * which is how the hypervisor stores them, and are put back if they cannot be copied to
+ * the user.
  */
 #include <linux/bitmap.h>
 #include <linux/minmax.h>
@@ -19,7 +20,7 @@ static bool partition_dirty_is_sane(const struct hmm_region_dirty *dirty)
 	       dirty->guest_pfn <= HMM_REGION_GUEST_PAGES - dirty->pages;
 }
 
-/* Returns whether it could be copied out; else all is as it was. */
+/* Returns whether the bits were copied to the user; if not, they are back in the log. */
 static bool partition_dirty_take(struct partition *partition, u64 gpfn,
 				 unsigned int pages, void __user *user,
 				 u64 *dirty)
@@ -37,8 +38,9 @@ static bool partition_dirty_take(struct partition *partition, u64 gpfn,
 }
 
 /*
- * Bits are put back to whom they were taken from: the guest pages must not change
- * hands in between, nor may that wait for a fault.
+ * Bits that are put back must go to the region that they were taken from, so
+ * partition->sets is held from taking to putting back. A fault of the user's buffer must
+ * not hold up region_insert() and region_remove(), so it is handled without the lock.
  */
 static int partition_dirty_copy(struct partition *partition, u64 gpfn,
 				unsigned int pages, void __user *user,
@@ -64,10 +66,10 @@ static int partition_dirty_copy(struct partition *partition, u64 gpfn,
 /**
  * partition_dirty_log() - HMM_REGION_DIRTY_LOG
  * @partition: the guest
- * @dirty: what is asked
+ * @dirty: the range and the bitmap; @dirty->dirty is set
  *
  * Context: Process context, no locks held. Sleeps, killable.
- * Return: as struct hmm_region_dirty tells.
+ * Return: %0 or an errno of struct hmm_region_dirty.
  */
 int partition_dirty_log(struct partition *partition,
 			struct hmm_region_dirty *dirty)

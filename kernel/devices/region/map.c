@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mirror kit's callbacks of a region: pages become batches of mappings.
+ * The mirror kit's callbacks of a region.
+ *
+ * map() groups pages of equal size and access into batches for the hypervisor. It maps
+ * all pages or none: if the hypervisor fails, what was mapped is unmapped again.
  */
 #include <linux/bitmap.h>
 #include <linux/sched.h>
@@ -9,7 +12,7 @@
 
 #define LARGE_SIZE	(HMM_REGION_LARGE_PAGES << PAGE_SHIFT)
 
-/* How often the hypervisor may be short of memory though it was given some. */
+/* How often the hypervisor may report -ENOMEM again after it was given memory. */
 #define REFILLS_MAX	8
 
 static unsigned long region_entry(const struct hmmu_pages *pages,
@@ -23,7 +26,7 @@ static u64 region_pfn(const struct hmmu_pages *pages, unsigned long addr)
 	return page_to_pfn(hmm_pfn_to_page(region_entry(pages, addr)));
 }
 
-/* What a huge page of the CPU holds is contiguous, and allowed alike. */
+/* Pages of a huge page are contiguous and have equal access, so one mapping does. */
 static bool region_is_large(const struct region *region,
 			    const struct hmmu_pages *pages, unsigned long addr)
 {
@@ -43,7 +46,7 @@ static u32 region_access(const struct region *region,
 	return access;
 }
 
-/* Is it there, and not mapped yet? */
+/* Does the page have all @wanted bits, and is it not mapped in the guest yet? */
 static bool region_wants(const struct region *region,
 			 const struct hmmu_pages *pages, unsigned long addr,
 			 unsigned long wanted)
@@ -58,8 +61,8 @@ static bool region_wants(const struct region *region,
 }
 
 /*
- * The batch of what has @wanted from @at on, which moves behind it. Returns false if
- * there is nothing more.
+ * Fills @batch with the next pages from @at on that have @wanted, and moves @at behind
+ * them. Returns false if no page is left.
  */
 static bool region_next_batch(struct region *region,
 			      const struct hmmu_pages *pages,
@@ -101,7 +104,7 @@ static void partition_unmap(struct partition *partition, u64 gpfn, u64 end,
 	}
 }
 
-/* Returns 0 or -errno; in any case @region->taken has what was mapped. */
+/* Returns 0 or -errno; in both cases @region->taken has what was mapped. */
 static int region_map_batch(struct region *region, const struct hv_batch *batch,
 			    u64 first)
 {
@@ -127,7 +130,10 @@ static void region_roll_back(struct region *region, u64 first, int error)
 	atomic64_add(error == -ENOMEM, &partition->shortages);
 }
 
-/* All of @pages that have @wanted, or nothing more of them. The mirror lock is held. */
+/*
+ * Maps all of @pages that have @wanted; on an error none of them is left mapped. The
+ * mirror lock is held.
+ */
 static int region_map_pages(struct region *region,
 			    const struct hmmu_pages *pages,
 			    unsigned long wanted)
@@ -176,8 +182,9 @@ const struct hmmu_mirror_ops region_ops = {
 };
 
 /*
- * A page that the guest may write to, and the CPU may not, is shared, or of a file:
- * mapped now, it would have to be copied later, with all who see it to be told.
+ * In a writable region a page that the CPU maps read-only is shared or belongs to a
+ * file. It is left out: the guest's first write would have to replace it by a copy,
+ * which invalidates the mapping just made.
  */
 static void region_map_present(struct hmmu_mirror *mirror,
 			       const struct hmmu_pages *pages, void *data)
@@ -209,12 +216,12 @@ static int region_premap_window(struct region *region, unsigned long start,
 }
 
 /**
- * region_premap() - map what is present
+ * region_premap() - map the pages that are present
  * @region: the region
  *
  * Context: Process context, no locks held. Sleeps, killable.
- * Return: %0, what the hypervisor answers, or as hmmu_mirror_snapshot(). After an
- * error some may be mapped.
+ * Return: %0, an error of the hypervisor, or of hmmu_mirror_snapshot(). After an error
+ * some pages may be mapped.
  */
 int region_premap(struct region *region)
 {

@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hmm_region.ko: memory of a process as a guest's, as the root driver of a hypervisor
- * has it.
+ * hmm_region.ko: memory of a process becomes memory of a guest, as the root driver of a
+ * hypervisor does it.
  *
- * Principle: the guest sees memory through the hypervisor's page table alone, and what
- * that maps is what the process has mapped: populated when the guest misses it,
- * dropped before it is taken away. Nothing is pinned.
+ * Principle: the guest sees memory only through the hypervisor's page table, and that
+ * maps only pages that the process has mapped. A page is populated when the guest
+ * misses it, and unmapped from the guest before the process loses it. Nothing is
+ * pinned.
  *
  *   device.c	  files and ioctls, and who may use them
- *   access.c	  a virtual CPU's step: access, intercept, populate, access
+ *   access.c	  an access of a virtual CPU: access, intercept, populate, access again
  *   regions.c	  set, unset and find regions
  *   map.c	  the kit's callbacks: pages into batches of mappings, and out
  *   dirty.c	  the dirty log
- *   hypervisor.h what a hypervisor has to do
- *   soft.c	  one in software
+ *   hypervisor.h what a hypervisor must do
+ *   soft.c	  a hypervisor in software
  *
- * Each region has a mirror of its own. A process has few and keeps them, and taking one
- * away has to end what populates it and nothing else: that is what unregistering does.
+ * Each region has its own mirror. A process has few regions and keeps them; and unsetting
+ * a region must cancel what populates that region and nothing else, which is what
+ * hmmu_mirror_unregister() does.
  *
  * Lock order: mmap lock -> mirror lock (the kit's) -> the hypervisor's;
- * partition->sets -> the hypervisor's. partition->lock is only for looking up, nothing
- * is taken under it.
+ * partition->sets -> the hypervisor's. No lock is taken under partition->lock.
  *
  * Hazards:
- * - A region may be unset while an access populates it: who found it holds a reference.
- *   The mirror of one that was unset is closed, and answers -ECANCELED.
- * - Its guest pages are taken from before it is ready until after the hypervisor has
- *   forgotten it, or another that has them could lose its tables: so it is in the tree
- *   all the time, and is found while it is ready.
- * - map() fails in the middle: what it has mapped is dropped again, in pages, of which a
- *   large mapping has 512. What was mapped before and is mapped in another way now is
- *   dropped with it: that takes access away and harms nobody.
- * - unmap() can't fail, so it needs no memory: prepare() has seen to that as well.
+ * - A region may be unset while an access populates it: region_get() takes a reference.
+ *   The mirror of an unset region is closed, and populating it returns -ECANCELED.
+ * - A region owns its guest pages from before it is ready until after the hypervisor has
+ *   freed their tables; otherwise a new region with the same pages could lose its
+ *   tables. So a region is in the tree all that time, and region_get() finds it only
+ *   while it is ready.
+ * - map() may fail in the middle. What it has mapped is unmapped again, page by page (a
+ *   large mapping counts as 512 pages). A page that was mapped before and has been mapped
+ *   again in another way is unmapped too: the guest populates it again on its next access.
+ * - unmap() cannot fail, so it must not need memory: prepare() has allocated it.
  */
 #ifndef _REGION_REGION_H
 #define _REGION_REGION_H
@@ -45,16 +47,16 @@
 
 /**
  * struct partition - a guest
- * @mm: whose memory it has; only compared
+ * @mm: the memory behind its regions; only compared with current->mm
  * @hv: its page table
  * @window: pages that are populated at a time
- * @batch: mappings that the hypervisor is given at a time
- * @sets: held for write where guest pages are taken and let go of, for read where they
- *	  must not change hands
- * @lock: protects @regions and @nr_regions
- * @regions: by guest page
- * @nr_regions: how many
- * @accesses: see struct hmm_region_query, as for those that follow
+ * @batch: most mappings that the hypervisor is given at a time
+ * @sets: write: a region takes or releases guest pages. Read: guest pages stay with
+ *	  their region, as the dirty log needs
+ * @lock: protects @regions, @nr_regions and region->ready
+ * @regions: indexed by guest page
+ * @nr_regions: number of regions in @regions
+ * @accesses: this and the following counters: see struct hmm_region_query
  */
 struct partition {
 	struct mm_struct *mm;
@@ -76,14 +78,14 @@ struct partition {
 
 /**
  * struct region - memory of a guest
- * @mirror: of the memory behind it
- * @partition: whose
+ * @mirror: mirror of the process's memory behind the region
+ * @partition: the guest
  * @node: first and last guest page, in @partition->regions
- * @ref: one is that of the tree
- * @ready: it may be found; protected by @partition->lock
+ * @ref: references; the tree holds one
+ * @ready: region_get() may find it; protected by @partition->lock
  * @flags: HMM_REGION_READ, ...
- * @pfns: for a batch that is being made; protected by the mirror lock
- * @taken: what of a window the hypervisor has mapped so far; likewise
+ * @pfns: page frames of the batch that is being made; protected by the mirror lock
+ * @taken: pages of the window that map() has mapped so far; protected by the mirror lock
  */
 struct region {
 	struct hmmu_mirror mirror;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which guest pages have which memory behind them.
+ * Set, unset and find regions: which guest pages have which memory behind them.
+ *
+ * A region is in partition->regions from region_insert() to region_remove(), and owns its
+ * guest pages that long. region_get() finds it only between region_make_ready() and
+ * region_claim(). What claims a region unsets it; nothing else may.
  */
 #include <linux/interval_tree.h>
 #include <linux/mm.h>
@@ -23,7 +27,10 @@ static bool region_set_is_sane(const struct hmm_region_set *set)
 	       !(set->flags & ~(REGION_FLAGS | HMM_REGION_SET_PREMAP));
 }
 
-/* Memory of a device has no pages that could be invalidated one by one. */
+/*
+ * Returns -EOPNOTSUPP for memory of a driver (VM_IO, VM_PFNMAP): it has no struct pages
+ * that could be faulted and invalidated one by one.
+ */
 static int region_check_memory(unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = current->mm;
@@ -123,7 +130,7 @@ static struct region *region_new(struct partition *partition,
 	return region;
 }
 
-/* Take its guest pages. */
+/* Takes the region's guest pages. */
 static int region_insert(struct region *region)
 {
 	struct partition *partition = region->partition;
@@ -145,8 +152,8 @@ static int region_insert(struct region *region)
 }
 
 /*
- * The hypervisor's memory for a part of a large page goes when no other region has a
- * part of it.
+ * The hypervisor's table of a large page may be shared: it is freed only if no other
+ * region has guest pages in that large page.
  */
 static void region_forget(struct region *region)
 {
@@ -162,7 +169,7 @@ static void region_forget(struct region *region)
 	region_hv()->forget(partition->hv, low, high);
 }
 
-/* Let go of its guest pages. Nothing uses it any more but who holds a reference. */
+/* Releases the region's guest pages. Only holders of a reference use it any more. */
 static void region_remove(struct region *region)
 {
 	struct partition *partition = region->partition;
@@ -190,7 +197,7 @@ static void region_make_ready(struct region *region)
 	spin_unlock(&region->partition->lock);
 }
 
-/* It has its guest pages. */
+/* Begins to mirror the memory. The region has its guest pages. */
 static int region_begin(struct region *region, const struct hmm_region_set *set)
 {
 	int ret;
@@ -214,10 +221,10 @@ static int region_begin(struct region *region, const struct hmm_region_set *set)
 /**
  * region_set() - HMM_REGION_SET
  * @partition: the guest
- * @set: what is asked
+ * @set: the region
  *
  * Context: Process context of the partition's process, no locks held. Sleeps.
- * Return: as struct hmm_region_set tells.
+ * Return: %0 or an errno of struct hmm_region_set.
  */
 int region_set(struct partition *partition, const struct hmm_region_set *set)
 {
@@ -241,7 +248,10 @@ int region_set(struct partition *partition, const struct hmm_region_set *set)
 	return region_begin(region, set);
 }
 
-/* Whoever gets it ends it. Exactly this one, or any. */
+/*
+ * Finds a ready region with exactly these guest pages, or with any of them, and clears
+ * @ready. The caller must call region_end().
+ */
 static struct region *region_claim(struct partition *partition, u64 first,
 				   u64 last, bool exactly)
 {
@@ -262,10 +272,10 @@ static struct region *region_claim(struct partition *partition, u64 first,
 /**
  * region_unset() - HMM_REGION_UNSET
  * @partition: the guest
- * @unset: what is asked
+ * @unset: guest pages of the region
  *
  * Context: Process context, no locks held. Sleeps.
- * Return: as struct hmm_region_unset tells.
+ * Return: %0 or an errno of struct hmm_region_unset.
  */
 int region_unset(struct partition *partition,
 		 const struct hmm_region_unset *unset)
@@ -282,8 +292,10 @@ int region_unset(struct partition *partition,
 }
 
 /**
- * regions_unset_all() - the guest's end
- * @partition: one that nobody uses any more
+ * regions_unset_all() - unset all regions at the end of a guest
+ * @partition: the guest; no other call uses it any more
+ *
+ * Context: Process context, no locks held. Sleeps.
  */
 void regions_unset_all(struct partition *partition)
 {

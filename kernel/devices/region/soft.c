@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A hypervisor in software: a guest page table, and a guest that goes through it.
+ * A hypervisor in software: a guest page table, and accesses that go through it.
  *
- * There is a table for each 2 MiB of guest memory in which anything may be mapped: a
- * large mapping, or one for each page. Since the table is there in either case, to
- * split a large mapping takes no memory.
+ * Each 2 MiB of guest memory that prepare() was called for has a table, which holds one
+ * large mapping or one mapping per page. Because the entries are allocated in both
+ * cases, splitting a large mapping needs no memory.
  *
- * Locks: hv->lock is held for read while tables are looked at from outside a mirror's
- * callbacks, for write while some are taken away. A callback needs no lock for that:
- * tables of a region that has a mirror stay. A table's own lock is held while an entry
- * is looked at and while the page is accessed: so unmapping waits for the access, as a
- * TLB flush does in hardware.
+ * Locks: hv->lock. Read: using tables outside of a mirror's callbacks. Write: freeing
+ * tables. A callback does not take it, because the tables of a region with a mirror are
+ * not freed. A table's lock is held from looking up an entry to the end of the access to
+ * the page. So unmapping waits for the access, as a TLB flush does in hardware.
  */
 #include <linux/bitmap.h>
 #include <linux/err.h>
@@ -29,13 +28,13 @@
 static_assert(PAGE_SHIFT == HMM_REGION_PAGE_SHIFT);
 
 /**
- * struct soft_table - of 2 MiB of guest memory
- * @lock: protects what follows
+ * struct soft_table - page table of 2 MiB of guest memory
+ * @lock: protects all other fields
  * @large: a large mapping, or 0; see soft_entry()
- * @entries: mappings of single pages, or 0; all 0 if @large is not
- * @mapped: how many are not
- * @dirty: written to; not by what is mapped now alone
- * @seen: accessed since it was mapped
+ * @entries: mappings of single pages, or 0; all are 0 if @large is set
+ * @mapped: number of @entries that are not 0
+ * @dirty: pages written to; unmapping does not clear a bit
+ * @seen: pages accessed since they were mapped
  */
 struct soft_table {
 	spinlock_t lock;
@@ -48,12 +47,12 @@ struct soft_table {
 
 /**
  * struct hv - a guest
- * @lock: see above
- * @tables: struct table by guest page number / SLOTS
- * @batch: mappings that are taken or dropped at a time
+ * @lock: see the head of this file
+ * @tables: struct soft_table, indexed by guest page number / SLOTS
+ * @batch: most mappings that are unmapped at a time
  * @splits: large mappings that were split
  * @fail_lock: protects @fail
- * @fail: how to fail
+ * @fail: how to fail on purpose
  */
 struct hv {
 	struct rw_semaphore lock;
@@ -64,7 +63,7 @@ struct hv {
 	struct hmm_region_fail fail;
 };
 
-/* What may be mapped for reading, so no entry is 0. */
+/* Each mapping allows HMM_REGION_READ, so no entry is 0. */
 static u64 soft_entry(u64 pfn, u32 access)
 {
 	return pfn << ACCESS_BITS | access;
@@ -132,7 +131,7 @@ static struct soft_table *soft_table_new(void)
 	return table;
 }
 
-/* Two regions may share a table, so two may be adding it. */
+/* Two regions may share a table and prepare it at the same time. */
 static int soft_table_need(struct hv *hv, unsigned long index)
 {
 	struct soft_table *table, *other;
@@ -174,7 +173,7 @@ static int soft_failure(struct hv *hv)
 	return ret;
 }
 
-/* One mapping becomes SLOTS. */
+/* A large mapping becomes SLOTS mappings of single pages. */
 static void soft_table_split(struct hv *hv, struct soft_table *table)
 {
 	unsigned int i;
@@ -258,7 +257,7 @@ static bool soft_has(struct hv *hv, u64 gpfn, u64 pfn, u32 access)
 	return has;
 }
 
-/* Returns where it has stopped: there may be more than a batch. */
+/* Returns the slot behind the last one unmapped: @left ends a batch. */
 static unsigned int soft_table_unmap_pages(struct soft_table *table,
 					   unsigned int slot, unsigned int end,
 					   unsigned int *left)
@@ -293,7 +292,7 @@ static unsigned int soft_table_unmap(struct hv *hv, struct soft_table *table,
 	return slot;
 }
 
-/* To look at a table costs something too: it counts as a mapping where it has none. */
+/* Looking at a table takes time too: one without mappings counts as one mapping. */
 static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
 {
 	unsigned long index = gpfn / SLOTS;
@@ -317,7 +316,10 @@ static u64 soft_unmap(struct hv *hv, u64 gpfn, u64 end)
 	return left ? end : gpfn;
 }
 
-/* The next table from @index on is taken away, or what it has of this range. */
+/*
+ * Finds the next table from @index on. Frees it if the range covers all of it; else
+ * clears the dirty bits of the range. Returns false if no table is left.
+ */
 static bool soft_table_forget(struct hv *hv, unsigned long *index, u64 gpfn,
 			      u64 end)
 {
@@ -338,7 +340,7 @@ static bool soft_table_forget(struct hv *hv, unsigned long *index, u64 gpfn,
 	return true;
 }
 
-/* Tables of which another region has a part stay. */
+/* Tables that the range covers only in part stay: another region uses them. */
 static void soft_forget(struct hv *hv, u64 gpfn, u64 end)
 {
 	unsigned long index;

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * /dev/hmm_unlocked_probe: make one call of the fault engine, or of what it is
- * compared with, and get all that came of it. For tests and benchmarks.
+ * /dev/hmm_unlocked_probe: make one call of the fault engine, or one of those it is
+ * compared with, and report its results. For tests and benchmarks.
  *
- * The memory is that of the process which opened the device. The ioctl itself
- * fails only where the probe could not make the call; what the call returned is
- * in @error.
+ * The memory is that of the process that opened the device. The ioctl fails only if
+ * the probe could not make the call; the call's own result is in @error.
  *
  *   EINVAL	unknown @call or @flags, flags that exclude each other, @reserved
  *		not 0, @timeout_ms above 32 bits, range too long, buffers or
  *		HMMU_PROBE_EXACT given for a range that has no pages
  *   EOVERFLOW	HMMU_PROBE_EXACT given for a range that no notifier can have
- *   EFAULT	a buffer can't be read or written
- *   ENOMEM	no memory for the buffers in between
- *   ESRCH	the process that opened the device has no memory any more
+ *   EFAULT	a buffer cannot be read or written
+ *   ENOMEM	no memory for the probe's own buffers
+ *   ESRCH	the process that opened the device has exited
  *   EPERM	opened without CAP_SYS_ADMIN (from open)
  */
 #ifndef _UAPI_HMM_UNLOCKED_PROBE_H
@@ -29,7 +28,7 @@
 
 enum hmmu_probe_call {
 	HMMU_PROBE_STOCK,	/* hmm_range_fault() */
-	HMMU_PROBE_SNAPSHOT,	/* hmm_range_fault() that is asked for nothing */
+	HMMU_PROBE_SNAPSHOT,	/* hmm_range_fault() without requests */
 	HMMU_PROBE_UNLOCKABLE,	/* hmm_range_fault_unlockable() */
 	HMMU_PROBE_UNLOCKED,	/* hmm_range_fault_unlocked_timeout() */
 	HMMU_PROBE_RESTART,	/* begin again on each dropped lock, for comparison */
@@ -37,9 +36,9 @@ enum hmmu_probe_call {
 
 /* Call again on -EBUSY, a dropped lock or a stale result, as a driver does. */
 #define HMMU_PROBE_LOOP		(1U << 0)
-/* A notifier of exactly the range in place of one for the whole memory. */
+/* A notifier for exactly the range, instead of one for the whole memory. */
 #define HMMU_PROBE_EXACT	(1U << 1)
-/* Do not take the reference on the memory that the engine asks for. Not EXACT. */
+/* Call without mmget(), which the engine requires. Excludes HMMU_PROBE_EXACT. */
 #define HMMU_PROBE_NO_MMGET	(1U << 2)
 #define HMMU_PROBE_FLAGS	(HMMU_PROBE_LOOP | HMMU_PROBE_EXACT | \
 				 HMMU_PROBE_NO_MMGET)
@@ -59,26 +58,26 @@ enum hmmu_probe_call {
 /**
  * struct hmmu_probe_run - one run
  * @start: (in) first address
- * @end: (in) first address after
+ * @end: (in) first address behind
  * @call: (in) enum hmmu_probe_call
  * @flags: (in) HMMU_PROBE_*
  * @default_flags: (in) HMMU_PROBE_REQ_* for each page
  * @pfn_flags_mask: (in) HMMU_PROBE_REQ_* that @requests may add
- * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED, 0 for none
- * @requests: (in) address of a byte a page, or 0
- * @entries: (out) address of a __u64 a page, or 0; all 0 if the call failed or
- *	     came back without the lock
- * @after: (out) address of a byte a page, or 0: the request bits that stand in
- *	   the entries after the last call
+ * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED in milliseconds, 0: no limit
+ * @requests: (in) address of one byte per page, or 0
+ * @entries: (out) address of one __u64 per page, or 0; all 0 if the call failed or
+ *	     returned without the lock
+ * @after: (out) address of one byte per page, or 0: the request bits in the entries
+ *	   after the last call
  * @contents: (out) address for the contents of the pages, or 0; zeros for pages
- *	      that are not valid, untouched if the call failed, came
- *	      back without the lock, or @stale is not 0
- * @ns: (out) time spent in the call
- * @error: (out) what it returned, 0 or -errno
- * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held afterwards
+ *	      that are not valid; not written if the call failed, returned without
+ *	      the lock, or @stale is not 0
+ * @ns: (out) nanoseconds spent in the call, sum of all loops
+ * @error: (out) what the last call returned, 0 or -errno
+ * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held when the call returned
  * @stale: (out) the range was invalidated before the result could be used
  * @loops: (out) how often the call was made
- * @counters: (out) by enum hmm_unlocked_counter, sum of all loops
+ * @counters: (out) indexed by enum hmm_unlocked_counter, sum of all loops
  * @reserved: (in) 0
  */
 struct hmmu_probe_run {
