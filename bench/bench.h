@@ -25,21 +25,21 @@ struct bench {
 	unsigned int runs;
 };
 
-void bench_missing(const struct bench *bench);
-void bench_present(const struct bench *bench);
-void bench_sparse(const struct bench *bench);
-void bench_latency(const struct bench *bench);
-void bench_matrix(const struct bench *bench);
-void bench_memory(const struct bench *bench);
-void bench_source(const struct bench *bench);
-void bench_prefetch(const struct bench *bench);
-void bench_scratch(const struct bench *bench);
-void bench_writer(const struct bench *bench);
-void bench_storm(const struct bench *bench);
-void bench_stormy(const struct bench *bench);
-void bench_crowd(const struct bench *bench);
-void bench_region(const struct bench *bench);
-void bench_device(const struct bench *bench);
+void part_missing(const struct bench *bench);
+void part_present(const struct bench *bench);
+void part_sparse(const struct bench *bench);
+void part_latency(const struct bench *bench);
+void part_matrix(const struct bench *bench);
+void part_memory(const struct bench *bench);
+void part_source(const struct bench *bench);
+void part_prefetch(const struct bench *bench);
+void part_scratch(const struct bench *bench);
+void part_writer(const struct bench *bench);
+void part_storm_present(const struct bench *bench);
+void part_storm_missing(const struct bench *bench);
+void part_crowd(const struct bench *bench);
+void part_region(const struct bench *bench);
+void part_device(const struct bench *bench);
 
 /* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */
 void bench_exact(const struct bench *bench);

@@ -14,8 +14,8 @@
 
 #define PAGES	4096
 
-static double least(const struct bench *bench, enum hmmu_probe_call call,
-		    const void *at)
+static double exact_least(const struct bench *bench, enum hmmu_probe_call call,
+			  const void *at)
 {
 	struct samples ns = {};
 	struct hmmu_probe_run run;
@@ -27,11 +27,11 @@ static double least(const struct bench *bench, enum hmmu_probe_call call,
 	return samples_min(&ns) / PAGES;
 }
 
-static void of_memory(const struct bench *bench, const char *kind, void *at)
+static void exact_memory(const struct bench *bench, const char *kind, void *at)
 {
 	bench_touch(at, PAGES, 1);
-	printf("%s stock %.2f\n", kind, least(bench, HMMU_PROBE_STOCK, at));
-	printf("%s unlocked %.2f\n", kind, least(bench, HMMU_PROBE_UNLOCKED, at));
+	printf("%s stock %.2f\n", kind, exact_least(bench, HMMU_PROBE_STOCK, at));
+	printf("%s unlocked %.2f\n", kind, exact_least(bench, HMMU_PROBE_UNLOCKED, at));
 }
 
 void bench_exact(const struct bench *bench)
@@ -39,16 +39,16 @@ void bench_exact(const struct bench *bench)
 	void *at;
 
 	at = memory_map(PAGES, MADV_NOHUGEPAGE);
-	of_memory(bench, "4k", at);
+	exact_memory(bench, "4k", at);
 	memory_unmap(at, PAGES);
 
 	at = memory_map(PAGES, MADV_HUGEPAGE);
-	of_memory(bench, "thp", at);
+	exact_memory(bench, "thp", at);
 	memory_unmap(at, PAGES);
 
 	at = memory_map_hugetlb(PAGES);
 	if (!at)
 		return;
-	of_memory(bench, "hugetlb", at);
+	exact_memory(bench, "hugetlb", at);
 	memory_unmap_hugetlb(at, PAGES);
 }

@@ -24,30 +24,30 @@ static const struct part {
 	bool by_name;
 } parts[] = {
 	{ "missing", "pages that a page server has to bring, 64 to 16384",
-		bench_missing, 40 },
+		part_missing, 40 },
 	{ "latency", "the same, each 0.1, 1, 10 ms after it was asked for",
-		bench_latency, 40 },
-	{ "present", "pages that are there already", bench_present, 15 },
-	{ "sparse", "every second page is missing", bench_sparse, 15 },
+		part_latency, 40 },
+	{ "present", "pages that are there already", part_present, 15 },
+	{ "sparse", "every second page is missing", part_sparse, 15 },
 	{ "memory", "4 KiB, transparent huge and hugetlb pages, missing",
-		bench_memory, 20 },
+		part_memory, 20 },
 	{ "source", "lazymem with a file, and with an NBD server",
-		bench_source, 40 },
+		part_source, 40 },
 	{ "prefetch", "lazymem with a file that nobody asks for, by bare UFFDIO_COPY",
-		bench_prefetch, 15, TWO_CPUS },
-	{ "scratch", "memory that a call allocates", bench_scratch, 1 },
-	{ "writer", "how long mmap() waits behind a call", bench_writer, 5, TWO_CPUS },
+		part_prefetch, 15, TWO_CPUS },
+	{ "scratch", "memory that a call allocates", part_scratch, 1 },
+	{ "writer", "how long mmap() waits behind a call", part_writer, 5, TWO_CPUS },
 	{ "crowd", "how long mmap() waits beside 64 fault threads",
-		bench_crowd, 40, BOTH },
+		part_crowd, 40, BOTH },
 	{ "storm", "present pages, while others unmap far, near, inside",
-		bench_storm, 20, TWO_CPUS },
+		part_storm_present, 20, TWO_CPUS },
 	{ "stormy", "missing pages, while others unmap elsewhere",
-		bench_stormy, 15, TWO_CPUS },
-	{ "region", "guest memory: windows, accesses, size", bench_region, 5 },
+		part_storm_missing, 15, TWO_CPUS },
+	{ "region", "guest memory: windows, accesses, size", part_region, 5 },
 	{ "device", "pages that are missing, and are to be in device memory",
-		bench_device, 15 },
+		part_device, 15 },
 	{ "matrix", "all of missing and latency, crossed, as far as it is bounded",
-		bench_matrix, 200, ONE_CPU, true },
+		part_matrix, 200, ONE_CPU, true },
 };
 
 #define RUNS		5
@@ -89,19 +89,19 @@ static const struct option options[] = {
 	{}
 };
 
-static unsigned int seconds_of(const struct part *part, unsigned int runs)
+static unsigned int part_seconds(const struct part *part, unsigned int runs)
 {
 	return (part->seconds * runs + RUNS - 1) / RUNS;
 }
 
-static void list(void)
+static void parts_list(void)
 {
 	for (const struct part *part = parts; part < parts + NR_PARTS; part++)
 		printf("%-8s %4u s  %s%s\n", part->name, part->seconds, part->what,
 		       part->by_name ? "; only by name" : "");
 }
 
-static bool named(const struct part *part, char *const *patterns)
+static bool part_is_named(const struct part *part, char *const *patterns)
 {
 	if (!*patterns)
 		return !part->by_name;
@@ -112,13 +112,13 @@ static bool named(const struct part *part, char *const *patterns)
 }
 
 /* @clock: the argument of --clock, or NULL. */
-static bool chosen(const struct part *part, char *const *patterns,
-		   const char *clock)
+static bool part_is_chosen(const struct part *part, char *const *patterns,
+			   const char *clock)
 {
 	if (clock && part->where ==
 	    (strcmp(clock, INSTRUCTIONS) ? ONE_CPU : TWO_CPUS))
 		return false;
-	return named(part, patterns);
+	return part_is_named(part, patterns);
 }
 
 static void check_patterns(char *const *patterns)
@@ -128,29 +128,29 @@ static void check_patterns(char *const *patterns)
 		bool any = false;
 
 		for (size_t i = 0; i < NR_PARTS; i++)
-			any |= named(&parts[i], one);
+			any |= part_is_named(&parts[i], one);
 		if (!any)
 			die("no part is called \"%s\": see --list", *patterns);
 	}
 }
 
 /* Nothing, if there is nothing to be measured. */
-static void plan(char *const *patterns, const char *clock, unsigned int runs)
+static void parts_plan(char *const *patterns, const char *clock, unsigned int runs)
 {
 	unsigned int seconds = 0;
 
 	for (const struct part *part = parts; part < parts + NR_PARTS; part++) {
-		if (!chosen(part, patterns, clock))
+		if (!part_is_chosen(part, patterns, clock))
 			continue;
 		printf("%s%s", seconds ? ", " : "", part->name);
-		seconds += seconds_of(part, runs);
+		seconds += part_seconds(part, runs);
 	}
 	if (seconds)
 		printf(": about %u minutes\n", seconds / 60 + 1);
 }
 
-static void measure(const struct bench *bench, char *const *patterns,
-		    const char *clock)
+static void parts_measure(const struct bench *bench, char *const *patterns,
+			  const char *clock)
 {
 	printf("Medians of %u runs (least..most), in %s. stock: hmm_range_fault(). restart:\n"
 	       "begin again on each dropped lock, as mainline's call does. ours-1, ours-%d:\n"
@@ -160,12 +160,12 @@ static void measure(const struct bench *bench, char *const *patterns,
 	       "thousands of instructions where it says us" : "time", SEVERAL);
 	table_rows_head(clock ?: TIME);
 	for (const struct part *part = parts; part < parts + NR_PARTS; part++)
-		if (chosen(part, patterns, clock))
+		if (part_is_chosen(part, patterns, clock))
 			part->run(bench);
-	ways_put_back();
+	parameters_restore();
 }
 
-static const char *clock_of(const char *text)
+static const char *clock_parse(const char *text)
 {
 	if (strcmp(text, INSTRUCTIONS) && strcmp(text, TIME))
 		die("--clock is " INSTRUCTIONS " or " TIME ", not \"%s\"", text);
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 			bench.runs = number("--runs", optarg, 1, RUNS_MAX);
 			break;
 		case 'c':
-			clock = clock_of(optarg);
+			clock = clock_parse(optarg);
 			break;
 		case 'e':
 			exact = true;
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 			report_rows();
 			break;
 		case 'l':
-			list();
+			parts_list();
 			return 0;
 		case 'p':
 			planned = true;
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 	}
 	check_patterns(argv + optind);
 	if (planned) {
-		plan(argv + optind, clock, bench.runs);
+		parts_plan(argv + optind, clock, bench.runs);
 		return 0;
 	}
 
@@ -221,6 +221,6 @@ int main(int argc, char **argv)
 		bench_exact(&bench);
 		return 0;
 	}
-	measure(&bench, argv + optind, clock);
+	parts_measure(&bench, argv + optind, clock);
 	return !report_end(strict);
 }

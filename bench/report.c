@@ -23,7 +23,7 @@ void report_title(const char *fmt, ...)
 	fflush(stdout);
 }
 
-static void line(const char *name, const char *figure)
+static void print_line(const char *name, const char *figure)
 {
 	printf("  %-38s %s\n", name, figure);
 	fflush(stdout);
@@ -58,47 +58,48 @@ void report_figure(const char *name, const struct samples *samples,
 	report_number(samples_median(samples), median, sizeof(median));
 	snprintf(text, sizeof(text), "%s %s (%s)", median, unit,
 		 report_range(samples, spread, sizeof(spread)));
-	line(name, text);
+	print_line(name, text);
 }
 
-static bool within(double value, enum bound bound, double limit)
+static bool bound_holds(double value, enum bound bound, double limit)
 {
 	return (bound == AT_LEAST || value <= limit) &&
 	       (bound == AT_MOST || value >= limit);
 }
 
-static void target(const char *name, const char *figure, const char *limit,
-		   bool good)
+static void print_target(const char *name, const char *figure,
+			 const char *limit, bool good)
 {
 	char text[128];
 
 	snprintf(text, sizeof(text), "%-18s %-12s %s", figure, limit,
 		 good ? "reached" : "NOT reached");
-	line(name, text);
+	print_line(name, text);
 }
 
 void report_count(const char *name, const struct samples *samples,
 		  enum bound bound, double limit)
 {
-	bool good = within(samples_min(samples), bound, limit) &&
-		    within(samples_max(samples), bound, limit);
+	bool good = bound_holds(samples_min(samples), bound, limit) &&
+		    bound_holds(samples_max(samples), bound, limit);
 	char figure[64], number_text[24], limits[32];
 
 	snprintf(limits, sizeof(limits), "%s %s", signs[bound],
 		 report_number(limit, number_text, sizeof(number_text)));
-	target(name, report_range(samples, figure, sizeof(figure)), limits, good);
+	print_target(name, report_range(samples, figure, sizeof(figure)),
+		     limits, good);
 	*(good ? &reached : &counts_not_reached) += 1;
 }
 
 void report_ratio(const char *name, double ratio, enum bound bound,
 		  double limit)
 {
-	bool good = within(ratio, bound, limit);
+	bool good = bound_holds(ratio, bound, limit);
 	char figure[32], limits[32];
 
 	snprintf(figure, sizeof(figure), "%.2f", ratio);
 	snprintf(limits, sizeof(limits), "%s %.2f", signs[bound], limit);
-	target(name, figure, limits, good);
+	print_target(name, figure, limits, good);
 	*(good ? &reached : &times_not_reached) += 1;
 }
 
@@ -107,7 +108,7 @@ void report_missing(const char *name, const char *why)
 	char text[128];
 
 	snprintf(text, sizeof(text), "not measured: %s", why);
-	line(name, text);
+	print_line(name, text);
 }
 
 void report_rows(void)

@@ -12,7 +12,7 @@ static const char * const count_names[COUNTS] = {
 };
 
 /* "6.12.117" of "6.12.117+deb12-amd64". */
-static const char *kernel(void)
+static const char *kernel_version(void)
 {
 	static struct utsname name;
 
@@ -21,11 +21,11 @@ static const char *kernel(void)
 	return name.release;
 }
 
-static const char *clock;
+static const char *rows_clock;
 
 void table_rows_head(const char *of)
 {
-	clock = of;
+	rows_clock = of;
 	if (report_has_rows())
 		puts("csv kernel,clock,part,memory,source,latency_us,pages,way,quantity,runs,median,least,most,by_restart,by_stock,entries,faults,drops,restarts,threads,in_flight");
 }
@@ -41,13 +41,13 @@ static void csv_ratio(double ratio)
 static void csv_row(const struct row *row, unsigned int runs)
 {
 	const struct samples *value = &row->figures->value;
-	const struct place *place = row->place;
+	const struct testbed *testbed = row->testbed;
 	char source[32];
 
-	printf("csv %s,%s,%s,%s,%s,%u,%zu,%s,%s,%u,%.6g,%.6g,%.6g", kernel(),
-	       clock, row->part, memory_name(place->memory),
-	       place_source(place, source, sizeof(source)),
-	       place->latency_us, place->pages, row->way, row->quantity, runs,
+	printf("csv %s,%s,%s,%s,%s,%u,%zu,%s,%s,%u,%.6g,%.6g,%.6g", kernel_version(),
+	       rows_clock, row->part, memory_kind_name(testbed->memory),
+	       testbed_source(testbed, source, sizeof(source)),
+	       testbed->latency_us, testbed->pages, row->way, row->quantity, runs,
 	       samples_median(value), samples_min(value), samples_max(value));
 	csv_ratio(row->restart);
 	csv_ratio(row->stock);
@@ -69,7 +69,7 @@ void table_head(const char *quantity)
 	putchar('\n');
 }
 
-static void ratio(double ratio)
+static void print_ratio(double ratio)
 {
 	if (ratio)
 		printf(" %8.2f", ratio);
@@ -77,7 +77,7 @@ static void ratio(double ratio)
 		printf(" %8s", "-");
 }
 
-static void count(const struct samples *samples)
+static void print_count(const struct samples *samples)
 {
 	if (samples->n)
 		printf(" %9.0f", samples_median(samples));
@@ -93,30 +93,30 @@ void table_row(const struct row *row, const struct bench *bench)
 	printf("  %-8s %11s %-17s", row->way,
 	       report_number(samples_median(value), median, sizeof(median)),
 	       report_range(value, spread, sizeof(spread)));
-	ratio(row->restart);
-	ratio(row->stock);
+	print_ratio(row->restart);
+	print_ratio(row->stock);
 	for (enum count i = 0; i < COUNTS; i++)
-		count(&row->figures->counts[i]);
+		print_count(&row->figures->counts[i]);
 	putchar('\n');
 	if (report_has_rows())
 		csv_row(row, bench->runs);
 	fflush(stdout);
 }
 
-void table_of_work(const struct bench *bench, const struct work *work,
-		   const struct figures *figures)
+void table_work(const struct bench *bench, const struct work *work,
+		const struct figures *figures)
 {
 	report_title("%s: %s", work->part, work->title);
 	table_head("us a page");
 	for (enum way way = 0; way < WAYS; way++) {
 		struct row row = {
 			.part = work->part,
-			.place = &work->place,
+			.testbed = &work->testbed,
 			.way = way_name(way),
 			.quantity = "us_a_page",
 			.figures = &figures[way],
-			.restart = faster(&figures[way], &figures[RESTART]),
-			.stock = faster(&figures[way], &figures[STOCK]),
+			.restart = figures_speedup(&figures[way], &figures[RESTART]),
+			.stock = figures_speedup(&figures[way], &figures[STOCK]),
 		};
 
 		if (figures[way].value.n)

@@ -3,7 +3,7 @@
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H
 
-#include "compare.h"
+#include "work.h"
 
 /**
  * struct row - what was measured of one way
@@ -17,7 +17,7 @@
  */
 struct row {
 	const char *part;
-	const struct place *place;
+	const struct testbed *testbed;
 	const char *way;
 	const char *quantity;
 	const struct figures *figures;
@@ -31,7 +31,7 @@ void table_head(const char *quantity);
 void table_row(const struct row *row, const struct bench *bench);
 
 /* All of it. */
-void table_of_work(const struct bench *bench, const struct work *work,
-		   const struct figures *figures);
+void table_work(const struct bench *bench, const struct work *work,
+		const struct figures *figures);
 
 #endif

@@ -28,7 +28,7 @@ static const struct {
 	[OURS_N] = { "ours-32", HMMU_PROBE_UNLOCKED, SEVERAL },
 };
 
-static FILE *parameter(const char *name, const char *mode)
+static FILE *parameter_open(const char *name, const char *mode)
 {
 	char path[128];
 
@@ -36,16 +36,16 @@ static FILE *parameter(const char *name, const char *mode)
 	return fopen(path, mode);
 }
 
-static void write_parameter(const char *name, unsigned int value)
+static void parameter_write(const char *name, unsigned int value)
 {
-	FILE *f = parameter(name, "we");
+	FILE *f = parameter_open(name, "we");
 
 	if (!f || fprintf(f, "%u\n", value) < 0 || fclose(f))
 		die_errno("cannot set the module's %s to %u", name, value);
 }
 
 /* The index of @name in @before, or -1. */
-static int remember(const char *name)
+static int parameter_remember(const char *name)
 {
 	char text[32];
 	FILE *f;
@@ -54,7 +54,7 @@ static int remember(const char *name)
 	for (i = 0; i < REMEMBERED && before[i].name; i++)
 		if (!strcmp(before[i].name, name))
 			return i;
-	f = parameter(name, "re");
+	f = parameter_open(name, "re");
 	if (!f)
 		return -1;
 	if (i == REMEMBERED || !fgets(text, sizeof(text), f))
@@ -66,22 +66,22 @@ static int remember(const char *name)
 	return i;
 }
 
-bool ways_set(const char *name, unsigned int value)
+bool parameter_set(const char *name, unsigned int value)
 {
-	int i = remember(name);
+	int i = parameter_remember(name);
 
 	if (i < 0)
 		return false;
 	if (before[i].now != value)
-		write_parameter(name, value);
+		parameter_write(name, value);
 	before[i].now = value;
 	return true;
 }
 
-void ways_put_back(void)
+void parameters_restore(void)
 {
 	for (int i = 0; i < REMEMBERED && before[i].name; i++)
-		ways_set(before[i].name, before[i].value);
+		parameter_set(before[i].name, before[i].value);
 }
 
 const char *way_name(enum way way)
@@ -98,7 +98,7 @@ bool way_exists(enum way way)
 enum hmmu_probe_call way_take(enum way way)
 {
 	if (ways[way].in_flight &&
-	    !ways_set(IN_FLIGHT, ways[way].in_flight) && way == OURS_N)
+	    !parameter_set(IN_FLIGHT, ways[way].in_flight) && way == OURS_N)
 		die("this module has one fault in flight at a time");
 	return ways[way].call;
 }

@@ -40,7 +40,7 @@ bool way_exists(enum way way);
 enum hmmu_probe_call way_take(enum way way);
 
 /* A parameter of the module, a number or 0 and 1: true if there is such, and it is set now. */
-bool ways_set(const char *parameter, unsigned int value);
-void ways_put_back(void);
+bool parameter_set(const char *parameter, unsigned int value);
+void parameters_restore(void);
 
 #endif

@@ -9,8 +9,8 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "cpus.h"
+#include "work.h"
 
 #define PAGES_A_VALUE	1024
 
@@ -43,15 +43,15 @@ static const struct point all[] = {
 	{ 10000, 4096, true, true }, { 10000, 16384, false, true },
 };
 
-static void measure(const struct bench *bench, const char *part,
-		    const struct point *point)
+static void latency_measure(const struct bench *bench, const char *part,
+			    const struct point *point)
 {
 	const struct figures *figures;
 	char title[64];
 	const struct work work = {
 		.part = part,
 		.title = title,
-		.place = {
+		.testbed = {
 			.source = SERVER,
 			.latency_us = point->latency_us,
 			.pages = point->pages,
@@ -59,34 +59,34 @@ static void measure(const struct bench *bench, const char *part,
 		.request = READ_REQUEST,
 		.ways = (point->restart ? WITH(RESTART) : 0) |
 			(point->one ? WITH(OURS_1) : 0) | WITH(OURS_N),
-		.times = times_for(point->pages, PAGES_A_VALUE),
+		.times = work_times(point->pages, PAGES_A_VALUE),
 	};
 
 	snprintf(title, sizeof(title), "%zu pages, latency of %g ms", point->pages,
 		 point->latency_us / 1e3);
-	figures = compare(bench, &work);
+	figures = work_compare(bench, &work);
 	if (point->gain && figures[OURS_N].value.n)
 		report_ratio("restart / several",
-			     faster(&figures[OURS_N], &figures[RESTART]),
+			     figures_speedup(&figures[OURS_N], &figures[RESTART]),
 			     AT_LEAST, point->gain);
 }
 
-static void measure_all(const struct bench *bench, const char *part,
-			const struct point *points, size_t n)
+static void latency_measure_all(const struct bench *bench, const char *part,
+				const struct point *points, size_t n)
 {
 	cpu_set_t cpus = cpus_pin();
 
 	for (size_t i = 0; i < n; i++)
-		measure(bench, part, &points[i]);
+		latency_measure(bench, part, &points[i]);
 	cpus_restore(&cpus);
 }
 
-void bench_latency(const struct bench *bench)
+void part_latency(const struct bench *bench)
 {
-	measure_all(bench, "latency", some, sizeof(some) / sizeof(*some));
+	latency_measure_all(bench, "latency", some, sizeof(some) / sizeof(*some));
 }
 
-void bench_matrix(const struct bench *bench)
+void part_matrix(const struct bench *bench)
 {
-	measure_all(bench, "matrix", all, sizeof(all) / sizeof(*all));
+	latency_measure_all(bench, "matrix", all, sizeof(all) / sizeof(*all));
 }

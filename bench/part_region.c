@@ -29,7 +29,7 @@ struct figures {
 	struct samples intercepts, populated, accessed;
 };
 
-static void access_page(int fd, uint64_t gpfn, uint32_t how)
+static void guest_access(int fd, uint64_t gpfn, uint32_t how)
 {
 	uint64_t value = gpfn;
 	struct hmm_region_access access = {
@@ -43,41 +43,43 @@ static void access_page(int fd, uint64_t gpfn, uint32_t how)
 		die("guest page %llu is not to be had", (unsigned long long)gpfn);
 }
 
-static void set_all(int fd, void *at, size_t pages)
+static void guest_set(int fd, void *at, size_t pages)
 {
 	if (region_set(fd, 0, pages, at, HMM_REGION_READ | HMM_REGION_WRITE))
 		die("HMM_REGION_SET has failed");
 }
 
 /* Pages a millisecond. */
-static double rate(uint64_t ns, size_t pages)
+static double pages_per_ms(uint64_t ns, size_t pages)
 {
 	return 1e6 * pages / ns;
 }
 
-static void measure_window(unsigned int window, struct figures *figures)
+static void window_measure(unsigned int window, struct figures *figures)
 {
 	void *at = memory_map(PAGES, MADV_NOHUGEPAGE);
 	int fd = region_partition(window, 0);
 	uint64_t begun, all_mapped;
 
-	set_all(fd, at, PAGES);
+	guest_set(fd, at, PAGES);
 	begun = clock_ns();
 	for (size_t i = 0; i < PAGES; i++)
-		access_page(fd, i, HMM_REGION_WRITE);
+		guest_access(fd, i, HMM_REGION_WRITE);
 	all_mapped = clock_ns();
 	for (size_t i = 0; i < ACCESSES; i++)
-		access_page(fd, rand() % PAGES, HMM_REGION_READ);
+		guest_access(fd, rand() % PAGES, HMM_REGION_READ);
 
-	samples_add(&figures->accessed, rate(clock_ns() - all_mapped, ACCESSES));
-	samples_add(&figures->populated, rate(all_mapped - begun, PAGES));
+	samples_add(&figures->accessed,
+		    pages_per_ms(clock_ns() - all_mapped, ACCESSES));
+	samples_add(&figures->populated,
+		    pages_per_ms(all_mapped - begun, PAGES));
 	samples_add(&figures->intercepts,
 		    (double)region_query(fd).intercepts / (PAGES / TABLE_PAGES));
 	close(fd);
 	memory_unmap(at, PAGES);
 }
 
-static void bench_windows(unsigned int runs)
+static void region_windows(unsigned int runs)
 {
 	const size_t n = sizeof(windows) / sizeof(*windows);
 	struct figures *figures = calloc(n, sizeof(*figures));
@@ -86,7 +88,7 @@ static void bench_windows(unsigned int runs)
 		die("no memory");
 	for (unsigned int run = 0; run < runs; run++)
 		for (size_t i = 0; i < n; i++)
-			measure_window(windows[i], &figures[i]);
+			window_measure(windows[i], &figures[i]);
 	for (size_t i = 0; i < n; i++) {
 		report_title("region: %u pages of nothing are written to, window of %u",
 			     PAGES, windows[i]);
@@ -112,8 +114,8 @@ static double first_access_us(size_t pages)
 	if (at == MAP_FAILED)
 		die_errno("cannot map %zu MiB", pages * PAGE >> 20);
 	begun = clock_ns();
-	set_all(fd, at, pages);
-	access_page(fd, pages / 2, HMM_REGION_READ);
+	guest_set(fd, at, pages);
+	guest_access(fd, pages / 2, HMM_REGION_READ);
 	us = (clock_ns() - begun) / 1e3;
 	close(fd);
 	munmap(at, pages * PAGE);
@@ -121,7 +123,7 @@ static double first_access_us(size_t pages)
 }
 
 /* It is short, and anything may come between. */
-static double least_us(size_t pages)
+static double first_access_least(size_t pages)
 {
 	double least = first_access_us(pages);
 
@@ -133,7 +135,7 @@ static double least_us(size_t pages)
 	return least;
 }
 
-static void bench_sizes(unsigned int runs)
+static void region_sizes(unsigned int runs)
 {
 	struct samples *us = calloc(SIZES, sizeof(*us));
 
@@ -141,8 +143,9 @@ static void bench_sizes(unsigned int runs)
 		die("no memory");
 	for (unsigned int run = 0; run < runs; run++)
 		for (size_t i = 0; i < SIZES; i++)
-			samples_add(&us[i], least_us(sizes_mib[i] * (1 << 20) /
-						     PAGE));
+			samples_add(&us[i],
+				    first_access_least(sizes_mib[i] *
+						       (1 << 20) / PAGE));
 	report_title("region: from HMM_REGION_SET to the end of the first access");
 	for (size_t i = 0; i < SIZES; i++) {
 		char name[32];
@@ -156,8 +159,8 @@ static void bench_sizes(unsigned int runs)
 	free(us);
 }
 
-void bench_region(const struct bench *bench)
+void part_region(const struct bench *bench)
 {
-	bench_windows(bench->runs);
-	bench_sizes(bench->runs);
+	region_windows(bench->runs);
+	region_sizes(bench->runs);
 }

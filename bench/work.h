@@ -3,11 +3,11 @@
  * The same work done in several ways, alternately, and a table of what came of it: a row
  * for each way, which is also a line of CSV.
  */
-#ifndef BENCH_COMPARE_H
-#define BENCH_COMPARE_H
+#ifndef BENCH_WORK_H
+#define BENCH_WORK_H
 
 #include "bench.h"
-#include "place.h"
+#include "testbed.h"
 #include "ways.h"
 
 enum count { ENTRIES, FAULTS, DROPS, RESTARTS, THREADS, IN_FLIGHT, COUNTS };
@@ -32,7 +32,7 @@ struct figures {
 struct work {
 	const char *part;
 	const char *title;
-	struct place place;
+	struct testbed testbed;
 	size_t touch;
 	bool keep;
 	uint64_t request;
@@ -44,16 +44,17 @@ struct work {
  * Do it and print the table: values are microseconds a page. The figures are valid until
  * the next time. Returns NULL if there is no such place here, which has been told.
  */
-const struct figures *compare(const struct bench *bench, const struct work *work);
+const struct figures *work_compare(const struct bench *bench,
+				   const struct work *work);
 
 /* Call @times calls of @pages, for values made of about the same number of pages. */
-static inline unsigned int times_for(size_t pages, size_t pages_a_value)
+static inline unsigned int work_times(size_t pages, size_t pages_a_value)
 {
 	return pages < pages_a_value ? pages_a_value / pages : 1;
 }
 
 /* How many times as fast as @slow @fast is; 0 if one was not measured. */
-double faster(const struct figures *fast, const struct figures *slow);
+double figures_speedup(const struct figures *fast, const struct figures *slow);
 
 /* Of STEADY_WAYS: ours. */
 const struct figures *figures_of_ours(const struct figures *figures);

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "compare.h"
 #include "table.h"
+#include "work.h"
 
-static bool is_measured(const struct work *work, enum way way)
+static bool work_has_way(const struct work *work, enum way way)
 {
 	return work->ways & WITH(way) && way_exists(way);
 }
 
-static void make(const struct work *work, struct place *place)
+static void work_make_testbed(const struct work *work, struct testbed *testbed)
 {
-	place_make(place);
+	testbed_make(testbed);
 	if (work->touch)
-		place_touch(place, work->touch);
+		testbed_touch(testbed, work->touch);
 }
 
-static uint64_t call(const struct bench *bench, const struct work *work,
-		     const struct place *place, enum way way,
-		     struct figures *figures)
+static uint64_t work_call(const struct bench *bench, const struct work *work,
+			  const struct testbed *testbed, enum way way,
+			  struct figures *figures)
 {
-	struct hmmu_probe_run run = bench_call(bench, way_take(way), place->at,
-					       place->pages, work->request);
+	struct hmmu_probe_run run = bench_call(bench, way_take(way), testbed->at,
+					       testbed->pages, work->request);
 
 	/* Nobody counts in there. */
 	if (way != STOCK)
@@ -27,15 +27,15 @@ static uint64_t call(const struct bench *bench, const struct work *work,
 	return run.ns;
 }
 
-static uint64_t call_anew(const struct bench *bench, const struct work *work,
-			  enum way way, struct figures *figures)
+static uint64_t work_call_anew(const struct bench *bench, const struct work *work,
+			       enum way way, struct figures *figures)
 {
-	struct place place = work->place;
+	struct testbed testbed = work->testbed;
 	uint64_t ns;
 
-	make(work, &place);
-	ns = call(bench, work, &place, way, figures);
-	place_drop(&place);
+	work_make_testbed(work, &testbed);
+	ns = work_call(bench, work, &testbed, way, figures);
+	testbed_drop(&testbed);
 	return ns;
 }
 
@@ -43,8 +43,8 @@ static uint64_t call_anew(const struct bench *bench, const struct work *work,
  * One call by each way in turn, @times times. The median is the run's value: now and
  * then the kernel does something else within one of them.
  */
-static void measure_run(const struct bench *bench, const struct work *work,
-			const struct place *kept, struct figures *figures)
+static void work_measure_run(const struct bench *bench, const struct work *work,
+			     const struct testbed *kept, struct figures *figures)
 {
 	static struct samples ns[WAYS];
 
@@ -52,33 +52,33 @@ static void measure_run(const struct bench *bench, const struct work *work,
 		ns[way].n = 0;
 	for (unsigned int i = 0; i < work->times; i++)
 		for (enum way way = 0; way < WAYS; way++)
-			if (is_measured(work, way))
+			if (work_has_way(work, way))
 				samples_add(&ns[way], kept ?
-					    call(bench, work, kept, way,
-						 &figures[way]) :
-					    call_anew(bench, work, way,
-						      &figures[way]));
+					    work_call(bench, work, kept, way,
+						      &figures[way]) :
+					    work_call_anew(bench, work, way,
+							   &figures[way]));
 	for (enum way way = 0; way < WAYS; way++)
 		if (ns[way].n)
 			samples_add(&figures[way].value,
 				    samples_median(&ns[way]) / 1e3 /
-				    work->place.pages);
+				    work->testbed.pages);
 }
 
-static void measure(const struct bench *bench, const struct work *work,
-		    const struct place *kept, struct figures *figures)
+static void work_measure(const struct bench *bench, const struct work *work,
+			 const struct testbed *kept, struct figures *figures)
 {
 	for (unsigned int run = 0; run < bench->runs; run++) {
 		report_progress(work->part, work->title, run, bench->runs);
-		measure_run(bench, work, kept, figures);
+		work_measure_run(bench, work, kept, figures);
 	}
 }
 
-const struct figures *compare(const struct bench *bench, const struct work *work)
+const struct figures *work_compare(const struct bench *bench, const struct work *work)
 {
 	static struct figures figures[WAYS];
-	struct place kept = work->place;
-	const char *lacks = place_lacks(&work->place);
+	struct testbed kept = work->testbed;
+	const char *lacks = testbed_lacks(&work->testbed);
 
 	if (lacks) {
 		report_title("%s: %s", work->part, work->title);
@@ -87,15 +87,15 @@ const struct figures *compare(const struct bench *bench, const struct work *work
 	}
 	figures_clear(figures);
 	if (work->keep)
-		make(work, &kept);
-	measure(bench, work, work->keep ? &kept : NULL, figures);
+		work_make_testbed(work, &kept);
+	work_measure(bench, work, work->keep ? &kept : NULL, figures);
 	if (work->keep)
-		place_drop(&kept);
-	table_of_work(bench, work, figures);
+		testbed_drop(&kept);
+	table_work(bench, work, figures);
 	return figures;
 }
 
-double faster(const struct figures *fast, const struct figures *slow)
+double figures_speedup(const struct figures *fast, const struct figures *slow)
 {
 	if (!fast->value.n || !slow->value.n)
 		return 0;

@@ -4,8 +4,8 @@
  * once and is outside of every range, so that nothing is invalidated; and how long each
  * mmap() took.
  */
-#ifndef BENCH_WRITERS_H
-#define BENCH_WRITERS_H
+#ifndef BENCH_LOAD_WRITER_H
+#define BENCH_LOAD_WRITER_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,17 +3,17 @@
  * Memory to be collected, and whoever brings it. Made anew for each call, as a call
  * leaves nothing missing.
  */
-#ifndef BENCH_PLACE_H
-#define BENCH_PLACE_H
+#ifndef BENCH_TESTBED_H
+#define BENCH_TESTBED_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "lazy_program.h"
+#include "lazymem_process.h"
 #include "uffd.h"
 
-enum memory {
+enum memory_kind {
 	SMALL,		/* pages of 4 KiB */
 	THP,		/* advised to be transparent huge pages */
 	HUGETLB,	/* of 2 MiB */
@@ -35,8 +35,8 @@ enum source {
  * @pages: length in 4 KiB pages
  * @at: set by place_make(): the first page
  */
-struct place {
-	enum memory memory;
+struct testbed {
+	enum memory_kind memory;
 	enum source source;
 	unsigned int latency_us;
 	unsigned int window_kib;
@@ -46,23 +46,23 @@ struct place {
 	char *base;
 	size_t before;
 	struct server server;
-	struct lazy_program program;
+	struct lazymem_process process;
 };
 
-const char *memory_name(enum memory memory);
+const char *memory_kind_name(enum memory_kind memory);
 /* "server"; of lazymem with the window: "nbd/32k". */
-const char *place_source(const struct place *place, char *text, size_t size);
+const char *testbed_source(const struct testbed *testbed, char *text, size_t size);
 
 /* Why there cannot be one here, or NULL. */
-const char *place_lacks(const struct place *place);
+const char *testbed_lacks(const struct testbed *testbed);
 
-void place_make(struct place *place);
-void place_drop(struct place *place);
+void testbed_make(struct testbed *testbed);
+void testbed_drop(struct testbed *testbed);
 
 /* Have every @step-th page of the range there, whoever brings it. */
-void place_touch(struct place *place, size_t step);
+void testbed_touch(struct testbed *testbed, size_t step);
 
-/* After the last place of a program. */
-void place_end(void);
+/* After the last place of a process. */
+void testbed_end(void);
 
 #endif

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "compare.h"
 #include "content.h"
 #include "fail.h"
 #include "memory.h"
 #include "table.h"
+#include "work.h"
 
 #define PAGES	32768
 #define CHUNK	(256UL << 10)
@@ -63,7 +63,7 @@ static void target_free(struct target *target)
 	munmap((void *)target->image, PAGES * PAGE);
 }
 
-static void *copy(void *arg)
+static void *share_copy(void *arg)
 {
 	const struct share *share = arg;
 	const struct target *target = share->target;
@@ -78,31 +78,31 @@ static void *copy(void *arg)
 	return NULL;
 }
 
-static uint64_t loop(const struct target *target, size_t chunk)
+static uint64_t target_copy(const struct target *target, size_t chunk)
 {
 	struct share all = { target, 0, PAGES * PAGE, chunk };
 	uint64_t begun = clock_ns();
 
-	copy(&all);
+	share_copy(&all);
 	return clock_ns() - begun;
 }
 
-static uint64_t loop_two(const struct target *target)
+static uint64_t target_copy_two(const struct target *target)
 {
 	struct share low = { target, 0, PAGES * PAGE / 2, CHUNK };
 	struct share high = { target, PAGES * PAGE / 2, PAGES * PAGE, CHUNK };
 	uint64_t begun = clock_ns();
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, copy, &high))
+	if (pthread_create(&thread, NULL, share_copy, &high))
 		die("no thread");
-	copy(&low);
+	share_copy(&low);
 	pthread_join(thread, NULL);
 	return clock_ns() - begun;
 }
 
 /* The last are looked at first: they come last, or nearly so. */
-static bool all_there(const struct target *target)
+static bool target_complete(const struct target *target)
 {
 	static unsigned char there[PAGES];
 
@@ -112,44 +112,45 @@ static bool all_there(const struct target *target)
 	return !memchr(there, 0, PAGES);
 }
 
-static uint64_t serve(const struct target *target)
+static uint64_t target_serve(const struct target *target)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	struct lazy_program program = {
+	struct lazymem_process process = {
 		.pages = PAGES,
 		.window_kib = 32,
 		.ahead = true,
 	};
 	uint64_t ended;
 
-	lazy_program_start(&program, target->uffd, target->base);
-	while (!all_there(target))
+	lazymem_process_start(&process, target->uffd, target->base);
+	while (!target_complete(target))
 		nanosleep(&pause, NULL);
 	ended = clock_ns();
-	lazy_program_stop(&program);
-	return ended - program.given_ns;
+	lazymem_process_stop(&process);
+	return ended - process.given_ns;
 }
 
-static void measure(const char *path, struct figures figures[SUBJECTS])
+static void prefetch_measure(const char *path, struct figures figures[SUBJECTS])
 {
 	for (int subject = 0; subject < SUBJECTS; subject++) {
 		struct target target = target_new(path);
-		uint64_t ns = subject == LAZYMEM ? serve(&target) :
-			      subject == LOOP_TWO ? loop_two(&target) :
-			      loop(&target, subject == LOOP ? CHUNK : PAGE);
+		uint64_t ns = subject == LAZYMEM ? target_serve(&target) :
+			      subject == LOOP_TWO ? target_copy_two(&target) :
+			      target_copy(&target, subject == LOOP ? CHUNK : PAGE);
 
 		samples_add(&figures[subject].value, ns / 1e3 / PAGES);
 		target_free(&target);
 	}
 }
 
-static void report(const struct bench *bench, const struct figures figures[SUBJECTS])
+static void prefetch_report(const struct bench *bench,
+			    const struct figures figures[SUBJECTS])
 {
 	static const char *const ways[SUBJECTS] = {
 		[LAZYMEM] = "lazymem", [LOOP] = "copy",
 		[LOOP_TWO] = "copy-2", [LOOP_PAGES] = "copy-4k",
 	};
-	const struct place place = {
+	const struct testbed testbed = {
 		.source = LAZYMEM_FILE, .window_kib = 32, .pages = PAGES,
 	};
 
@@ -158,7 +159,7 @@ static void report(const struct bench *bench, const struct figures figures[SUBJE
 	for (int subject = 0; subject < SUBJECTS; subject++) {
 		const struct row row = {
 			.part = "prefetch",
-			.place = &place,
+			.testbed = &testbed,
 			.way = ways[subject],
 			.quantity = "us_a_page",
 			.figures = &figures[subject],
@@ -167,15 +168,17 @@ static void report(const struct bench *bench, const struct figures figures[SUBJE
 		table_row(&row, bench);
 	}
 	report_ratio("lazymem as fast as a loop of UFFDIO_COPY",
-		     faster(&figures[LAZYMEM], &figures[LOOP]), AT_LEAST, 0.8);
+		     figures_speedup(&figures[LAZYMEM], &figures[LOOP]),
+		     AT_LEAST, 0.8);
 	report_ratio("lazymem as fast as a loop of single pages",
-		     faster(&figures[LAZYMEM], &figures[LOOP_PAGES]), AT_LEAST, 0.8);
+		     figures_speedup(&figures[LAZYMEM], &figures[LOOP_PAGES]),
+		     AT_LEAST, 0.8);
 }
 
-void bench_prefetch(const struct bench *bench)
+void part_prefetch(const struct bench *bench)
 {
 	static struct figures figures[SUBJECTS];
-	const char *lacks = lazy_program_lacks(false), *path;
+	const char *lacks = lazymem_process_lacks(false), *path;
 
 	if (lacks) {
 		report_title("prefetch");
@@ -183,10 +186,10 @@ void bench_prefetch(const struct bench *bench)
 		return;
 	}
 	memory_need(2 * PAGES * PAGE >> 20);
-	path = lazy_program_image(PAGES);
+	path = lazymem_process_image(PAGES);
 	for (unsigned int run = 0; run < bench->runs; run++) {
 		report_progress("prefetch", "a cached file", run, bench->runs);
-		measure(path, figures);
+		prefetch_measure(path, figures);
 	}
-	report(bench, figures);
+	prefetch_report(bench, figures);
 }

@@ -4,14 +4,14 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "memory.h"
+#include "work.h"
 
 #define MANY		65536
 #define FEW		4096
 
 static const struct {
-	enum memory memory;
+	enum memory_kind memory;
 	const char *text;
 	/* The faster they are read, the more make a value. */
 	size_t pages_a_value;
@@ -21,37 +21,37 @@ static const struct {
 	{ HUGETLB, "in hugetlb pages", 16 * MANY },
 };
 
-static void measure(const struct bench *bench, size_t kind, size_t pages)
+static void present_measure(const struct bench *bench, size_t kind, size_t pages)
 {
 	char title[64];
 	const struct work work = {
 		.part = "present",
 		.title = title,
-		.place = { .memory = kinds[kind].memory, .pages = pages },
+		.testbed = { .memory = kinds[kind].memory, .pages = pages },
 		.touch = 1,
 		.keep = true,
 		.request = READ_REQUEST,
 		.ways = STEADY_WAYS,
-		.times = times_for(pages, kinds[kind].pages_a_value),
+		.times = work_times(pages, kinds[kind].pages_a_value),
 	};
 	const struct figures *figures, *ours;
 
 	snprintf(title, sizeof(title), "%zu pages %s", pages, kinds[kind].text);
-	figures = compare(bench, &work);
+	figures = work_compare(bench, &work);
 	if (!figures)
 		return;
 	ours = figures_of_ours(figures);
 	report_count("ours: entries read", &ours->counts[ENTRIES], EQUAL, pages);
 	report_count("ours: faults", &ours->counts[FAULTS], EQUAL, 0);
-	report_ratio("ours / stock", 1 / faster(ours, &figures[STOCK]), AT_MOST,
+	report_ratio("ours / stock", 1 / figures_speedup(ours, &figures[STOCK]), AT_MOST,
 		     1.1);
 }
 
-void bench_present(const struct bench *bench)
+void part_present(const struct bench *bench)
 {
 	memory_need(MANY / 256 + 64);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		measure(bench, i, FEW);
-		measure(bench, i, MANY);
+		present_measure(bench, i, FEW);
+		present_measure(bench, i, MANY);
 	}
 }

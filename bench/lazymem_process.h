@@ -3,8 +3,8 @@
  * lazymem as the page server of memory here: a process of its own, started for this
  * memory, with a file or an NBD server behind it. The NBD server stays for the next.
  */
-#ifndef BENCH_LAZY_PROGRAM_H
-#define BENCH_LAZY_PROGRAM_H
+#ifndef BENCH_LAZYMEM_PROCESS_H
+#define BENCH_LAZYMEM_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
  * @ahead: bring the rest unasked, else only that
  * @given_ns: set by lazy_program_start(): when it was given the memory
  */
-struct lazy_program {
+struct lazymem_process {
 	size_t pages;
 	bool by_nbd;
 	unsigned int delay_ms;
@@ -34,15 +34,16 @@ struct lazy_program {
 };
 
 /* Why there cannot be one here, or NULL. */
-const char *lazy_program_lacks(bool by_nbd);
+const char *lazymem_process_lacks(bool by_nbd);
 
-void lazy_program_start(struct lazy_program *program, int uffd, const void *base);
-void lazy_program_stop(struct lazy_program *program);
+void lazymem_process_start(struct lazymem_process *process, int uffd,
+			   const void *base);
+void lazymem_process_stop(struct lazymem_process *process);
 
 /* The file that it serves, with so many pages at least; none of them is of zeros. */
-const char *lazy_program_image(size_t pages);
+const char *lazymem_process_image(size_t pages);
 
 /* End the NBD server too. */
-void lazy_program_end(void);
+void lazymem_process_end(void);
 
 #endif

@@ -4,13 +4,13 @@
 
 #include "content.h"
 #include "fail.h"
+#include "load_storm.h"
 #include "memory.h"
-#include "storms.h"
 
 #define OURS	0
 #define STORMS	1
 
-static void pin(pthread_t thread, int cpu)
+static void pin_thread(pthread_t thread, int cpu)
 {
 	cpu_set_t cpus;
 
@@ -20,7 +20,7 @@ static void pin(pthread_t thread, int cpu)
 		die("this needs two CPUs: --cpus 2");
 }
 
-static bool unmap_and_map(char *at, size_t length)
+static bool storm_unmap(char *at, size_t length)
 {
 	return !munmap(at, length) &&
 	       mmap(at, length, PROT_READ | PROT_WRITE,
@@ -28,20 +28,20 @@ static bool unmap_and_map(char *at, size_t length)
 		    MAP_FIXED_NOREPLACE, -1, 0) == at;
 }
 
-static bool protect_and_not(char *at, size_t length)
+static bool storm_protect(char *at, size_t length)
 {
 	return !mprotect(at, length, PROT_READ) &&
 	       !mprotect(at, length, PROT_READ | PROT_WRITE);
 }
 
-static void *run(void *arg)
+static void *storm_run(void *arg)
 {
 	struct storm *storm = arg;
 	size_t length = storm->pages * PAGE;
 	char *at = storm->at ?: memory_map(storm->pages, MADV_NOHUGEPAGE);
 
 	for (; !storm->stop; storm->rounds++) {
-		if (!(storm->inside ? protect_and_not : unmap_and_map)(at, length))
+		if (!(storm->inside ? storm_protect : storm_unmap)(at, length))
 			die_errno("the storm has died");
 		if (storm->pause_us)
 			usleep(storm->pause_us);
@@ -55,9 +55,9 @@ void storm_begin(struct storm *storm)
 {
 	storm->stop = false;
 	storm->rounds = 0;
-	if (pthread_create(&storm->thread, NULL, run, storm))
+	if (pthread_create(&storm->thread, NULL, storm_run, storm))
 		die("cannot start a thread");
-	pin(storm->thread, STORMS);
+	pin_thread(storm->thread, STORMS);
 	while (!storm->rounds)
 		sched_yield();
 }
@@ -74,6 +74,6 @@ cpu_set_t storm_leave_cpu(void)
 
 	if (sched_getaffinity(0, sizeof(before), &before))
 		die_errno("sched_getaffinity");
-	pin(pthread_self(), OURS);
+	pin_thread(pthread_self(), OURS);
 	return before;
 }

@@ -16,11 +16,11 @@
 #include <sys/mman.h>
 
 #include "clock.h"
-#include "compare.h"
 #include "content.h"
+#include "load_writer.h"
 #include "memory.h"
 #include "table.h"
-#include "writers.h"
+#include "work.h"
 
 #define PAGES		262144
 #define CHUNKS		(PAGES / 512)
@@ -42,8 +42,8 @@ struct writer_figures {
 	struct samples writes;
 };
 
-static void measure(const struct bench *bench, enum way way, const void *at,
-		    struct writer_figures *figures)
+static void writer_measure(const struct bench *bench, enum way way, const void *at,
+			   struct writer_figures *figures)
 {
 	static struct writer writer;
 	struct hmmu_probe_run run = probe_range(way_take(way), at, PAGES,
@@ -64,21 +64,21 @@ static void measure(const struct bench *bench, enum way way, const void *at,
 	samples_add(&figures->streak, counted(&run, HMM_UNLOCKED_YIELD_STREAK));
 }
 
-static void report_quantity(const struct bench *bench, int quantity,
-			    const struct writer_figures *figures)
+static void writer_report_quantity(const struct bench *bench, int quantity,
+				   const struct writer_figures *figures)
 {
-	const struct place place = { .pages = PAGES };
+	const struct testbed testbed = { .pages = PAGES };
 
 	table_head(quantities[quantity].text);
 	for (enum way way = 0; way < WAYS; way++) {
 		const struct figures *this = &figures[way].of[quantity];
 		const struct row row = {
 			.part = "writer",
-			.place = &place,
+			.testbed = &testbed,
 			.way = way_name(way),
 			.quantity = quantities[quantity].name,
 			.figures = this,
-			.stock = faster(this, &figures[STOCK].of[quantity]),
+			.stock = figures_speedup(this, &figures[STOCK].of[quantity]),
 		};
 
 		if (this->value.n)
@@ -86,14 +86,14 @@ static void report_quantity(const struct bench *bench, int quantity,
 	}
 }
 
-static void report(const struct bench *bench, const struct samples *chunk,
-		   const struct writer_figures *figures)
+static void writer_report(const struct bench *bench, const struct samples *chunk,
+			  const struct writer_figures *figures)
 {
 	const struct writer_figures *ours = &figures[OURS_1];
 
 	report_title("writer: mmap() during a call for %d present pages", PAGES);
 	for (int quantity = 0; quantity < QUANTITIES; quantity++)
-		report_quantity(bench, quantity, figures);
+		writer_report_quantity(bench, quantity, figures);
 	report_figure("time of a chunk, undisturbed", chunk, "us");
 	report_figure("writes during ours", &ours->writes, "");
 	report_figure("yields", &ours->yields, "");
@@ -101,7 +101,7 @@ static void report(const struct bench *bench, const struct samples *chunk,
 		     samples_median(&ours->streak), AT_MOST, 1);
 }
 
-void bench_writer(const struct bench *bench)
+void part_writer(const struct bench *bench)
 {
 	static struct writer_figures figures[WAYS];
 	struct samples chunk = {};
@@ -116,9 +116,9 @@ void bench_writer(const struct bench *bench)
 		run = bench_call(bench, way_take(OURS_1), at, PAGES,
 				 READ_REQUEST);
 		samples_add(&chunk, run.ns / 1e3 / CHUNKS);
-		measure(bench, STOCK, at, &figures[STOCK]);
-		measure(bench, OURS_1, at, &figures[OURS_1]);
+		writer_measure(bench, STOCK, at, &figures[STOCK]);
+		writer_measure(bench, OURS_1, at, &figures[OURS_1]);
 	}
 	memory_unmap(at, PAGES);
-	report(bench, &chunk, figures);
+	writer_report(bench, &chunk, figures);
 }

@@ -7,16 +7,16 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "content.h"
 #include "cpus.h"
+#include "work.h"
 
 #define ALLOCATED	4096
 #define BROUGHT		4096
 #define LATENCY_US	1000
 
 static const struct {
-	enum memory memory;
+	enum memory_kind memory;
 	const char *text;
 } kinds[] = {
 	{ SMALL, "4 KiB" },
@@ -26,13 +26,13 @@ static const struct {
 
 #define KINDS	(sizeof(kinds) / sizeof(*kinds))
 
-static void allocated(const struct bench *bench, size_t kind)
+static void kind_allocated(const struct bench *bench, size_t kind)
 {
 	char title[96];
 	const struct work work = {
 		.part = "memory",
 		.title = title,
-		.place = { .memory = kinds[kind].memory, .pages = ALLOCATED },
+		.testbed = { .memory = kinds[kind].memory, .pages = ALLOCATED },
 		.request = WRITE_REQUEST,
 		.ways = STEADY_WAYS,
 		.times = 4,
@@ -41,19 +41,19 @@ static void allocated(const struct bench *bench, size_t kind)
 
 	snprintf(title, sizeof(title), "%d pages (%s) that the kernel allocates",
 		 ALLOCATED, kinds[kind].text);
-	figures = compare(bench, &work);
+	figures = work_compare(bench, &work);
 	if (figures && kinds[kind].memory != SMALL)
 		report_count("ours: faults", &figures_of_ours(figures)->counts[FAULTS],
 			     AT_MOST, ALLOCATED / (HUGE / PAGE));
 }
 
-static void brought(const struct bench *bench, size_t kind)
+static void kind_brought(const struct bench *bench, size_t kind)
 {
 	char title[96];
 	const struct work work = {
 		.part = "memory",
 		.title = title,
-		.place = {
+		.testbed = {
 			.memory = kinds[kind].memory,
 			.source = SERVER,
 			.latency_us = LATENCY_US,
@@ -67,18 +67,18 @@ static void brought(const struct bench *bench, size_t kind)
 	snprintf(title, sizeof(title),
 		 "%d pages (%s) that a server brings after 1 ms, 512 an answer",
 		 BROUGHT, kinds[kind].text);
-	compare(bench, &work);
+	work_compare(bench, &work);
 }
 
 /* Small pages are those of the parts missing and latency. */
-void bench_memory(const struct bench *bench)
+void part_memory(const struct bench *bench)
 {
 	cpu_set_t cpus = cpus_pin();
 
 	for (size_t i = 0; i < KINDS; i++)
-		allocated(bench, i);
+		kind_allocated(bench, i);
 	for (size_t i = 0; i < KINDS; i++)
 		if (kinds[i].memory != SMALL)
-			brought(bench, i);
+			kind_brought(bench, i);
 	cpus_restore(&cpus);
 }

@@ -9,9 +9,9 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "content.h"
 #include "cpus.h"
+#include "work.h"
 
 #define PAGES_A_VALUE	2048
 #define RESTART_MAX	4096
@@ -25,23 +25,23 @@ struct medians {
 	double of[WAYS][NR_SIZES];
 };
 
-static const struct figures *measure(const struct bench *bench, size_t pages)
+static const struct figures *missing_measure(const struct bench *bench, size_t pages)
 {
 	char title[64];
 	const struct work work = {
 		.part = "missing",
 		.title = title,
-		.place = { .source = SERVER, .pages = pages },
+		.testbed = { .source = SERVER, .pages = pages },
 		.request = READ_REQUEST,
 		.ways = DROPPING_WAYS & ~(pages > RESTART_MAX ? WITH(RESTART) : 0),
-		.times = times_for(pages, PAGES_A_VALUE),
+		.times = work_times(pages, PAGES_A_VALUE),
 	};
 
 	snprintf(title, sizeof(title), "%zu pages, a page server", pages);
-	return compare(bench, &work);
+	return work_compare(bench, &work);
 }
 
-static void report(const struct figures *figures, size_t pages)
+static void missing_report(const struct figures *figures, size_t pages)
 {
 	const struct figures *one = &figures[OURS_1];
 
@@ -54,12 +54,12 @@ static void report(const struct figures *figures, size_t pages)
 		return;
 	report_count("several: restarts", &figures[OURS_N].counts[RESTARTS],
 		     EQUAL, 0);
-	report_ratio("several as fast as one", faster(&figures[OURS_N], one),
+	report_ratio("several as fast as one", figures_speedup(&figures[OURS_N], one),
 		     AT_LEAST, 0.95);
 }
 
 /* From the shortest range to the longest that both have. */
-static void report_growth(const struct medians *medians)
+static void missing_report_growth(const struct medians *medians)
 {
 	struct samples one = {};
 	size_t i;
@@ -80,20 +80,20 @@ static void report_growth(const struct medians *medians)
 			     AT_LEAST, 1.4);
 }
 
-void bench_missing(const struct bench *bench)
+void part_missing(const struct bench *bench)
 {
 	struct medians medians = {};
 	cpu_set_t cpus = cpus_pin();
 
 	for (size_t i = 0; i < NR_SIZES; i++) {
-		const struct figures *figures = measure(bench, sizes[i]);
+		const struct figures *figures = missing_measure(bench, sizes[i]);
 
 		for (enum way way = 0; way < WAYS; way++)
 			if (figures[way].value.n)
 				medians.of[way][i] =
 					samples_median(&figures[way].value);
-		report(figures, sizes[i]);
+		missing_report(figures, sizes[i]);
 	}
 	cpus_restore(&cpus);
-	report_growth(&medians);
+	missing_report_growth(&medians);
 }

@@ -8,8 +8,8 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "cpus.h"
+#include "work.h"
 
 static const struct point {
 	enum source source;
@@ -25,13 +25,13 @@ static const struct point {
 	{ LAZYMEM_NBD, 10000, 4, 64 },
 };
 
-static void measure(const struct bench *bench, const struct point *point)
+static void source_measure(const struct bench *bench, const struct point *point)
 {
 	char title[96];
 	const struct work work = {
 		.part = "source",
 		.title = title,
-		.place = {
+		.testbed = {
 			.source = point->source,
 			.latency_us = point->latency_us,
 			.window_kib = point->window_kib,
@@ -50,15 +50,15 @@ static void measure(const struct bench *bench, const struct point *point)
 		snprintf(title, sizeof(title),
 			 "%zu pages, lazymem, nbdkit with %g ms, %u KiB a fault",
 			 point->pages, point->latency_us / 1e3, point->window_kib);
-	compare(bench, &work);
+	work_compare(bench, &work);
 }
 
-void bench_source(const struct bench *bench)
+void part_source(const struct bench *bench)
 {
 	cpu_set_t cpus = cpus_pin();
 
 	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++)
-		measure(bench, &points[i]);
-	place_end();
+		source_measure(bench, &points[i]);
+	testbed_end();
 	cpus_restore(&cpus);
 }

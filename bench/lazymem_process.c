@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "content.h"
 #include "fail.h"
-#include "lazy_program.h"
+#include "lazymem_process.h"
 
 #define SERIES		1
 #define IMAGE		"/tmp/bench-image"
@@ -29,7 +29,7 @@ static struct {
 	size_t pages;
 } nbd;
 
-static bool is_program(const char *name)
+static bool program_exists(const char *name)
 {
 	char path[4096], *folders = strdup(getenv("PATH") ?: "/bin"), *rest = folders;
 	const char *folder;
@@ -43,17 +43,17 @@ static bool is_program(const char *name)
 	return found;
 }
 
-const char *lazy_program_lacks(bool by_nbd)
+const char *lazymem_process_lacks(bool by_nbd)
 {
-	if (!is_program("lazymem"))
+	if (!program_exists("lazymem"))
 		return "no lazymem in this guest";
-	if (by_nbd && !is_program("nbdkit"))
+	if (by_nbd && !program_exists("nbdkit"))
 		return "no nbdkit in this guest";
 	return NULL;
 }
 
 /* In memory: /tmp is that of the guest. */
-const char *lazy_program_image(size_t pages)
+const char *lazymem_process_image(size_t pages)
 {
 	char page[PAGE];
 	FILE *f;
@@ -73,7 +73,7 @@ const char *lazy_program_image(size_t pages)
 	return IMAGE;
 }
 
-static pid_t spawn(const char *const *args, int output)
+static pid_t program_spawn(const char *const *args, int output)
 {
 	pid_t pid = fork();
 
@@ -110,7 +110,7 @@ static void nbd_need(unsigned int delay_ms)
 		return;
 	nbd_stop();
 	snprintf(delay, sizeof(delay), "rdelay=%ums", delay_ms);
-	nbd.pid = spawn(args, -1);
+	nbd.pid = program_spawn(args, -1);
 	nbd.delay_ms = delay_ms;
 	nbd.pages = image_pages;
 	while (access(NBD_PID, F_OK)) {
@@ -120,7 +120,8 @@ static void nbd_need(unsigned int delay_ms)
 	}
 }
 
-static void give(struct lazy_program *program, int uffd, const void *base)
+static void lazymem_process_give(struct lazymem_process *process, int uffd,
+				 const void *base)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
 	char control[CMSG_SPACE(sizeof(uffd))] = {}, text[256];
@@ -133,21 +134,21 @@ static void give(struct lazy_program *program, int uffd, const void *base)
 
 	iov.iov_len = snprintf(text, sizeof(text),
 			       "[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":0,\"page_size\":%lu}]",
-			       (unsigned long)base, program->pages * PAGE, PAGE);
+			       (unsigned long)base, process->pages * PAGE, PAGE);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(uffd));
 	memcpy(CMSG_DATA(cmsg), &uffd, sizeof(uffd));
 
-	program->given_ns = clock_ns();
-	program->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connect(program->socket, (struct sockaddr *)&address, sizeof(address)) ||
-	    sendmsg(program->socket, &header, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
+	process->given_ns = clock_ns();
+	process->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(process->socket, (struct sockaddr *)&address, sizeof(address)) ||
+	    sendmsg(process->socket, &header, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
 		die_errno("lazymem does not take the memory");
 }
 
 /* Its first line says that it is ready. */
-static void wait_until_ready(int output)
+static void lazymem_process_wait(int output)
 {
 	char c = 0;
 
@@ -156,41 +157,42 @@ static void wait_until_ready(int output)
 			die("lazymem does not run");
 }
 
-void lazy_program_start(struct lazy_program *program, int uffd, const void *base)
+void lazymem_process_start(struct lazymem_process *process, int uffd,
+			   const void *base)
 {
 	char window[16];
 	const char *const args[] = {
 		"lazymem", "serve", "--json", "--socket", SOCKET,
 		"--window", window, "--image",
-		program->by_nbd ? "nbd+unix:///?socket=" NBD_SOCKET : IMAGE,
-		program->ahead ? NULL : "--no-prefetch", NULL
+		process->by_nbd ? "nbd+unix:///?socket=" NBD_SOCKET : IMAGE,
+		process->ahead ? NULL : "--no-prefetch", NULL
 	};
 	int output[2];
 
-	lazy_program_image(program->pages);
-	if (program->by_nbd)
-		nbd_need(program->delay_ms);
-	snprintf(window, sizeof(window), "%u", program->window_kib);
+	lazymem_process_image(process->pages);
+	if (process->by_nbd)
+		nbd_need(process->delay_ms);
+	snprintf(window, sizeof(window), "%u", process->window_kib);
 	unlink(SOCKET);
 	if (pipe2(output, O_CLOEXEC))
 		die_errno("pipe");
-	program->pid = spawn(args, output[1]);
+	process->pid = program_spawn(args, output[1]);
 	close(output[1]);
-	wait_until_ready(output[0]);
+	lazymem_process_wait(output[0]);
 	/* Not read on: what it says fits into the pipe. */
-	program->output = output[0];
-	give(program, uffd, base);
+	process->output = output[0];
+	lazymem_process_give(process, uffd, base);
 }
 
-void lazy_program_stop(struct lazy_program *program)
+void lazymem_process_stop(struct lazymem_process *process)
 {
-	kill(program->pid, SIGKILL);
-	waitpid(program->pid, NULL, 0);
-	close(program->output);
-	close(program->socket);
+	kill(process->pid, SIGKILL);
+	waitpid(process->pid, NULL, 0);
+	close(process->output);
+	close(process->socket);
 }
 
-void lazy_program_end(void)
+void lazymem_process_end(void)
 {
 	nbd_stop();
 }

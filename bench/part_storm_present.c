@@ -24,14 +24,14 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "compare.h"
 #include "content.h"
 #include "cpus.h"
 #include "dmirror.h"
 #include "fail.h"
+#include "load_storm.h"
 #include "memory.h"
-#include "storms.h"
 #include "table.h"
+#include "work.h"
 
 #define PAGES		3840	/* with a part of a page table to spare */
 #define AROUND		4096
@@ -80,7 +80,7 @@ struct storm_figures {
 
 enum { KIT, LOOP, PAGEMAP, SUBJECTS };
 
-static bool populate_kit(const struct subject *subject, uint64_t *restarts)
+static bool present_populate_kit(const struct subject *subject, uint64_t *restarts)
 {
 	int ret = dmirror_populate(subject->fd, subject->at, PAGES, 0);
 
@@ -89,7 +89,7 @@ static bool populate_kit(const struct subject *subject, uint64_t *restarts)
 	return !ret;
 }
 
-static bool populate_plain(const struct subject *subject, uint64_t *restarts)
+static bool present_populate_plain(const struct subject *subject, uint64_t *restarts)
 {
 	struct hmmu_probe_run run = probe_range(HMMU_PROBE_STOCK, subject->at,
 						PAGES, READ_REQUEST);
@@ -103,7 +103,7 @@ static bool populate_plain(const struct subject *subject, uint64_t *restarts)
 	return false;
 }
 
-static bool read_pagemap(const struct subject *subject, uint64_t *restarts)
+static bool present_read_pagemap(const struct subject *subject, uint64_t *restarts)
 {
 	static uint64_t entries[PAGES];
 
@@ -115,7 +115,7 @@ static bool read_pagemap(const struct subject *subject, uint64_t *restarts)
 }
 
 /* Returns pages a millisecond. */
-static double measure(const struct subject *subject, uint64_t *restarts)
+static double present_measure(const struct subject *subject, uint64_t *restarts)
 {
 	uint64_t retries = mirror_retries(), populates = 0;
 	uint64_t begun = clock_ns(), ended;
@@ -128,15 +128,15 @@ static double measure(const struct subject *subject, uint64_t *restarts)
 	return 1e6 * populates * PAGES / (ended - begun);
 }
 
-static void measure_both(const struct subject *subject, struct storm *storm,
-			 struct storm_figures *figures)
+static void present_measure_both(const struct subject *subject, struct storm *storm,
+				 struct storm_figures *figures)
 {
 	uint64_t restarts = 0;
-	double quiet = measure(subject, &restarts), stormy;
+	double quiet = present_measure(subject, &restarts), stormy;
 
 	restarts = 0;
 	storm_begin(storm);
-	stormy = measure(subject, &restarts);
+	stormy = present_measure(subject, &restarts);
 	storm_end(storm);
 
 	samples_add(&figures->of[QUIET].value, quiet);
@@ -145,39 +145,39 @@ static void measure_both(const struct subject *subject, struct storm *storm,
 	samples_add(&figures->of[KEPT].value, stormy / quiet);
 }
 
-static void report_quantity(const struct bench *bench, size_t i, int quantity,
-			    const struct subject *subjects,
-			    const struct storm_figures *figures)
+static void present_report_quantity(const struct bench *bench, size_t i, int quantity,
+				    const struct subject *subjects,
+				    const struct storm_figures *figures)
 {
-	const struct place place = { .pages = PAGES };
+	const struct testbed testbed = { .pages = PAGES };
 
 	table_head(quantities[quantity].text);
 	for (size_t s = 0; s < SUBJECTS; s++) {
 		const struct figures *this = &figures[s].of[quantity];
 		const struct row row = {
 			.part = storms[i].part,
-			.place = &place,
+			.testbed = &testbed,
 			.way = subjects[s].way,
 			.quantity = quantities[quantity].name,
 			.figures = this,
 			/* More is better here. */
-			.stock = faster(&figures[LOOP].of[quantity], this),
+			.stock = figures_speedup(&figures[LOOP].of[quantity], this),
 		};
 
 		table_row(&row, bench);
 	}
 }
 
-static void report(const struct bench *bench, size_t i,
-		   const struct subject *subjects,
-		   const struct storm_figures *figures)
+static void present_report(const struct bench *bench, size_t i,
+			   const struct subject *subjects,
+			   const struct storm_figures *figures)
 {
 	const struct figures *kit = figures[KIT].of;
 
 	report_title("storm: %d present pages; meanwhile %s", PAGES,
 		     storms[i].text);
 	for (int quantity = 0; quantity < QUANTITIES; quantity++)
-		report_quantity(bench, i, quantity, subjects, figures);
+		present_report_quantity(bench, i, quantity, subjects, figures);
 	if (storms[i].where == INSIDE)
 		return;
 	report_count("retries of the kit", &kit[STORMY].counts[RESTARTS], EQUAL,
@@ -200,8 +200,8 @@ static struct storm storm_of(size_t i, char *at)
 	return storm;
 }
 
-static void measure_storm(const struct bench *bench, size_t i, char *at,
-			  const struct subject *subjects)
+static void present_run(const struct bench *bench, size_t i, char *at,
+			const struct subject *subjects)
 {
 	struct storm_figures *figures = calloc(SUBJECTS, sizeof(*figures));
 	struct storm storm = storm_of(i, at);
@@ -211,13 +211,13 @@ static void measure_storm(const struct bench *bench, size_t i, char *at,
 	for (unsigned int run = 0; run < bench->runs; run++) {
 		report_progress(storms[i].part, storms[i].text, run, bench->runs);
 		for (size_t s = 0; s < SUBJECTS; s++)
-			measure_both(&subjects[s], &storm, &figures[s]);
+			present_measure_both(&subjects[s], &storm, &figures[s]);
 	}
-	report(bench, i, subjects, figures);
+	present_report(bench, i, subjects, figures);
 	free(figures);
 }
 
-static size_t table_bytes(void)
+static size_t device_table_bytes(void)
 {
 	char line[512], name[64];
 	size_t active, total, size;
@@ -234,44 +234,44 @@ static size_t table_bytes(void)
 	return 0;
 }
 
-static void measure_table(const struct subject *kit)
+static void device_table_measure(const struct subject *kit)
 {
 	void *at = memory_map(TABLE_PAGES, MADV_NOHUGEPAGE);
 	struct samples bytes = {};
 	size_t before;
 
 	bench_touch(at, TABLE_PAGES, 1);
-	before = table_bytes();
+	before = device_table_bytes();
 	if (!before) {
 		report_missing("page table of the device", "no radix_tree_node in /proc/slabinfo");
 		return;
 	}
 	if (dmirror_populate(kit->fd, at, TABLE_PAGES, 0))
 		die("HMM_DMIRROR_POPULATE has failed");
-	samples_add(&bytes, (double)(table_bytes() - before) / TABLE_PAGES);
+	samples_add(&bytes, (double)(device_table_bytes() - before) / TABLE_PAGES);
 	report_figure("page table of the device, a page", &bytes, "bytes");
 	memory_unmap(at, TABLE_PAGES);
 }
 
-void bench_storm(const struct bench *bench)
+void part_storm_present(const struct bench *bench)
 {
 	char *at = memory_map(AROUND, MADV_NOHUGEPAGE);
 	const struct subject subjects[SUBJECTS] = {
-		[KIT] = { "kit", dmirror_open(0), at, populate_kit },
-		[LOOP] = { "loop", bench->probe, at, populate_plain },
+		[KIT] = { "kit", dmirror_open(0), at, present_populate_kit },
+		[LOOP] = { "loop", bench->probe, at, present_populate_plain },
 		[PAGEMAP] = { "pagemap",
 			      open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
-			      at, read_pagemap },
+			      at, present_read_pagemap },
 	};
 	cpu_set_t cpus = storm_leave_cpu();
 
 	bench_touch(at, AROUND, 1);
 	for (size_t i = 0; i < sizeof(storms) / sizeof(*storms); i++)
-		measure_storm(bench, i, at, subjects);
+		present_run(bench, i, at, subjects);
 	cpus_restore(&cpus);
 
 	report_title("storm: memory of the device");
-	measure_table(&subjects[KIT]);
+	device_table_measure(&subjects[KIT]);
 	for (size_t i = 0; i < SUBJECTS; i++)
 		if (i != LOOP)
 			close(subjects[i].fd);

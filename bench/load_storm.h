@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A thread on a CPU of its own that makes invalidations. */
-#ifndef BENCH_STORMS_H
-#define BENCH_STORMS_H
+#ifndef BENCH_LOAD_STORM_H
+#define BENCH_LOAD_STORM_H
 
 #include <pthread.h>
 #include <sched.h>

@@ -6,12 +6,12 @@
 #include "clock.h"
 #include "content.h"
 #include "fail.h"
+#include "load_writer.h"
 #include "memory.h"
-#include "writers.h"
 
 #define WARM	8	/* writes */
 
-static void *write_now_and_then(void *arg)
+static void *writer_run(void *arg)
 {
 	struct writer *writer = arg;
 	void *at = memory_map(1, MADV_NOHUGEPAGE);
@@ -34,7 +34,7 @@ void writer_start(struct writer *writer)
 {
 	writer->stop = false;
 	writer->n = 0;
-	if (pthread_create(&writer->thread, NULL, write_now_and_then, writer))
+	if (pthread_create(&writer->thread, NULL, writer_run, writer))
 		die("cannot start a thread");
 	while (writer->n < WARM)
 		sched_yield();

@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "compare.h"
 #include "fail.h"
+#include "load_writer.h"
 #include "table.h"
-#include "writers.h"
+#include "work.h"
 
 #define CROWD		64
 #define ALONE_US	300000
 
-static const struct place places[] = {
+static const struct testbed testbeds[] = {
 	{ .source = SERVER, .pages = 2048 },
 	{ .source = SERVER, .pages = 1024, .latency_us = 1000 },
 };
@@ -52,38 +52,40 @@ struct crowd_figures {
 	struct figures of[QUANTITIES];
 };
 
-static void populate(const struct bench *bench, const struct subject *subject,
-		     struct place place, struct writer *writer,
-		     struct figures *figures)
+static void crowd_populate(const struct bench *bench,
+			   const struct subject *subject,
+			   struct testbed testbed, struct writer *writer,
+			   struct figures *figures)
 {
 	enum hmmu_probe_call call = way_take(subject->way);
 	struct hmmu_probe_run run;
 	uint64_t begun, ended;
 
 	if (subject->in_flight == CROWD)
-		ways_set("faults_in_flight", CROWD);
-	ways_set("faults_adapt", 0);
-	place_make(&place);
+		parameter_set("faults_in_flight", CROWD);
+	parameter_set("faults_adapt", 0);
+	testbed_make(&testbed);
 	writer_start(writer);
 	begun = clock_ns();
-	run = bench_call(bench, call, place.at, place.pages, READ_REQUEST);
+	run = bench_call(bench, call, testbed.at, testbed.pages, READ_REQUEST);
 	ended = clock_ns();
 	writer_stop(writer);
-	place_drop(&place);
+	testbed_drop(&testbed);
 	writer_waits(writer, begun, ended, &figures[LONGEST].value,
 		     &figures[MEDIAN].value);
-	samples_add(&figures[CALL].value, run.ns / 1e3 / place.pages);
+	samples_add(&figures[CALL].value, run.ns / 1e3 / testbed.pages);
 	figures_count(&figures[LONGEST], &run);
 }
 
-static void measure(const struct bench *bench, size_t i, const struct place *place,
-		    struct figures *figures)
+static void crowd_measure(const struct bench *bench, size_t i,
+			  const struct testbed *testbed,
+			  struct figures *figures)
 {
 	static struct writer writer;
 	uint64_t begun;
 
 	if (i != NOBODY) {
-		populate(bench, &subjects[i], *place, &writer, figures);
+		crowd_populate(bench, &subjects[i], *testbed, &writer, figures);
 		return;
 	}
 	writer_start(&writer);
@@ -94,19 +96,21 @@ static void measure(const struct bench *bench, size_t i, const struct place *pla
 		     &figures[MEDIAN].value);
 }
 
-static void report_quantity(const struct bench *bench, const struct place *place,
-			    int quantity, const struct crowd_figures *figures)
+static void crowd_report_quantity(const struct bench *bench,
+				  const struct testbed *testbed, int quantity,
+				  const struct crowd_figures *figures)
 {
 	table_head(quantities[quantity].text);
 	for (size_t i = 0; i < SUBJECTS; i++) {
 		const struct figures *this = &figures[i].of[quantity];
 		const struct row row = {
 			.part = "crowd",
-			.place = place,
+			.testbed = testbed,
 			.way = subjects[i].name,
 			.quantity = quantities[quantity].name,
 			.figures = this,
-			.restart = faster(this, &figures[AGAIN].of[quantity]),
+			.restart = figures_speedup(
+				this, &figures[AGAIN].of[quantity]),
 		};
 
 		if (this->value.n)
@@ -114,25 +118,26 @@ static void report_quantity(const struct bench *bench, const struct place *place
 	}
 }
 
-static void report(const struct bench *bench, const struct place *place,
-		   const struct crowd_figures *figures)
+static void crowd_report(const struct bench *bench,
+			 const struct testbed *testbed,
+			 const struct crowd_figures *figures)
 {
 	const struct figures *crowd = figures[SIXTY_FOUR].of;
 
 	report_title("crowd: mmap() while %zu pages come from a server, latency of %g ms",
-		     place->pages, place->latency_us / 1e3);
+		     testbed->pages, testbed->latency_us / 1e3);
 	for (int quantity = 0; quantity < QUANTITIES; quantity++)
-		report_quantity(bench, place, quantity, figures);
+		crowd_report_quantity(bench, testbed, quantity, figures);
 	if (!crowd[CALL].value.n) {
 		report_missing("ours-64", "this module has no such parameter");
 		return;
 	}
 	report_ratio("ours-64: longest wait, part of the call",
-		     samples_median(&crowd[LONGEST].value) / place->pages /
+		     samples_median(&crowd[LONGEST].value) / testbed->pages /
 		     samples_median(&crowd[CALL].value), AT_MOST, 0.1);
 }
 
-static void with_place(const struct bench *bench, const struct place *place)
+static void crowd_run(const struct bench *bench, const struct testbed *testbed)
 {
 	static struct crowd_figures figures[SUBJECTS];
 
@@ -141,16 +146,16 @@ static void with_place(const struct bench *bench, const struct place *place)
 		report_progress("crowd", "mmap() beside faults", run, bench->runs);
 		for (size_t i = 0; i < SUBJECTS; i++)
 			if (way_exists(subjects[i].way))
-				measure(bench, i, place, figures[i].of);
+				crowd_measure(bench, i, testbed, figures[i].of);
 	}
-	report(bench, place, figures);
+	crowd_report(bench, testbed, figures);
 }
 
-void bench_crowd(const struct bench *bench)
+void part_crowd(const struct bench *bench)
 {
 	/* One call is given no more than half of those that are free. */
-	ways_set("fault_threads", 2 * CROWD);
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-		with_place(bench, &places[i]);
-	ways_put_back();
+	parameter_set("fault_threads", 2 * CROWD);
+	for (size_t i = 0; i < sizeof(testbeds) / sizeof(*testbeds); i++)
+		crowd_run(bench, &testbeds[i]);
+	parameters_restore();
 }

@@ -13,8 +13,8 @@
 #define FEW	512
 #define MANY	262144
 
-static void measure(const struct bench *bench, const void *at, size_t pages,
-		    void *requests, struct samples *bytes)
+static void scratch_measure(const struct bench *bench, const void *at, size_t pages,
+			    void *requests, struct samples *bytes)
 {
 	struct hmmu_probe_run run = probe_range(HMMU_PROBE_UNLOCKED, at, pages,
 						READ_REQUEST);
@@ -26,7 +26,7 @@ static void measure(const struct bench *bench, const void *at, size_t pages,
 	samples_add(bytes, counted(&run, HMM_UNLOCKED_SCRATCH_BYTES));
 }
 
-void bench_scratch(const struct bench *bench)
+void part_scratch(const struct bench *bench)
 {
 	struct samples few = {}, many = {}, single = {};
 	/* Read only, this is the huge zero page many times. */
@@ -35,9 +35,9 @@ void bench_scratch(const struct bench *bench)
 
 	if (!requests)
 		die_errno("calloc");
-	measure(bench, at, FEW, NULL, &few);
-	measure(bench, at, MANY, NULL, &many);
-	measure(bench, at, MANY, requests, &single);
+	scratch_measure(bench, at, FEW, NULL, &few);
+	scratch_measure(bench, at, MANY, NULL, &many);
+	scratch_measure(bench, at, MANY, requests, &single);
 	free(requests);
 	memory_unmap(at, MANY);
 

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "compare.h"
 #include "cpus.h"
 #include "dmirror.h"
 #include "fail.h"
-#include "storms.h"
+#include "load_storm.h"
 #include "table.h"
+#include "work.h"
 
 #define PAGES		512
 #define PAUSE_US	1000
@@ -33,13 +33,14 @@ static const struct subject {
 
 #define SUBJECTS	(sizeof(subjects) / sizeof(*subjects))
 
-static uint64_t populate_kit(const struct place *place, struct figures *figures)
+static uint64_t missing_populate_kit(const struct testbed *testbed,
+				     struct figures *figures)
 {
 	uint64_t retries = mirror_retries(), begun;
 	int fd = dmirror_open(0), ret;
 
 	begun = clock_ns();
-	ret = dmirror_populate(fd, place->at, place->pages, 0);
+	ret = dmirror_populate(fd, testbed->at, testbed->pages, 0);
 	begun = clock_ns() - begun;
 	if (ret)
 		die("HMM_DMIRROR_POPULATE has failed: %s", strerror(-ret));
@@ -49,11 +50,13 @@ static uint64_t populate_kit(const struct place *place, struct figures *figures)
 }
 
 /* With an interval of all memory: whoever does not name the range has that. */
-static uint64_t populate_plain(const struct bench *bench, enum hmmu_probe_call call,
-			       const struct place *place, struct figures *figures)
+static uint64_t missing_populate_plain(const struct bench *bench,
+				       enum hmmu_probe_call call,
+				       const struct testbed *testbed,
+				       struct figures *figures)
 {
-	struct hmmu_probe_run run = probe_range(call, place->at, place->pages,
-						READ_REQUEST);
+	struct hmmu_probe_run run =
+		probe_range(call, testbed->at, testbed->pages, READ_REQUEST);
 
 	run.flags = HMMU_PROBE_LOOP;
 	if (probe_run(bench->probe, &run))
@@ -62,29 +65,31 @@ static uint64_t populate_plain(const struct bench *bench, enum hmmu_probe_call c
 	return run.ns;
 }
 
-static void measure(const struct bench *bench, const struct subject *subject,
-		    unsigned int latency_us, struct figures *figures)
+static void missing_measure(const struct bench *bench,
+			    const struct subject *subject,
+			    unsigned int latency_us, struct figures *figures)
 {
 	enum hmmu_probe_call call = way_take(subject->with);
 	struct storm storm = { .pages = 1, .pause_us = PAUSE_US };
-	struct place place = {
+	struct testbed testbed = {
 		.source = SERVER, .latency_us = latency_us, .pages = PAGES,
 	};
 	uint64_t ns;
 
-	place_make(&place);
+	testbed_make(&testbed);
 	storm_begin(&storm);
-	ns = subject->kit ? populate_kit(&place, figures) :
-			    populate_plain(bench, call, &place, figures);
+	ns = subject->kit ?
+		     missing_populate_kit(&testbed, figures) :
+		     missing_populate_plain(bench, call, &testbed, figures);
 	storm_end(&storm);
-	place_drop(&place);
+	testbed_drop(&testbed);
 	samples_add(&figures->value, ns / 1e3 / PAGES);
 }
 
-static void report(const struct bench *bench, unsigned int latency_us,
-		   const struct figures *figures)
+static void missing_report(const struct bench *bench, unsigned int latency_us,
+			   const struct figures *figures)
 {
-	const struct place place = {
+	const struct testbed testbed = {
 		.source = SERVER, .latency_us = latency_us, .pages = PAGES,
 	};
 
@@ -94,11 +99,11 @@ static void report(const struct bench *bench, unsigned int latency_us,
 	for (size_t i = 0; i < SUBJECTS; i++) {
 		const struct row row = {
 			.part = "stormy",
-			.place = &place,
+			.testbed = &testbed,
 			.way = subjects[i].way,
 			.quantity = "us_a_page",
 			.figures = &figures[i],
-			.restart = faster(&figures[i], &figures[0]),
+			.restart = figures_speedup(&figures[i], &figures[0]),
 		};
 
 		if (figures[i].value.n)
@@ -109,7 +114,7 @@ static void report(const struct bench *bench, unsigned int latency_us,
 	}
 }
 
-static void with_latency(const struct bench *bench, unsigned int latency_us)
+static void missing_run(const struct bench *bench, unsigned int latency_us)
 {
 	static struct figures figures[SUBJECTS];
 
@@ -119,17 +124,17 @@ static void with_latency(const struct bench *bench, unsigned int latency_us)
 				bench->runs);
 		for (size_t i = 0; i < SUBJECTS; i++)
 			if (way_exists(subjects[i].with))
-				measure(bench, &subjects[i], latency_us,
-					&figures[i]);
+				missing_measure(bench, &subjects[i], latency_us,
+						&figures[i]);
 	}
-	report(bench, latency_us, figures);
+	missing_report(bench, latency_us, figures);
 }
 
-void bench_stormy(const struct bench *bench)
+void part_storm_missing(const struct bench *bench)
 {
 	cpu_set_t cpus = storm_leave_cpu();
 
-	with_latency(bench, 0);
-	with_latency(bench, 1000);
+	missing_run(bench, 0);
+	missing_run(bench, 1000);
 	cpus_restore(&cpus);
 }

@@ -14,7 +14,7 @@
 #include "clock.h"
 #include "dmirror.h"
 #include "fail.h"
-#include "place.h"
+#include "testbed.h"
 
 #define PAGES	4096
 #define DEVICE	2
@@ -22,7 +22,7 @@
 /* What a way is measured with. */
 struct attempt {
 	int fd;
-	const struct place *place;
+	const struct testbed *testbed;
 	unsigned int calls;
 	size_t looked_at;
 };
@@ -31,96 +31,98 @@ struct device_figures {
 	struct samples us, calls, entries;
 };
 
-static void call(struct attempt *attempt, unsigned long number, uint64_t ptr,
-		 struct hmm_dmirror_cmd *cmd)
+static void device_call(struct attempt *attempt, unsigned long number,
+			uint64_t ptr, struct hmm_dmirror_cmd *cmd)
 {
-	const struct place *place = attempt->place;
+	const struct testbed *testbed = attempt->testbed;
 
 	attempt->calls++;
-	if (dmirror_call(attempt->fd, number, place->at, place->pages,
+	if (dmirror_call(attempt->fd, number, testbed->at, testbed->pages,
 			 (void *)(uintptr_t)ptr, cmd))
 		die("call %#lx of /dev/hmm_dmirror%u has failed", number, DEVICE);
 }
 
-static void populate(struct attempt *attempt)
+static void device_populate(struct attempt *attempt)
 {
 	struct hmm_dmirror_cmd cmd;
 
-	call(attempt, HMM_DMIRROR_POPULATE, HMM_DMIRROR_POPULATE_WRITE, &cmd);
+	device_call(attempt, HMM_DMIRROR_POPULATE, HMM_DMIRROR_POPULATE_WRITE,
+		    &cmd);
 }
 
-static size_t move(struct attempt *attempt)
+static size_t device_move(struct attempt *attempt)
 {
 	struct hmm_dmirror_cmd cmd;
 
-	call(attempt, HMM_DMIRROR_MOVE, HMM_DMIRROR_MOVE_TO_DEV, &cmd);
-	attempt->looked_at += attempt->place->pages;
+	device_call(attempt, HMM_DMIRROR_MOVE, HMM_DMIRROR_MOVE_TO_DEV, &cmd);
+	attempt->looked_at += attempt->testbed->pages;
 	return cmd.cpages;
 }
 
-static void one_call(struct attempt *attempt)
+static void device_one_call(struct attempt *attempt)
 {
 	static unsigned char bytes[PAGES];
 	uint64_t before = mirror_total("pages_moved") + mirror_total("pages_stayed");
 	struct hmm_dmirror_cmd cmd;
 
 	memset(bytes, HMM_DMIRROR_PROT_WRITE, sizeof(bytes));
-	call(attempt, HMM_DMIRROR_POPULATE_DEV, (uintptr_t)bytes, &cmd);
-	if (cmd.cpages != attempt->place->pages)
+	device_call(attempt, HMM_DMIRROR_POPULATE_DEV, (uintptr_t)bytes, &cmd);
+	if (cmd.cpages != attempt->testbed->pages)
 		die("not all pages are in device memory");
 	attempt->looked_at += mirror_total("pages_moved") +
 			      mirror_total("pages_stayed") - before;
 }
 
-static void fault_first(struct attempt *attempt)
+static void device_fault_first(struct attempt *attempt)
 {
-	populate(attempt);
-	if (move(attempt) != attempt->place->pages)
+	device_populate(attempt);
+	if (device_move(attempt) != attempt->testbed->pages)
 		die("not all pages have been moved");
-	populate(attempt);
+	device_populate(attempt);
 }
 
-static void move_first(struct attempt *attempt)
+static void device_move_first(struct attempt *attempt)
 {
-	if (move(attempt) != attempt->place->pages) {
-		populate(attempt);
-		move(attempt);
+	if (device_move(attempt) != attempt->testbed->pages) {
+		device_populate(attempt);
+		device_move(attempt);
 	}
-	populate(attempt);
+	device_populate(attempt);
 }
 
 static const struct {
 	const char *name;
 	void (*run)(struct attempt *attempt);
 } ways[] = {
-	{ "one call", one_call },
-	{ "fault, move, map", fault_first },
-	{ "move first", move_first },
+	{ "one call", device_one_call },
+	{ "fault, move, map", device_fault_first },
+	{ "move first", device_move_first },
 };
 
 #define WAYS	(sizeof(ways) / sizeof(*ways))
 
-static void measure(const struct place *like, size_t way,
-		    struct device_figures *figures)
+static void device_measure(const struct testbed *like, size_t way,
+			   struct device_figures *figures)
 {
-	struct place place = *like;
-	struct attempt attempt = { .fd = dmirror_open(DEVICE), .place = &place };
+	struct testbed testbed = *like;
+	struct attempt attempt = { .fd = dmirror_open(DEVICE),
+				   .testbed = &testbed };
 	uint64_t entries, begun;
 
-	place_make(&place);
+	testbed_make(&testbed);
 	entries = mirror_total("entries_read");
 	begun = clock_ns();
 	ways[way].run(&attempt);
-	samples_add(&figures->us, (clock_ns() - begun) / 1e3 / place.pages);
+	samples_add(&figures->us, (clock_ns() - begun) / 1e3 / testbed.pages);
 	samples_add(&figures->calls, attempt.calls);
-	samples_add(&figures->entries, (double)(mirror_total("entries_read") - entries +
-						attempt.looked_at) / place.pages);
+	entries = mirror_total("entries_read") - entries + attempt.looked_at;
+	samples_add(&figures->entries, (double)entries / testbed.pages);
 	close(attempt.fd);
-	place_drop(&place);
+	testbed_drop(&testbed);
 }
 
-static void bench_place(const struct bench *bench, const struct place *place,
-			const char *what)
+static void device_run(const struct bench *bench, const struct testbed *testbed,
+		       const char *what)
 {
 	struct device_figures *figures = calloc(WAYS, sizeof(*figures));
 
@@ -129,7 +131,7 @@ static void bench_place(const struct bench *bench, const struct place *place,
 	for (unsigned int run = 0; run < bench->runs; run++) {
 		report_progress("device", what, run, bench->runs);
 		for (size_t i = 0; i < WAYS; i++)
-			measure(place, i, &figures[i]);
+			device_measure(testbed, i, &figures[i]);
 	}
 	for (size_t i = 0; i < WAYS; i++) {
 		report_title("device: %u pages %s, to device memory: %s", PAGES, what,
@@ -141,7 +143,7 @@ static void bench_place(const struct bench *bench, const struct place *place,
 	free(figures);
 }
 
-static bool has_memory(void)
+static bool device_has_memory(void)
 {
 	int fd = dmirror_open(DEVICE);
 	int ret = dmirror_call(fd, HMM_DMIRROR_MOVE, NULL, 1, NULL, NULL);
@@ -150,15 +152,19 @@ static bool has_memory(void)
 	return ret != -EOPNOTSUPP;
 }
 
-void bench_device(const struct bench *bench)
+void part_device(const struct bench *bench)
 {
-	const struct place served = { .memory = SMALL, .source = SERVER, .pages = PAGES };
-	const struct place plain = { .memory = SMALL, .source = KERNEL, .pages = PAGES };
+	const struct testbed served = { .memory = SMALL,
+					.source = SERVER,
+					.pages = PAGES };
+	const struct testbed plain = { .memory = SMALL,
+				       .source = KERNEL,
+				       .pages = PAGES };
 
-	if (!has_memory()) {
+	if (!device_has_memory()) {
 		report_missing("device", "hmm_dmirror2 has no memory in this guest");
 		return;
 	}
-	bench_place(bench, &served, "that a page server has to bring");
-	bench_place(bench, &plain, "that nobody has touched");
+	device_run(bench, &served, "that a page server has to bring");
+	device_run(bench, &plain, "that nobody has touched");
 }

@@ -9,21 +9,21 @@
  */
 #include <stdio.h>
 
-#include "compare.h"
 #include "cpus.h"
+#include "work.h"
 
 #define ALLOCATED	16384
 #define BROUGHT		2048
 #define LATENCY_US	1000
 
-static void allocated(const struct bench *bench, const char *name,
-		      uint64_t request)
+static void sparse_allocated(const struct bench *bench, const char *name,
+			     uint64_t request)
 {
 	char part[32], title[64];
 	const struct work work = {
 		.part = part,
 		.title = title,
-		.place = { .pages = ALLOCATED },
+		.testbed = { .pages = ALLOCATED },
 		.touch = 2,
 		.request = request,
 		.ways = STEADY_WAYS,
@@ -34,22 +34,22 @@ static void allocated(const struct bench *bench, const char *name,
 	snprintf(part, sizeof(part), "sparse-%s", name);
 	snprintf(title, sizeof(title),
 		 "every second of %d pages to be allocated, %s", ALLOCATED, name);
-	figures = compare(bench, &work);
+	figures = work_compare(bench, &work);
 	ours = figures_of_ours(figures);
 	report_count("ours: faults", &ours->counts[FAULTS], EQUAL, ALLOCATED / 2);
 	report_count("ours: entries read", &ours->counts[ENTRIES], AT_MOST,
 		     3 * ALLOCATED);
-	report_ratio("ours / stock", 1 / faster(ours, &figures[STOCK]), AT_MOST,
+	report_ratio("ours / stock", 1 / figures_speedup(ours, &figures[STOCK]), AT_MOST,
 		     1.0);
 }
 
-static void brought(const struct bench *bench, unsigned int latency_us)
+static void sparse_brought(const struct bench *bench, unsigned int latency_us)
 {
 	char title[96];
 	const struct work work = {
 		.part = "sparse-brought",
 		.title = title,
-		.place = {
+		.testbed = {
 			.source = SERVER,
 			.latency_us = latency_us,
 			.pages = BROUGHT,
@@ -63,17 +63,17 @@ static void brought(const struct bench *bench, unsigned int latency_us)
 	snprintf(title, sizeof(title),
 		 "every second of %d pages is a server's, latency of %g ms",
 		 BROUGHT, latency_us / 1e3);
-	compare(bench, &work);
+	work_compare(bench, &work);
 }
 
-void bench_sparse(const struct bench *bench)
+void part_sparse(const struct bench *bench)
 {
 	cpu_set_t cpus;
 
-	allocated(bench, "write", WRITE_REQUEST);
-	allocated(bench, "read", READ_REQUEST);
+	sparse_allocated(bench, "write", WRITE_REQUEST);
+	sparse_allocated(bench, "read", READ_REQUEST);
 	cpus = cpus_pin();
-	brought(bench, 0);
-	brought(bench, LATENCY_US);
+	sparse_brought(bench, 0);
+	sparse_brought(bench, LATENCY_US);
 	cpus_restore(&cpus);
 }
