@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What all parts need: one call of the probe that must succeed, and present pages. */
 #include <string.h>
 
 #include "bench.h"
@@ -6,8 +7,8 @@
 #include "fail.h"
 
 /*
- * A notifier of just the range: the program's own doings elsewhere are not to
- * disturb (khugepaged would, every 10 s).
+ * HMMU_PROBE_EXACT: a notifier for just the range, so that invalidations elsewhere in
+ * the process (by khugepaged, every 10 s) do not make the result stale.
  */
 void bench_run(const struct bench *bench, struct hmmu_probe_run *run)
 {

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The benchmarks. Each is a file with one function that measures and reports.
+ * The benchmark, hmmu-bench. What it measures is divided into parts, which main.c lists:
  *
- * What is compared is run alternately in one process, so that both see the same
- * machine. Times are those that the probe takes around the call alone.
+ *   part_*.c		one part each: a function part_*() that measures and reports
+ *   exact.c		present pages, counted to the instruction, for ./run gate
+ *   load_*.c		threads in the background: invalidations, mmap() in a loop
+ *   work.c		the same work done in several ways, and a table of the results
+ *   testbed.c		the memory that a call collects, and what brings its pages
+ *   ways.c		the ways that are compared, and parameters of the module
+ *   report.c, table.c	what is printed, and the rows of CSV
+ *
+ * Principle: ways that are compared are measured in turn in one process, so that they
+ * see the same machine. A time is that of the call alone, taken by the probe.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -16,8 +24,8 @@
 #include "samples.h"
 
 /**
- * struct bench - what a benchmark is given
- * @probe: the device, open
+ * struct bench - what each part is given
+ * @probe: file of the open probe
  * @runs: how often to measure
  */
 struct bench {
@@ -41,15 +49,15 @@ void part_crowd(const struct bench *bench);
 void part_region(const struct bench *bench);
 void part_device(const struct bench *bench);
 
-/* For ./run gate: "KIND CALL INSTRUCTIONS-A-PAGE" lines. */
+/* For ./run gate: prints lines "KIND CALL INSTRUCTIONS-A-PAGE". */
 void bench_exact(const struct bench *bench);
 
-/* Make one call that has to succeed. */
+/* Make one call, which must succeed. */
 struct hmmu_probe_run bench_call(const struct bench *bench,
 				 enum hmmu_probe_call call, const void *at,
 				 size_t pages, uint64_t request);
 
-/* The same for a run that has been filled in. */
+/* Make the call that @run describes, which must succeed. */
 void bench_run(const struct bench *bench, struct hmmu_probe_run *run);
 
 /* Write to every @step-th page. */

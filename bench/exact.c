@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Present pages, to the instruction.
+ * Present pages, counted to the instruction.
  *
- * In a guest whose clock counts instructions (./run gate) a nanosecond is one of
- * them, and the least of a few runs is the same in each boot: a timer tick that
- * falls into a run makes it longer, nothing makes it shorter.
+ * In a guest whose clock counts instructions (./run gate) one instruction takes one
+ * nanosecond. The least of a few runs is the same in each boot: a timer tick makes a run
+ * longer, and nothing makes it shorter.
  */
 #include <stdio.h>
 #include <sys/mman.h>

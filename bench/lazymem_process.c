@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Starts and stops lazymem, and nbdkit behind it. Both are killed when the benchmark
+ * ends (PR_SET_PDEATHSIG). The image is one file in /tmp that grows with the largest
+ * testbed.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,7 +57,7 @@ const char *lazymem_process_lacks(bool by_nbd)
 	return NULL;
 }
 
-/* In memory: /tmp is that of the guest. */
+/* The guest's /tmp is a tmpfs, so the file is in memory. */
 const char *lazymem_process_image(size_t pages)
 {
 	char page[PAGE];
@@ -97,7 +102,7 @@ static void nbd_stop(void)
 	nbd.pid = 0;
 }
 
-/* It writes the file with its pid once it listens. */
+/* nbdkit writes NBD_PID when it listens. */
 static void nbd_need(unsigned int delay_ms)
 {
 	char delay[32];
@@ -147,7 +152,7 @@ static void lazymem_process_give(struct lazymem_process *process, int uffd,
 		die_errno("lazymem does not take the memory");
 }
 
-/* Its first line says that it is ready. */
+/* lazymem's first line says that it is ready. */
 static void lazymem_process_wait(int output)
 {
 	char c = 0;
@@ -179,7 +184,7 @@ void lazymem_process_start(struct lazymem_process *process, int uffd,
 	process->pid = program_spawn(args, output[1]);
 	close(output[1]);
 	lazymem_process_wait(output[0]);
-	/* Not read on: what it says fits into the pipe. */
+	/* Nothing reads the rest of the output: it fits into the pipe. */
 	process->output = output[0];
 	lazymem_process_give(process, uffd, base);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lazymem as the page server of memory here: a process of its own, started for this
- * memory, with a file or an NBD server behind it. The NBD server stays for the next.
+ * lazymem as the page server of a testbed: a process that is started for one testbed,
+ * with a file or an NBD server behind it. The NBD server (nbdkit) keeps running for the
+ * next testbed.
  */
 #ifndef BENCH_LAZYMEM_PROCESS_H
 #define BENCH_LAZYMEM_PROCESS_H
@@ -12,13 +13,13 @@
 #include <sys/types.h>
 
 /**
- * struct lazy_program - one that runs
- * @pages: how much it serves
- * @by_nbd: the image is that of an NBD server, not a file
- * @delay_ms: how long the NBD server takes for a read
- * @window_kib: how much to bring for a fault
- * @ahead: bring the rest unasked, else only that
- * @given_ns: set by lazy_program_start(): when it was given the memory
+ * struct lazymem_process - a running lazymem
+ * @pages: pages of the memory that it serves
+ * @by_nbd: read the image from an NBD server, else from a file
+ * @delay_ms: delay of each read of the NBD server, in ms
+ * @window_kib: KiB to bring for a fault
+ * @ahead: read ahead, else bring nothing but windows of faults
+ * @given_ns: set by lazymem_process_start(): when lazymem was given the memory
  */
 struct lazymem_process {
 	size_t pages;
@@ -33,17 +34,17 @@ struct lazymem_process {
 	int output;
 };
 
-/* Why there cannot be one here, or NULL. */
+/* Returns why lazymem cannot run in this guest, or NULL. */
 const char *lazymem_process_lacks(bool by_nbd);
 
 void lazymem_process_start(struct lazymem_process *process, int uffd,
 			   const void *base);
 void lazymem_process_stop(struct lazymem_process *process);
 
-/* The file that it serves, with so many pages at least; none of them is of zeros. */
+/* The file that lazymem serves, with at least @pages pages, none of them all zeros. */
 const char *lazymem_process_image(size_t pages);
 
-/* End the NBD server too. */
+/* Stop the NBD server. */
 void lazymem_process_end(void);
 
 #endif

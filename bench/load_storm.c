@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The storm's thread: pinned to CPU 1, while what is measured is pinned to CPU 0. */
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A thread on a CPU of its own that makes invalidations. */
+/* Background load: a thread on a CPU of its own that makes invalidations in a loop. */
 #ifndef BENCH_LOAD_STORM_H
 #define BENCH_LOAD_STORM_H
 
@@ -10,13 +10,13 @@
 #include <stddef.h>
 
 /**
- * struct storm - one
- * @at: where, or NULL: elsewhere in the process's memory, far from all else
- * @pages: unmapped and mapped a round
- * @inside: the memory is the device's too: in place of being unmapped it has its
- *	    protection changed, to read-only and back
- * @pause_us: between two rounds
- * @rounds: how many there were
+ * struct storm - a storm of invalidations
+ * @at: first page, or NULL: memory of its own, far from all else
+ * @pages: pages that are unmapped and mapped again in each round
+ * @inside: the device has mapped the pages too: they are not unmapped, but made
+ *	    read-only and writable again
+ * @pause_us: pause between two rounds, in us
+ * @rounds: number of rounds so far
  */
 struct storm {
 	char *at;
@@ -33,7 +33,10 @@ struct storm {
 void storm_begin(struct storm *storm);
 void storm_end(struct storm *storm);
 
-/* Keep this thread, and those it starts, off the storm's CPU; cpus_restore() ends that. */
+/*
+ * Keep this thread, and threads that it starts, off the storm's CPU. Returns the CPUs
+ * before, for cpus_restore().
+ */
 cpu_set_t storm_leave_cpu(void);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The writer's thread. It warms up before writer_start() returns. */
 #include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* hmmu-bench: its parts and options. bench.h shows how the files belong together. */
 #include <fnmatch.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -11,9 +12,10 @@
 #include "table.h"
 
 /*
- * @seconds: about how long it takes, at RUNS runs, on two emulated processors
- * @where: with a clock that counts instructions there is one processor only
- * @by_name: only if it is asked for by name, for it takes long
+ * @seconds: about how long the part takes, at RUNS runs, on two emulated processors
+ * @where: the guests that can run it. A clock that counts instructions needs a guest
+ *	   with one processor
+ * @by_name: runs only if it is named, because it takes long
  */
 static const struct part {
 	const char *name;
@@ -62,17 +64,17 @@ static const char usage[] =
 	"       hmmu-bench --exact [--runs N]\n"
 	"\n"
 	"Measure the fault engine beside the kernel's own call, and beside beginning again.\n"
-	"A PART may be a pattern. Without, all is measured that does not take long.\n"
+	"A PART may be a pattern. Without one, all parts run that do not take long.\n"
 	"\n"
 	"  --runs N  measure N times (default 5); medians and (least..most) are shown\n"
-	"  --clock   of the PARTs only those that belong there: instructions, in a guest with\n"
-	"            one processor whose clock counts them; time, those that are\n"
-	"            about two processors. Without, all, in time\n"
-	"  --exact   present pages alone, one figure a line, for a guest whose clock\n"
+	"  --clock   measure only PARTs for this kind of guest: instructions, one processor\n"
+	"            with a clock that counts instructions; time, parts that need two\n"
+	"            processors. Without it, all PARTs, in time\n"
+	"  --exact   only present pages, one figure a line, for a guest whose clock\n"
 	"            counts instructions\n"
-	"  --strict  exit with 1 for times that are not reached too, not just counts\n"
-	"  --rows    for programs: each row of a table is also a line \"csv ROW\", and\n"
-	"            lines \"progress TEXT\" tell what is going on\n"
+	"  --strict  exit with 1 also if a time misses its target, not just a count\n"
+	"  --rows    for programs: print each row of a table also as a line \"csv ROW\",\n"
+	"            and the progress as lines \"progress TEXT\"\n"
 	"  --list    print the parts, how long they take and what they are about\n"
 	"  --plan    print what would be measured and how long that takes\n"
 	"  --help    this text\n";
@@ -111,7 +113,7 @@ static bool part_is_named(const struct part *part, char *const *patterns)
 	return false;
 }
 
-/* @clock: the argument of --clock, or NULL. */
+/* @clock is the argument of --clock, or NULL. */
 static bool part_is_chosen(const struct part *part, char *const *patterns,
 			   const char *clock)
 {
@@ -134,7 +136,7 @@ static void check_patterns(char *const *patterns)
 	}
 }
 
-/* Nothing, if there is nothing to be measured. */
+/* Prints nothing if no part is chosen. */
 static void parts_plan(char *const *patterns, const char *clock, unsigned int runs)
 {
 	unsigned int seconds = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long mmap() waits while 64 fault threads take the mmap lock for read, again and
- * again, each for a fault: whether they starve a writer between them.
+ * How long mmap() waits while 64 fault threads take the mmap lock for read, once for
+ * each fault: do they starve a writer?
  *
- * Beside that: one fault at a time, beginning again, and nobody at all, which is what the
- * machine itself takes to wake the writer and have it map a page.
+ * Compared with one fault at a time, with beginning again on each dropped lock, and with
+ * no faults at all, which shows what the machine needs to wake the writer and map a page.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static const struct testbed testbeds[] = {
 	{ .source = SERVER, .pages = 1024, .latency_us = 1000 },
 };
 
-/* In us; and the part of its time that a writer has waited. */
+/* All in us. */
 enum { LONGEST, MEDIAN, CALL, QUANTITIES };
 
 static const struct {
@@ -153,7 +153,7 @@ static void crowd_run(const struct bench *bench, const struct testbed *testbed)
 
 void part_crowd(const struct bench *bench)
 {
-	/* One call is given no more than half of those that are free. */
+	/* A call gets at most half of the free threads. */
 	parameter_set("fault_threads", 2 * CROWD);
 	for (size_t i = 0; i < sizeof(testbeds) / sizeof(*testbeds); i++)
 		crowd_run(bench, &testbeds[i]);

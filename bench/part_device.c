@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that are missing are to be in a device's memory and mapped there: by one call that
- * populates with migration, by calls that fault, move and map, and by such that move first.
+ * Missing pages, to be brought into device memory and mapped in the device. Three ways:
+ * one call that populates with migration; three calls that fault, move and map; and calls
+ * that move first, and fault only what could not be moved.
  *
- * A page-table entry is read by the engine, or by the kernel when it looks what to move.
+ * Entries read are those that the engine reads, and those that the kernel reads to find
+ * what to migrate.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #define PAGES	4096
 #define DEVICE	2
 
-/* What a way is measured with. */
+/* One attempt of one way, and what it counts. */
 struct attempt {
 	int fd;
 	const struct testbed *testbed;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Missing pages behind a page server that takes its time, as one on another machine does,
- * and has many requests in flight: each page comes so long after it was asked for.
+ * Missing pages behind a page server with a latency, like one on another machine. It
+ * answers many requests at the same time, each one latency after the request.
  *
- * With one fault at a time a call takes as many latencies as there are pages, whatever
- * else it does. Where the clock counts instructions waiting takes no time of ours; in time
- * the matrix takes most of an hour.
+ * With one fault at a time, a call takes one latency per page. Under a clock that counts
+ * instructions the guest skips over waiting; in real time the matrix takes most of an
+ * hour.
  */
 #include <stdio.h>
 
@@ -14,7 +14,10 @@
 
 #define PAGES_A_VALUE	1024
 
-/* @restart, @one: whether these are measured; @gain: on restarting, to be reached. */
+/*
+ * @restart, @one: whether RESTART and OURS_1 are measured
+ * @gain: how many times as fast as RESTART OURS_N must be; 0: no target
+ */
 struct point {
 	unsigned int latency_us;
 	size_t pages;
@@ -22,7 +25,7 @@ struct point {
 	double gain;
 };
 
-/* Of the default. */
+/* Points of the part "latency". */
 static const struct point some[] = {
 	{ 100, 512, true, true },
 	{ 100, 2048, true, true },
@@ -31,7 +34,10 @@ static const struct point some[] = {
 	{ 10000, 64, true, true },
 };
 
-/* Not beginning again 16384 times: each reads 134 million entries, half a minute. */
+/*
+ * Points of the part "matrix". RESTART of 16384 pages is left out: a call reads 134
+ * million entries, which takes half a minute.
+ */
 static const struct point all[] = {
 	{ 0, 64, true, true }, { 0, 512, true, true }, { 0, 4096, true, true },
 	{ 0, 16384, false, true },

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kinds of memory that is missing: allocated by the kernel, where the stock call works
- * and no lock is dropped; and brought by a page server, which for memory advised to be
- * transparent huge pages answers with 512 small ones, for userfaultfd has no others, and
- * for hugetlb with a huge one.
+ * Missing pages of each kind of memory.
+ *
+ * Allocated by the kernel: the stock call works, and no lock is dropped.
+ *
+ * Brought by a page server: in memory advised to be transparent huge pages it answers a
+ * fault with 512 small pages, because userfaultfd cannot bring a transparent huge page;
+ * in hugetlb memory it answers with one huge page.
  */
 #include <stdio.h>
 
@@ -70,7 +73,7 @@ static void kind_brought(const struct bench *bench, size_t kind)
 	work_compare(bench, &work);
 }
 
-/* Small pages are those of the parts missing and latency. */
+/* Small pages that a server brings are measured by the parts missing and latency. */
 void part_memory(const struct bench *bench)
 {
 	cpu_set_t cpus = cpus_pin();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Missing pages, one page an answer, by a server that does not dawdle: what a call costs
- * for each of them, with one that goes on where it stood and one that begins again.
+ * Missing pages behind a page server without latency, one page per answer: what a call
+ * costs per page if it resumes after a dropped lock, and if it begins again.
  *
- * A short range is populated several times a run, so that each value is made of about as
- * many pages. Requester and server share one CPU, see lib/cpus.h; fault threads run where
- * the kernel has them run.
+ * A short range is populated several times in a run, so that each value is made of about
+ * the same number of pages. Requester and server share one CPU, see lib/cpus.h; fault
+ * threads run where the kernel puts them.
  */
 #include <stdio.h>
 
@@ -20,7 +20,7 @@ static const size_t sizes[] = { 64, 512, 4096, 16384 };
 
 #define NR_SIZES	(sizeof(sizes) / sizeof(sizes[0]))
 
-/* Of each size: microseconds a page. */
+/* Median microseconds a page, for each way and size. */
 struct medians {
 	double of[WAYS][NR_SIZES];
 };
@@ -58,7 +58,7 @@ static void missing_report(const struct figures *figures, size_t pages)
 		     AT_LEAST, 0.95);
 }
 
-/* From the shortest range to the longest that both have. */
+/* From the shortest range to the longest one that RESTART is measured with. */
 static void missing_report_growth(const struct medians *medians)
 {
 	struct samples one = {};

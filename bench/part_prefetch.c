@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How fast lazymem brings a cached file that nobody asks for, beside a bare loop of
- * UFFDIO_COPY that has the file mapped and knows of nothing else: 256 KiB a call, as
- * lazymem, by one thread and by two; and a page a call.
+ * How fast lazymem brings a cached file when there are no faults. Compared with a bare
+ * loop of UFFDIO_COPY from the mapped file: 256 KiB a call, as lazymem does, by one
+ * thread and by two threads; and one page a call.
  *
- * lazymem's time is from when it is given the memory until all of it is there.
+ * lazymem's time begins when it is given the memory, and ends when all pages are present.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,7 +26,7 @@
 
 enum { LAZYMEM, LOOP, LOOP_TWO, LOOP_PAGES, SUBJECTS };
 
-/* @image: the file, mapped. */
+/* Memory behind a userfaultfd, and @image, the mapped file to copy from. */
 struct target {
 	int uffd;
 	char *base;
@@ -101,7 +101,7 @@ static uint64_t target_copy_two(const struct target *target)
 	return clock_ns() - begun;
 }
 
-/* The last are looked at first: they come last, or nearly so. */
+/* Looks at the last page first, which is among the last that are brought. */
 static bool target_complete(const struct target *target)
 {
 	static unsigned char there[PAGES];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that are there already: what the engine adds to the kernel's walk.
+ * Present pages: what the engine adds to the kernel's walk.
  */
 #include <stdio.h>
 
@@ -13,7 +13,7 @@
 static const struct {
 	enum memory_kind memory;
 	const char *text;
-	/* The faster they are read, the more make a value. */
+	/* Huge pages are read faster, so a value is made of more of them. */
 	size_t pages_a_value;
 } kinds[] = {
 	{ SMALL, "of 4 KiB", MANY },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest memory of hmm_region: what a window saves, what an access costs when all is
- * mapped, and that the first access does not depend on the size of the region.
+ * Guest memory of hmm_region: what a window saves, what an access costs when all pages
+ * are mapped, and whether the first access depends on the size of the region.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void guest_access(int fd, uint64_t gpfn, uint32_t how)
 	};
 
 	if (region_access(fd, &access))
-		die("guest page %llu is not to be had", (unsigned long long)gpfn);
+		die("guest page %llu cannot be accessed", (unsigned long long)gpfn);
 }
 
 static void guest_set(int fd, void *at, size_t pages)
@@ -102,7 +102,7 @@ static void region_windows(unsigned int runs)
 	free(figures);
 }
 
-/* The region is set, and a page in its middle read. */
+/* Time to set a region and read a page in its middle. */
 static double first_access_us(size_t pages)
 {
 	void *at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
@@ -122,7 +122,7 @@ static double first_access_us(size_t pages)
 	return us;
 }
 
-/* It is short, and anything may come between. */
+/* The time is short, and an interrupt may fall into it: the least of TRIES. */
 static double first_access_least(size_t pages)
 {
 	double least = first_access_us(pages);

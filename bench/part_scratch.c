@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a call allocates: nothing, whatever the range, unless pages are asked for
- * one by one.
+ * Bytes that a call allocates. They must not grow with the range, unless each page has a
+ * request of its own.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ static void scratch_measure(const struct bench *bench, const void *at, size_t pa
 void part_scratch(const struct bench *bench)
 {
 	struct samples few = {}, many = {}, single = {};
-	/* Read only, this is the huge zero page many times. */
+	/* The memory is only read, so it takes one huge zero page, mapped many times. */
 	void *at = memory_map(MANY, MADV_HUGEPAGE);
 	void *requests = calloc(MANY, 1);
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * lazymem as the page server: a process of its own, with a file that is cached, or with
- * nbdkit and its delay filter behind it. By single pages, and by windows of neighbours,
- * of which a fault brings one.
+ * lazymem as the page server: a process of its own, with a cached file behind it, or
+ * nbdkit with its delay filter. A fault brings a single page, or a window of neighbours.
  *
- * The file is in memory: what a disk adds is the disk's.
+ * The file is in memory, so that no disk is measured.
  */
 #include <stdio.h>
 

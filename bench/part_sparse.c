@@ -2,10 +2,9 @@
 /*
  * Every second page is missing: short runs of faults.
  *
- * Where the kernel allocates them no lock is dropped, and nothing is to be won by
- * dropping it; ours is not to be slower than the stock call, which is all that mainline's
- * new call is there. Where a page server brings them each costs a
- * latency.
+ * If the kernel allocates the pages, no fault drops the lock: the engine must not be
+ * slower than the stock call, and mainline's new call does the same as the stock call.
+ * If a page server brings the pages, each costs a latency.
  */
 #include <stdio.h>
 

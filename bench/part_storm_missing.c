@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Missing pages behind a page server, while something else of the process is unmapped
- * and mapped now and then. Who has one interval over all memory hears of that, and begins
- * again at each; the mirror kit does for its own pages only.
+ * The part "stormy": missing pages behind a page server, while a page elsewhere in the
+ * process is unmapped and mapped in a loop. A driver with one interval over all memory is
+ * notified of each unmapping and begins again; the mirror kit begins again only for
+ * invalidations of the pages that it populates.
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static uint64_t missing_populate_kit(const struct testbed *testbed,
 	return begun;
 }
 
-/* With an interval of all memory: whoever does not name the range has that. */
+/* Without HMMU_PROBE_EXACT the interval is over all memory. */
 static uint64_t missing_populate_plain(const struct bench *bench,
 				       enum hmmu_probe_call call,
 				       const struct testbed *testbed,

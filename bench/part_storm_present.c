@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populating present pages while another thread makes invalidations: the mirror kit
- * beside a loop round mmu_interval_read_retry(), which has one interval for all memory,
- * as the device has. And beside a read of /proc/self/pagemap, which no invalidation
- * concerns, but which takes the mmap lock for each page table as the kit does: what it
- * loses in the storm it loses to the lock.
+ * The part "storm": populating present pages while another thread makes invalidations.
+ * Three subjects are compared:
  *
- * The storm is far (elsewhere in the process's memory, in several sizes), near (in the
- * page table of the range's last pages, right behind it), or in the range itself, with a
- * pause, for without one nothing can be had.
+ * - the mirror kit;
+ * - a loop around mmu_interval_read_retry(), with one interval for all memory, which is
+ *   the interval of the device too;
+ * - a read of /proc/self/pagemap, which takes the mmap lock for each page table, as the
+ *   kit does, and does not care about invalidations: what it loses in the storm it loses
+ *   to the lock.
  *
- * What is counted in a fixed time: populates that were completed, and how often they
- * began again. Storm and populate are on a CPU each.
+ * The storm is far (elsewhere in the process's memory, in several sizes), near (right
+ * behind the range, in the page table of its last pages), or inside the range. Inside it
+ * pauses between rounds, because without a pause no populate completes.
  *
- * And what the device's page table takes: the growth of the slab it is made of.
+ * Counted in a fixed time: completed populates, and how often they began again. The storm
+ * and the populates have a CPU each.
+ *
+ * Also measured: the memory of the device's page table, by the growth of its slab.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +49,7 @@ static const struct {
 	const char *part;
 	const char *text;
 	enum where where;
-	/* The more a round unmaps, the smaller the part of it that locks others out. */
+	/* The more pages a round unmaps, the smaller its share of time under the lock. */
 	size_t pages;
 } storms[] = {
 	{ "storm-far-1", "1 page elsewhere is unmapped and mapped", FAR, 1 },
@@ -59,11 +63,11 @@ struct subject {
 	const char *way;
 	int fd;
 	const void *at;
-	/* Returns whether it was completed; adds to restarts if not. */
+	/* Returns whether the populate completed; if not, may add to @restarts. */
 	bool (*populate)(const struct subject *subject, uint64_t *restarts);
 };
 
-/* Pages a millisecond; the second by the first. */
+/* Pages a millisecond without and in the storm, and the ratio of both. */
 enum { QUIET, STORMY, KEPT, QUANTITIES };
 
 static const struct {
@@ -160,7 +164,7 @@ static void present_report_quantity(const struct bench *bench, size_t i, int qua
 			.way = subjects[s].way,
 			.quantity = quantities[quantity].name,
 			.figures = this,
-			/* More is better here. */
+			/* Arguments swapped: of throughput more is better. */
 			.stock = figures_speedup(&figures[LOOP].of[quantity], this),
 		};
 

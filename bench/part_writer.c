@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long mmap() waits while a device's call reads a range of 1 GiB that is
- * present.
+ * How long mmap() waits while a call reads 1 GiB of present pages.
  *
- * The stock call holds the mmap lock to the end. Ours lets go of it after each
- * chunk where somebody waits. The writer maps the same page over and over, which
- * takes the lock once and is outside the range, so nothing is invalidated. All is there,
- * so how many faults may be in flight is all the same.
+ * The stock call holds the mmap lock to the end. The engine drops it after a chunk if
+ * somebody waits for it. The writer (load_writer.h) invalidates nothing in the range. No
+ * page is missing, so the number of faults in flight does not matter.
  *
- * What is exact is the number of chunks in a row at whose end a write waited: the
- * writer pauses for longer than a chunk takes, so more than 1 means that a write
- * has waited for more than one chunk. Its wait in time also has the wake-up of the
- * writer's CPU, which under emulation takes several chunks' time.
+ * Exact is the number of chunks in a row at whose end a write waited: the writer pauses
+ * for longer than a chunk takes, so more than 1 means that a write has waited for more
+ * than one chunk. The wait in time includes waking the writer's CPU, which takes several
+ * chunks' time under emulation.
  */
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Prints the lines of a report, and counts targets that were reached and missed. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -29,7 +30,7 @@ static void print_line(const char *name, const char *figure)
 	fflush(stdout);
 }
 
-/* Counts in full; of what was measured as much as means something. */
+/* Values from 1000 on without a fraction, others with three digits. */
 const char *report_number(double value, char *text, size_t size)
 {
 	snprintf(text, size, value < 1000 ? "%.3g" : "%.0f", value);

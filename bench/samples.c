@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Values are sorted when they are added, so the median is in the middle. */
 #include "fail.h"
 #include "samples.h"
 
-/* Kept in order. */
 void samples_add(struct samples *samples, double value)
 {
 	unsigned int i;

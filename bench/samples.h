@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One figure, taken in each of several runs. Counts are exact up to 2^53. */
+/* The values of one figure, one for each run. Counts are exact up to 2^53. */
 #ifndef BENCH_SAMPLES_H
 #define BENCH_SAMPLES_H
 

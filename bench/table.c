@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Prints rows, aligned for people; and as CSV with report_rows(). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Maps the memory of a testbed and starts what brings its pages. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,14 +67,14 @@ const char *testbed_lacks(const struct testbed *testbed)
 		return NULL;
 	at = kind_map(HUGETLB, testbed->pages);
 	if (!at)
-		return "no huge pages to be had";
+		return "not enough free huge pages";
 	kind_unmap(HUGETLB, at, testbed->pages);
 	return NULL;
 }
 
 /*
- * The page table is there, as in memory that is in use; and whoever brings pages is on
- * its feet: it has brought one.
+ * Pages before the range are touched, so that the page table exists, as in memory that is
+ * in use, and the page server has started and brought a page.
  */
 static void testbed_warm_up(struct testbed *testbed)
 {
@@ -132,7 +133,7 @@ static void testbed_serve_lazymem(struct testbed *testbed)
 	lazymem_process_start(process, testbed->server.uffd, testbed->base);
 }
 
-/* What comes before the range is half a page table, or a huge page. */
+/* Half a page table, or a huge page, is mapped before the range. */
 void testbed_make(struct testbed *testbed)
 {
 	testbed->before = testbed->source == KERNEL ? 0 :
@@ -149,7 +150,7 @@ void testbed_make(struct testbed *testbed)
 	testbed_warm_up(testbed);
 }
 
-/* A server's are brought unasked, for each that is asked for takes a latency. */
+/* A server brings the pages unasked, since a fault would take a latency. */
 void testbed_touch(struct testbed *testbed, size_t step)
 {
 	char page[PAGE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory to be collected, and whoever brings it. Made anew for each call, as a call
- * leaves nothing missing.
+ * A testbed: the memory that a call collects, and what brings its pages. A call leaves
+ * no page missing, so a new testbed is made for each call.
  */
 #ifndef BENCH_TESTBED_H
 #define BENCH_TESTBED_H
@@ -27,13 +27,13 @@ enum source {
 };
 
 /**
- * struct place - where the device's pages are
- * @memory: of which kind
- * @source: who brings it
- * @latency_us: how long after it was asked for a page comes
- * @window_kib: how much lazymem brings for a fault
+ * struct testbed - memory and its source
+ * @memory: kind of the memory
+ * @source: what brings missing pages
+ * @latency_us: time from a fault to its answer, in us
+ * @window_kib: KiB that lazymem brings for a fault
  * @pages: length in 4 KiB pages
- * @at: set by place_make(): the first page
+ * @at: set by testbed_make(): address of the first page
  */
 struct testbed {
 	enum memory_kind memory;
@@ -50,19 +50,19 @@ struct testbed {
 };
 
 const char *memory_kind_name(enum memory_kind memory);
-/* "server"; of lazymem with the window: "nbd/32k". */
+/* Name of the source: "server"; for lazymem with the window: "nbd/32k". */
 const char *testbed_source(const struct testbed *testbed, char *text, size_t size);
 
-/* Why there cannot be one here, or NULL. */
+/* Returns why this testbed is impossible in this guest, or NULL. */
 const char *testbed_lacks(const struct testbed *testbed);
 
 void testbed_make(struct testbed *testbed);
 void testbed_drop(struct testbed *testbed);
 
-/* Have every @step-th page of the range there, whoever brings it. */
+/* Make every @step-th page of the range present. */
 void testbed_touch(struct testbed *testbed, size_t step);
 
-/* After the last place of a process. */
+/* After the last testbed: ends what testbeds share. */
 void testbed_end(void);
 
 #endif

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ways' names, calls and parameters. The first value of each module parameter is
+ * remembered, for parameters_restore().
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +15,7 @@
 #define IN_FLIGHT	"faults_in_flight"
 #define REMEMBERED	4
 
-/* What they were before we came. */
+/* Parameters that were set: @value before, @now at present. */
 static struct {
 	const char *name;
 	unsigned int value, now;
@@ -44,7 +48,7 @@ static void parameter_write(const char *name, unsigned int value)
 		die_errno("cannot set the module's %s to %u", name, value);
 }
 
-/* The index of @name in @before, or -1. */
+/* Returns the index of @name in @before, or -1 if the module has no such parameter. */
 static int parameter_remember(const char *name)
 {
 	char text[32];
@@ -94,7 +98,7 @@ bool way_exists(enum way way)
 	return way != OURS_N || !access(PARAMETERS IN_FLIGHT, W_OK);
 }
 
-/* Without the parameter the engine has one fault in flight. */
+/* A module without the parameter has one fault in flight, which is OURS_1. */
 enum hmmu_probe_call way_take(enum way way)
 {
 	if (ways[way].in_flight &&

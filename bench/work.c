@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Measures a piece of work in all its ways, in turn. */
 #include "table.h"
 #include "work.h"
 
@@ -21,7 +22,7 @@ static uint64_t work_call(const struct bench *bench, const struct work *work,
 	struct hmmu_probe_run run = bench_call(bench, way_take(way), testbed->at,
 					       testbed->pages, work->request);
 
-	/* Nobody counts in there. */
+	/* The stock call counts nothing. */
 	if (way != STOCK)
 		figures_count(figures, &run);
 	return run.ns;
@@ -40,8 +41,8 @@ static uint64_t work_call_anew(const struct bench *bench, const struct work *wor
 }
 
 /*
- * One call by each way in turn, @times times. The median is the run's value: now and
- * then the kernel does something else within one of them.
+ * One call by each way in turn, work->times times. The run's value is the median, since
+ * the kernel sometimes does other work within a call.
  */
 static void work_measure_run(const struct bench *bench, const struct work *work,
 			     const struct testbed *kept, struct figures *figures)
@@ -107,7 +108,7 @@ const struct figures *figures_of_ours(const struct figures *figures)
 	return &figures[figures[OURS_N].value.n ? OURS_N : OURS_1];
 }
 
-/* Those of engines that have no threads are 0. */
+/* Engines without threads leave the counters of threads 0. */
 void figures_count(struct figures *figures, const struct hmmu_probe_run *run)
 {
 	static const int which[COUNTS] = {

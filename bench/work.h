@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The same work done in several ways, alternately, and a table of what came of it: a row
- * for each way, which is also a line of CSV.
+ * The same work done in several ways, in turn, and a table of the results: a row for each
+ * way, which is also a row of CSV.
  */
 #ifndef BENCH_WORK_H
 #define BENCH_WORK_H
@@ -12,7 +12,7 @@
 
 enum count { ENTRIES, FAULTS, DROPS, RESTARTS, THREADS, IN_FLIGHT, COUNTS };
 
-/* Of one way: a value for each run, and counts of each call. */
+/* The results of one way: a value for each run, and the counts of each call. */
 struct figures {
 	struct samples value;
 	struct samples counts[COUNTS];
@@ -20,14 +20,14 @@ struct figures {
 
 /**
  * struct work - what is done in several ways
- * @part: the benchmark's name
- * @title: what is done, for people
- * @place: the memory; @place.pages are collected
- * @touch: before the call every @touch-th page is there; 0: none
- * @keep: the memory stays for all calls, for it stays the same
- * @request: what is asked of each page
- * @ways: WITH() each that is to be measured
- * @times: how many calls make one value, their median, so that short ones mean something
+ * @part: name of the part
+ * @title: description for people
+ * @testbed: the memory; all its pages are collected
+ * @touch: every @touch-th page is present before the call; 0: no page
+ * @keep: one testbed serves all calls, because a call does not change it
+ * @request: the request for each page
+ * @ways: the ways to measure, of WITH()
+ * @times: number of calls whose median makes one value, so that short calls are exact
  */
 struct work {
 	const char *part;
@@ -41,25 +41,26 @@ struct work {
 };
 
 /*
- * Do it and print the table: values are microseconds a page. The figures are valid until
- * the next time. Returns NULL if there is no such place here, which has been told.
+ * Do the work and print the table; values are microseconds a page. Returns the figures of
+ * all ways, valid until the next call; or NULL, with a line in the report, if the testbed
+ * is impossible in this guest.
  */
 const struct figures *work_compare(const struct bench *bench,
 				   const struct work *work);
 
-/* Call @times calls of @pages, for values made of about the same number of pages. */
+/* Calls of @pages pages that make a value of about @pages_a_value pages. */
 static inline unsigned int work_times(size_t pages, size_t pages_a_value)
 {
 	return pages < pages_a_value ? pages_a_value / pages : 1;
 }
 
-/* How many times as fast as @slow @fast is; 0 if one was not measured. */
+/* Returns how many times as fast @fast is as @slow; 0 if one was not measured. */
 double figures_speedup(const struct figures *fast, const struct figures *slow);
 
-/* Of STEADY_WAYS: ours. */
+/* The figures of the engine among those of STEADY_WAYS. */
 const struct figures *figures_of_ours(const struct figures *figures);
 
-/* What one call has counted. */
+/* Add the counters of one call. */
 void figures_count(struct figures *figures, const struct hmmu_probe_run *run);
 void figures_clear(struct figures figures[WAYS]);
 
