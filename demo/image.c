@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Opens, makes, reads and checks the image. Each error ends the program. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>

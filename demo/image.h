@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The file that is restored. */
+/* The image: the file or block device that is restored. */
 #ifndef DEMO_IMAGE_H
 #define DEMO_IMAGE_H
 
@@ -9,10 +9,10 @@
 #include "checksum.h"
 
 /**
- * struct image - a file, or block device, as pages
- * @fd: open for reading
- * @bytes: how much of it counts
- * @pages: the same in pages, the last one padded with zeros
+ * struct image - a file or block device, as pages
+ * @fd: file descriptor, open for reading
+ * @bytes: length; only the first @bytes are restored
+ * @pages: length in pages; the last page is padded with zeros
  */
 struct image {
 	int fd;
@@ -20,7 +20,7 @@ struct image {
 	size_t pages;
 };
 
-/* Open @path, of which @bytes count (0: all). Ends the program on failure. */
+/* Open @path, to restore its first @bytes bytes (0: all). Ends the program on failure. */
 struct image image_open(const char *path, uint64_t bytes);
 
 /* Make a file of @bytes random bytes. Ends the program on failure. */
@@ -29,10 +29,10 @@ struct image image_make(uint64_t bytes);
 /* Bytes of the image in @pages pages from @first. */
 size_t image_bytes(const struct image *image, size_t first, size_t pages);
 
-/* Its checksum, or that of its first @pages pages. */
+/* Checksum of the first @pages pages. */
 void image_checksum(struct image *image, size_t pages, char text[CHECKSUM_SIZE]);
 
-/* What was read of it is to come from the disk again. */
+/* Drop the image from the page cache, so that it is read from the disk again. */
 void image_forget(const struct image *image);
 
 /* Read @pages pages from @first. Ends the program on failure. */

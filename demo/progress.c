@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Prints the bar, or a line for each tenth. */
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -14,7 +15,7 @@ void progress_plain(void)
 	plain = true;
 }
 
-static void bar(size_t done, size_t all)
+static void progress_bar(size_t done, size_t all)
 {
 	size_t full = done * BAR / all;
 
@@ -34,7 +35,7 @@ void progress_show(size_t done, size_t all)
 	size_t tenth = done * 10 / all;
 
 	if (!plain) {
-		bar(done, all);
+		progress_bar(done, all);
 	} else if (tenth != shown) {
 		printf("  %zu0%% of %zu MiB\n", tenth, all * PAGE >> 20);
 		fflush(stdout);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Maps memory, registers it with a userfaultfd, and runs a lazymem session for it. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,12 +11,12 @@
 #include "restored.h"
 #include "uffd.h"
 
-static void message(void *arg, const char *text)
+static void server_message(void *arg, const char *text)
 {
 	die("page server: %s", text);
 }
 
-static void *serve(void *session)
+static void *server_run(void *session)
 {
 	int error = lazymem_run(session);
 
@@ -24,8 +25,8 @@ static void *serve(void *session)
 	return NULL;
 }
 
-/* Of the very file that we have open, whatever its own path means by now. */
-static void get_path(char path[RESTORED_PATH], const struct image *image)
+/* The path of the open file, since the image's own path may mean another file by now. */
+static void image_path(char path[RESTORED_PATH], const struct image *image)
 {
 	snprintf(path, RESTORED_PATH, "/proc/self/fd/%d", image->fd);
 }
@@ -34,20 +35,20 @@ void restored_check(const struct image *image)
 {
 	char path[RESTORED_PATH], why[LAZYMEM_WHY];
 
-	get_path(path, image);
+	image_path(path, image);
 	if (lazymem_image_size(path, why) < 0)
 		die("page server: %s", why);
 }
 
-static void set_options(struct restored *restored, const struct image *image)
+static void restored_options(struct restored *restored, const struct image *image)
 {
-	get_path(restored->path, image);
+	image_path(restored->path, image);
 	restored->options.image = restored->path;
 	restored->options.image_size = image->bytes;
-	restored->options.message = message;
+	restored->options.message = server_message;
 }
 
-static int register_memory(const struct restored *restored)
+static int restored_register(const struct restored *restored)
 {
 	char why[LAZYMEM_WHY];
 	uint64_t features;
@@ -70,14 +71,15 @@ void restored_map(struct restored *restored, const struct image *image)
 	};
 	char why[LAZYMEM_WHY];
 
-	set_options(restored, image);
+	restored_options(restored, image);
 	restored->base = memory_map(restored->pages, MADV_NOHUGEPAGE);
 	range.start = (uintptr_t)restored->base;
 	restored->session = lazymem_new(&restored->options, NULL,
-					register_memory(restored), -1, &range, 1, why);
+					restored_register(restored), -1, &range,
+					1, why);
 	if (!restored->session)
 		die("page server: %s", why);
-	if (pthread_create(&restored->thread, NULL, serve, restored->session))
+	if (pthread_create(&restored->thread, NULL, server_run, restored->session))
 		die("cannot start the page server's thread");
 }
 

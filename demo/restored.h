@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory of this process that lazymem brings from an image when it is accessed: a
- * session in a thread of ours. All that goes wrong with it ends the program, for in a
- * demonstration nothing is to be waited for.
+ * Restored memory: memory of this process that lazymem brings from an image when it is
+ * accessed. The lazymem session runs in a thread of this process. Each error ends the
+ * program: a demonstration has nothing to fall back to.
  */
 #ifndef DEMO_RESTORED_H
 #define DEMO_RESTORED_H
@@ -16,11 +16,11 @@
 #define RESTORED_PATH	32
 
 /**
- * struct restored - such memory
- * @pages: how many, from the image's beginning on
- * @options: window, read_ahead and latency_us are the caller's; the others are set here
+ * struct restored - restored memory
+ * @pages: length in pages, from the beginning of the image
+ * @options: the caller sets window, read_ahead and latency_us; restored_map() the others
  * @base: address of page 0
- * @session: what brings it
+ * @session: the lazymem session
  */
 struct restored {
 	size_t pages;
@@ -32,10 +32,10 @@ struct restored {
 	pthread_t thread;
 };
 
-/* End the program, saying why, if the page server cannot read the image here. */
+/* End the program with a message if lazymem cannot read the image in this process. */
 void restored_check(const struct image *image);
 
-/* Set @base and @session; from then on it is served. @image stays open. */
+/* Map the memory and start to serve it. Sets @base and @session; keep @image open. */
 void restored_map(struct restored *restored, const struct image *image);
 void restored_unmap(struct restored *restored);
 

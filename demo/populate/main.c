@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restore a file lazily, with a device that wants it: what the stock call makes of
- * that, what ours does, and what a loop would that begins again on each dropped
- * lock.
+ * hmmu-demo: a file is restored lazily into memory that a device populates. Shows that
+ * the stock call refuses the memory, that the engine's call succeeds, and how its cost
+ * compares with a loop that begins again on each dropped lock.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -24,7 +24,7 @@
 
 #define DEFAULT_MIB	64
 #define MIB_MAX		65536ULL
-#define SERVER_WINDOW	(16UL << 10)	/* what it brings for a fault */
+#define SERVER_WINDOW	(16UL << 10)	/* bytes that lazymem brings for a fault */
 #define WINDOW		512	/* pages that the device asks for at a time */
 #define COMPARED_MAX	(64UL << 20 >> 12)
 
@@ -36,7 +36,7 @@ static const char usage[] =
 	"  --size MIB   make a file of random content (default 64)\n"
 	"  --file PATH  restore this file or block device\n"
 	"  --bytes N    only its first N bytes\n"
-	"  --plain      lines in place of a bar that moves\n"
+	"  --plain      lines instead of a bar that moves\n"
 	"  --help       this text\n";
 
 static const struct option options[] = {
@@ -48,7 +48,7 @@ static const struct option options[] = {
 	{}
 };
 
-static struct image parse(int argc, char **argv)
+static struct image options_parse(int argc, char **argv)
 {
 	unsigned long long mib = DEFAULT_MIB, bytes = 0;
 	const char *path = NULL;
@@ -87,8 +87,8 @@ static struct image parse(int argc, char **argv)
 	return image_make(mib << 20);
 }
 
-/* Nothing is read ahead: what is counted is to be told by the faults alone. */
-static struct restored lazily(size_t pages)
+/* Nothing is read ahead, so that the counts depend on the faults alone. */
+static struct restored restored_lazily(size_t pages)
 {
 	return (struct restored) {
 		.pages = pages,
@@ -96,7 +96,7 @@ static struct restored lazily(size_t pages)
 	};
 }
 
-static void same(const char *whose, const char *sum, const char *file)
+static void checksum_show(const char *whose, const char *sum, const char *file)
 {
 	printf("  sha256 of %-24s %s\n", whose, sum);
 	fflush(stdout);
@@ -104,7 +104,7 @@ static void same(const char *whose, const char *sum, const char *file)
 		die("that is not the checksum of the file");
 }
 
-static void stock_call(int probe, const struct restored *memory)
+static void show_stock(int probe, const struct restored *memory)
 {
 	struct hmmu_probe_run run = probe_range(HMMU_PROBE_STOCK, memory->base,
 						memory->pages, READ_REQUEST);
@@ -117,8 +117,8 @@ static void stock_call(int probe, const struct restored *memory)
 	       strerror(EFAULT));
 }
 
-static void our_call(int probe, const struct restored *memory,
-		     const struct image *image, char text[CHECKSUM_SIZE])
+static void show_ours(int probe, const struct restored *memory,
+		      const struct image *image, char text[CHECKSUM_SIZE])
 {
 	static char contents[WINDOW * PAGE];
 	struct checksum sum;
@@ -135,7 +135,7 @@ static void our_call(int probe, const struct restored *memory,
 		run.flags = HMMU_PROBE_LOOP | HMMU_PROBE_EXACT;
 		run.contents = (uintptr_t)contents;
 		if (probe_run(probe, &run))
-			die("page %zu is not to be had: %s", at,
+			die("page %zu cannot be populated: %s", at,
 			    strerror(-run.error));
 		checksum_add(&sum, contents, image_bytes(image, at, n));
 		progress_show(at + n, memory->pages);
@@ -143,11 +143,11 @@ static void our_call(int probe, const struct restored *memory,
 	checksum_end(&sum, text);
 }
 
-/* The whole in one call, of fresh memory. */
-static void compared(int probe, const char *name, enum hmmu_probe_call call,
-		     struct image *image, size_t pages, const char *file)
+/* One call for all pages, in new memory. */
+static void compare_call(int probe, const char *name, enum hmmu_probe_call call,
+			 struct image *image, size_t pages, const char *file)
 {
-	struct restored memory = lazily(pages);
+	struct restored memory = restored_lazily(pages);
 	struct hmmu_probe_run run;
 	struct checksum sum;
 	char text[CHECKSUM_SIZE];
@@ -175,7 +175,7 @@ static void compared(int probe, const char *name, enum hmmu_probe_call call,
 	free(contents);
 }
 
-static void compare(int probe, struct image *image)
+static void compare_calls(int probe, struct image *image)
 {
 	size_t pages = image->pages < COMPARED_MAX ? image->pages : COMPARED_MAX;
 	char file[CHECKSUM_SIZE];
@@ -185,17 +185,17 @@ static void compare(int probe, struct image *image)
 	fflush(stdout);
 	image_checksum(image, pages, file);
 	show_table_head();
-	compared(probe, "restart on each drop", HMMU_PROBE_RESTART, image, pages,
-		 file);
-	compared(probe, "ours", HMMU_PROBE_UNLOCKED, image, pages, file);
+	compare_call(probe, "restart on each drop", HMMU_PROBE_RESTART, image, pages,
+		     file);
+	compare_call(probe, "ours", HMMU_PROBE_UNLOCKED, image, pages, file);
 	printf("\n  Restarting on each dropped lock is what mainline's call does. Both have brought\n"
 	       "  the file's contents.\n");
 }
 
 int main(int argc, char **argv)
 {
-	struct image image = parse(argc, argv);
-	struct restored memory = lazily(image.pages);
+	struct image image = options_parse(argc, argv);
+	struct restored memory = restored_lazily(image.pages);
 	char file[CHECKSUM_SIZE], device[CHECKSUM_SIZE];
 	int probe = probe_open();
 
@@ -207,12 +207,12 @@ int main(int argc, char **argv)
 	       "shares the process's memory wants all of it.\n\n",
 	       (unsigned long long)image.bytes >> 20);
 
-	stock_call(probe, &memory);
-	our_call(probe, &memory, &image, device);
+	show_stock(probe, &memory);
+	show_ours(probe, &memory, &image, device);
 	restored_unmap(&memory);
 	image_checksum(&image, image.pages, file);
-	same("the file:", file, file);
-	same("what the device sees:", device, file);
-	compare(probe, &image);
+	checksum_show("the file:", file, file);
+	checksum_show("what the device sees:", device, file);
+	compare_calls(probe, &image);
 	return 0;
 }

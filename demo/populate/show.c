@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Prints the table that compares the calls. */
 #include <stdio.h>
 
 #include "show.h"

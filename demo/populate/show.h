@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the demonstration shows: its table. */
+/* The table that compares the calls: a row for each. */
 #ifndef DEMO_SHOW_H
 #define DEMO_SHOW_H
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Compares what the guest reads with the file, page by page and as a whole. */
 #include <err.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "content.h"
 #include "guest.h"
 
-/* One virtual CPU ends the program; another that comes here meanwhile waits for that. */
+/* The first virtual CPU here ends the program; others wait at the mutex for the end. */
 static void tell_page(size_t page, const unsigned char *seen,
 		      const unsigned char *file)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guest has to see what the file has; what differs ends the program with 1. */
+/* The guest must see the contents of the file; a difference ends the program with 1. */
 #ifndef RESTORE_CHECK_H
 #define RESTORE_CHECK_H
 
@@ -7,10 +7,10 @@
 
 #include "image.h"
 
-/* @seen is what the guest has read of @page. */
+/* Compare @seen, which the guest has read from @page, with the file. */
 void check_page(struct image *image, size_t page, const unsigned char *seen);
 
-/* All of it, by checksums, which are shown. */
+/* Compare the whole memory with the file by checksums, and print both. */
 void check_all(struct image *image, int guest);
 
 #endif

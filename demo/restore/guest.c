@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* A guest of /dev/hmm_region with one region, which it may read. */
 #include <string.h>
 
 #include "content.h"

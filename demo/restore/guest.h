@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A guest whose memory is memory of this process, from guest page 0 on. */
+/* A guest of /dev/hmm_region: its memory, from guest page 0 on, is of this process. */
 #ifndef RESTORE_GUEST_H
 #define RESTORE_GUEST_H
 
@@ -7,13 +7,16 @@
 
 #include "image.h"
 
-/* Its file; close() ends it. These end the program on failure. */
+/* Returns the guest's file; close() ends the guest. Ends the program on failure. */
 int guest_start(const void *memory, size_t pages, unsigned int window);
 
-/* A virtual CPU reads. Returns how many of the pages were not mapped yet. */
+/*
+ * A virtual CPU reads @pages pages. Returns how many of them were not mapped yet. Ends
+ * the program on failure.
+ */
 unsigned int guest_read(int guest, size_t first, size_t pages, void *to);
 
-/* The checksum of all that @image is to have brought, as the guest sees it. */
+/* Checksum of the guest's memory, over the bytes of @image. */
 void guest_checksum(int guest, const struct image *image,
 		    char text[CHECKSUM_SIZE]);
 

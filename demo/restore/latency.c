@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Step n of the histogram has the times below 2^n us, from 2^(n-1) us on. */
 #include <stdio.h>
 
 #include "latency.h"
 
 #define BAR	40
 
-static unsigned int step(uint64_t us)
+static unsigned int latency_step(uint64_t us)
 {
 	unsigned int n = us ? 64 - __builtin_clzll(us) : 0;
 
@@ -14,7 +15,7 @@ static unsigned int step(uint64_t us)
 
 void latency_add(struct latency *latency, uint64_t ns)
 {
-	latency->counts[step(ns / 1000)]++;
+	latency->counts[latency_step(ns / 1000)]++;
 }
 
 void latency_add_all(struct latency *to, const struct latency *from)
@@ -32,7 +33,7 @@ uint64_t latency_count(const struct latency *latency)
 	return n;
 }
 
-static void show_step(unsigned int i, uint64_t count, uint64_t most)
+static void latency_show_step(unsigned int i, uint64_t count, uint64_t most)
 {
 	uint64_t from = i ? 1ULL << (i - 1) : 0, to = 1ULL << i;
 
@@ -62,5 +63,5 @@ void latency_show(const struct latency *latency)
 			most = latency->counts[i];
 	}
 	for (unsigned int i = first; i <= last; i++)
-		show_step(i, latency->counts[i], most);
+		latency_show_step(i, latency->counts[i], most);
 }

@@ -8,9 +8,9 @@
 #define LATENCY_STEPS	32
 
 /**
- * struct latency - a histogram; all zeros to begin with
- * @counts: how many took less than 1 us, 2 us, 4 us, ..., not less than the step before;
- *	    the last has all that took longer
+ * struct latency - a histogram; begins with all zeros
+ * @counts: number of times below 1 us, 2 us, 4 us, ..., without those of the steps
+ *	    before; the last step has all longer times too
  */
 struct latency {
 	uint64_t counts[LATENCY_STEPS];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restore a guest from a file: how soon it can begin when all is copied before, and how
- * soon when a page server brings what it accesses and streams the rest meanwhile.
+ * hmmu-restore: a guest is restored from a file. Compares how soon the guest can start if
+ * all memory is copied before, and if lazymem brings what the guest accesses and reads
+ * the rest ahead while the guest runs.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -19,11 +20,11 @@
 #include "restored.h"
 #include "vcpu.h"
 
-#define SERVER_WINDOW	(32UL << 10)	/* what it brings for a fault */
+#define SERVER_WINDOW	(32UL << 10)	/* bytes that lazymem brings for a fault */
 #define SHOWN_MS	10		/* between two looks at the progress */
 
-/* Of the guest that is restored lazily; @begun and @over by clock_ns(). */
-struct lazily {
+/* The guest that is restored lazily; @begun and @over are clock_ns(). */
+struct lazy_guest {
 	uint64_t begun, over;
 	struct restored memory;
 	int guest;
@@ -31,8 +32,8 @@ struct lazily {
 	struct vcpu vcpus[VCPUS_MAX];
 };
 
-/* Returns the time to the first access. */
-static uint64_t copied(struct restore *restore)
+/* Copies all memory, then starts a guest. Returns the time to its first access, in ns. */
+static uint64_t copied_guest_run(struct restore *restore)
 {
 	struct image *image = &restore->image;
 	unsigned char page[PAGE];
@@ -51,9 +52,9 @@ static uint64_t copied(struct restore *restore)
 	return over - begun;
 }
 
-static void prepare(struct lazily *lazily, struct restore *restore)
+static void lazy_guest_prepare(struct lazy_guest *lazy, struct restore *restore)
 {
-	lazily->memory = (struct restored) {
+	lazy->memory = (struct restored) {
 		.pages = restore->image.pages,
 		.options = {
 			.window = SERVER_WINDOW,
@@ -61,78 +62,78 @@ static void prepare(struct lazily *lazily, struct restore *restore)
 			.latency_us = restore->delay_us,
 		},
 	};
-	lazily->nr_vcpus = restore->vcpus;
+	lazy->nr_vcpus = restore->vcpus;
 	for (unsigned int i = 0; i < restore->vcpus; i++)
-		vcpu_prepare(&lazily->vcpus[i], &restore->image, i);
+		vcpu_prepare(&lazy->vcpus[i], &restore->image, i);
 }
 
-static void start(struct lazily *lazily, const struct restore *restore)
+static void lazy_guest_start(struct lazy_guest *lazy, const struct restore *restore)
 {
-	struct restored *memory = &lazily->memory;
+	struct restored *memory = &lazy->memory;
 
-	lazily->begun = clock_ns();
+	lazy->begun = clock_ns();
 	restored_map(memory, &restore->image);
-	lazily->guest = guest_start(memory->base, memory->pages, restore->window);
-	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
-		vcpu_start(&lazily->vcpus[i], lazily->guest);
+	lazy->guest = guest_start(memory->base, memory->pages, restore->window);
+	for (unsigned int i = 0; i < lazy->nr_vcpus; i++)
+		vcpu_start(&lazy->vcpus[i], lazy->guest);
 }
 
-/* Nothing tells of progress, so it is looked at now and then. */
-static void watch(struct lazily *lazily)
+/* lazymem does not notify of progress, so it is polled. */
+static void lazy_guest_watch(struct lazy_guest *lazy)
 {
-	const struct lazymem_stats *stats = lazymem_stats(lazily->memory.session);
-	size_t pages = lazily->memory.pages, missing;
+	const struct lazymem_stats *stats = lazymem_stats(lazy->memory.session);
+	size_t pages = lazy->memory.pages, missing;
 
 	while ((missing = stats->missing / PAGE)) {
 		progress_show(pages - missing, pages);
 		poll(NULL, 0, SHOWN_MS);
 	}
-	lazily->over = clock_ns();
+	lazy->over = clock_ns();
 	progress_show(pages, pages);
 }
 
-static void join(struct lazily *lazily)
+static void lazy_guest_join(struct lazy_guest *lazy)
 {
-	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
-		vcpu_join(&lazily->vcpus[i]);
+	for (unsigned int i = 0; i < lazy->nr_vcpus; i++)
+		vcpu_join(&lazy->vcpus[i]);
 }
 
-static void end(struct lazily *lazily)
+static void lazy_guest_end(struct lazy_guest *lazy)
 {
-	close(lazily->guest);
-	restored_unmap(&lazily->memory);
+	close(lazy->guest);
+	restored_unmap(&lazy->memory);
 }
 
-static uint64_t first_ns(const struct lazily *lazily)
+static uint64_t lazy_guest_first_ns(const struct lazy_guest *lazy)
 {
-	uint64_t first = lazily->vcpus[0].first_at;
+	uint64_t first = lazy->vcpus[0].first_at;
 
-	for (unsigned int i = 1; i < lazily->nr_vcpus; i++)
-		if (first > lazily->vcpus[i].first_at)
-			first = lazily->vcpus[i].first_at;
-	return first - lazily->begun;
+	for (unsigned int i = 1; i < lazy->nr_vcpus; i++)
+		if (first > lazy->vcpus[i].first_at)
+			first = lazy->vcpus[i].first_at;
+	return first - lazy->begun;
 }
 
-static void report_times(const struct lazily *lazily, uint64_t copied_ns)
+static void report_times(const struct lazy_guest *lazy, uint64_t copied_ns)
 {
-	uint64_t first = first_ns(lazily);
+	uint64_t first = lazy_guest_first_ns(lazy);
 
 	printf("  first access after       %9.1f ms; the copy took %.1f times as long\n",
 	       first / 1e6, (double)copied_ns / first);
 	printf("  all restored after       %9.1f ms\n",
-	       (lazily->over - lazily->begun) / 1e6);
+	       (lazy->over - lazy->begun) / 1e6);
 }
 
-static void report_accesses(const struct lazily *lazily)
+static void report_accesses(const struct lazy_guest *lazy)
 {
-	const struct lazymem_stats *stats = lazymem_stats(lazily->memory.session);
-	struct hmm_region_query query = region_query(lazily->guest);
+	const struct lazymem_stats *stats = lazymem_stats(lazy->memory.session);
+	struct hmm_region_query query = region_query(lazy->guest);
 	struct latency waited = {};
 
-	for (unsigned int i = 0; i < lazily->nr_vcpus; i++)
-		latency_add_all(&waited, &lazily->vcpus[i].waited);
+	for (unsigned int i = 0; i < lazy->nr_vcpus; i++)
+		latency_add_all(&waited, &lazy->vcpus[i].waited);
 	printf("  faults answered          %9llu, for %zu pages\n",
-	       stats->faults + 0ULL, lazily->memory.pages);
+	       stats->faults + 0ULL, lazy->memory.pages);
 	printf("  brought unasked          %9llu pages, beside those and ahead\n",
 	       stats->prefetched / PAGE + 0ULL);
 	printf("  accesses                 %9llu\n", query.accesses);
@@ -147,7 +148,7 @@ static void report_accesses(const struct lazily *lazily)
 
 int main(int argc, char **argv)
 {
-	static struct lazily lazily;
+	static struct lazy_guest lazy;
 	struct restore restore = options_parse(argc, argv);
 	uint64_t copied_ns;
 
@@ -159,20 +160,20 @@ int main(int argc, char **argv)
 	printf("1. All is copied before it starts:\n");
 	fflush(stdout);
 	image_forget(&restore.image);
-	copied_ns = copied(&restore);
+	copied_ns = copied_guest_run(&restore);
 	printf("  first access after       %9.1f ms\n\n", copied_ns / 1e6);
 
 	printf("2. It starts at once; a page server brings what it accesses, and reads the rest\n"
 	       "   ahead meanwhile:\n");
 	fflush(stdout);
 	image_forget(&restore.image);
-	prepare(&lazily, &restore);
-	start(&lazily, &restore);
-	watch(&lazily);
-	join(&lazily);
-	report_times(&lazily, copied_ns);
-	report_accesses(&lazily);
-	check_all(&restore.image, lazily.guest);
-	end(&lazily);
+	lazy_guest_prepare(&lazy, &restore);
+	lazy_guest_start(&lazy, &restore);
+	lazy_guest_watch(&lazy);
+	lazy_guest_join(&lazy);
+	report_times(&lazy, copied_ns);
+	report_accesses(&lazy);
+	check_all(&restore.image, lazy.guest);
+	lazy_guest_end(&lazy);
 	return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The options of hmmu-restore, and the image that they choose. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +23,15 @@ static const char usage[] =
 	"  --size MIB      make a file of random content (default 64)\n"
 	"  --file PATH     restore this file or block device\n"
 	"  --bytes N       only its first N bytes\n"
-	"  --window PAGES  how many the device populates where one is accessed that is\n"
-	"                  not mapped, a power of two up to 512. An access waits for all\n"
-	"                  of them that are missing, one after the other: more of them\n"
-	"                  are fewer waits and longer ones (default 1)\n"
-	"  --vcpus N       virtual CPUs, 16 at most; each reads all pages, in a random\n"
+	"  --window PAGES  pages that the device populates around an accessed page that is\n"
+	"                  not mapped, a power of two up to 512. The access waits for each\n"
+	"                  missing page of them in turn: a larger window means fewer and\n"
+	"                  longer waits (default 1)\n"
+	"  --vcpus N       virtual CPUs, at most 16; each reads all pages, in a random\n"
 	"                  order of its own (default 4)\n"
-	"  --delay US      how long each read of the file takes the page server at least,\n"
-	"                  in microseconds, a second at most (default 100)\n"
-	"  --plain         lines in place of a bar that moves\n"
+	"  --delay US      least time that the page server takes for a read of the file, in\n"
+	"                  microseconds, at most a second (default 100)\n"
+	"  --plain         lines instead of a bar that moves\n"
 	"  --help          this text\n";
 
 static const struct option options[] = {
@@ -45,13 +46,13 @@ static const struct option options[] = {
 	{}
 };
 
-/* As they were given; 0 and NULL: not at all. */
+/* The options that choose the image; 0 and NULL: not given. */
 struct source {
 	const char *path;
 	unsigned long long mib, bytes;
 };
 
-static unsigned int window(const char *text)
+static unsigned int window_parse(const char *text)
 {
 	unsigned int n = number("--window", text, 1, HMM_REGION_LARGE_PAGES);
 
@@ -61,7 +62,7 @@ static unsigned int window(const char *text)
 	return n;
 }
 
-/* The guest's memory; what orders and page tables take beside it is little. */
+/* The guest's memory, and a little for the orders of accesses and for page tables. */
 static void need_memory(unsigned long long mib)
 {
 	memory_need(mib + mib / 32 + 128);
@@ -104,7 +105,7 @@ struct restore options_parse(int argc, char **argv)
 					      MIB_MAX << 20);
 			break;
 		case 'w':
-			restore.window = window(optarg);
+			restore.window = window_parse(optarg);
 			break;
 		case 'v':
 			restore.vcpus = number("--vcpus", optarg, 1, VCPUS_MAX);

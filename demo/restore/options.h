@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is to be restored, and how. */
+/* The options of hmmu-restore: what is restored, and how. */
 #ifndef RESTORE_OPTIONS_H
 #define RESTORE_OPTIONS_H
 
@@ -10,9 +10,9 @@
 /**
  * struct restore - the options
  * @image: what is restored
- * @window: pages that the device populates where one is accessed
- * @vcpus: virtual CPUs
- * @delay_us: how long a read of the file takes, at least
+ * @window: pages that the device populates around an accessed page
+ * @vcpus: number of virtual CPUs
+ * @delay_us: least time that a read of the file takes, in us
  */
 struct restore {
 	struct image image;
@@ -21,7 +21,7 @@ struct restore {
 	unsigned int delay_us;
 };
 
-/* Ends the program if they are wrong, or there is too little memory. */
+/* Ends the program if an option is wrong or memory is too small. */
 struct restore options_parse(int argc, char **argv);
 
 #endif

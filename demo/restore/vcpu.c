@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The thread of a virtual CPU. Its order of pages is the same in each run. */
 #include <stdlib.h>
 
 #include "check.h"
@@ -8,7 +9,7 @@
 #include "guest.h"
 #include "vcpu.h"
 
-static void shuffle(uint32_t *order, size_t pages, unsigned int number)
+static void order_shuffle(uint32_t *order, size_t pages, unsigned int number)
 {
 	unsigned short seed[3] = { 0, number, 0 };
 
@@ -28,10 +29,10 @@ void vcpu_prepare(struct vcpu *vcpu, struct image *image, unsigned int number)
 	};
 	if (!vcpu->order)
 		die_errno("no memory for an order of %zu pages", image->pages);
-	shuffle(vcpu->order, image->pages, number);
+	order_shuffle(vcpu->order, image->pages, number);
 }
 
-static void access_page(struct vcpu *vcpu, size_t page)
+static void vcpu_access(struct vcpu *vcpu, size_t page)
 {
 	unsigned char seen[PAGE];
 	uint64_t begun = clock_ns(), over;
@@ -45,19 +46,19 @@ static void access_page(struct vcpu *vcpu, size_t page)
 	check_page(vcpu->image, page, seen);
 }
 
-static void *run(void *arg)
+static void *vcpu_run(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
 	for (size_t i = 0; i < vcpu->image->pages; i++)
-		access_page(vcpu, vcpu->order[i]);
+		vcpu_access(vcpu, vcpu->order[i]);
 	return NULL;
 }
 
 void vcpu_start(struct vcpu *vcpu, int guest)
 {
 	vcpu->guest = guest;
-	if (pthread_create(&vcpu->thread, NULL, run, vcpu))
+	if (pthread_create(&vcpu->thread, NULL, vcpu_run, vcpu))
 		die("cannot start a virtual CPU's thread");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A virtual CPU: a thread that reads each page of the guest once, in a random order of
- * its own, and compares it with the file.
+ * its own, and compares the page with the file.
  */
 #ifndef RESTORE_VCPU_H
 #define RESTORE_VCPU_H
@@ -15,10 +15,10 @@
 /**
  * struct vcpu - a virtual CPU
  * @guest: file of the guest
- * @image: what its memory has to be
- * @waited: how long accesses took of pages that were not mapped yet
- * @first_at: when the first access was over, by clock_ns()
- * @order: of the pages
+ * @image: what the guest's memory must contain
+ * @waited: times of accesses to pages that were not mapped yet
+ * @first_at: clock_ns() at the end of the first access
+ * @order: order in which the pages are read
  * @thread: its thread
  */
 struct vcpu {
@@ -31,11 +31,11 @@ struct vcpu {
 	pthread_t thread;
 };
 
-/* @number makes the order. These end the program on failure. */
+/* @number seeds the order. These functions end the program on failure. */
 void vcpu_prepare(struct vcpu *vcpu, struct image *image, unsigned int number);
 void vcpu_start(struct vcpu *vcpu, int guest);
 
-/* Wait until it is through. */
+/* Wait until the virtual CPU has read all pages. */
 void vcpu_join(struct vcpu *vcpu);
 
 #endif
