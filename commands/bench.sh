@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs the parts of hmmu-bench in two guests: one whose clock counts instructions, and one
+# in time, for parts that need two processors.
 
 command_summary="Measure what the calls cost, beside the stock call and beside beginning again."
 command_options="list time csv plots kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
@@ -25,19 +28,20 @@ command_main() {
 	measure
 }
 
-# Nothing, if nothing is to be measured. Words are options of hmmu-bench.
+# planned [OPTION...]: prints the plan; nothing if no part is chosen. The options are
+# those of hmmu-bench.
 planned() {
 	build/programs/hmmu-bench --plan "$@" "${arguments[@]}"
 }
 
-# Its libraries are wanted only where it is measured.
+# Builds the page server, and installs its libraries, only if the plan measures it.
 build_page_server() {
 	[[ $plan == *source* || $plan == *prefetch* ]] || return 0
 	need_tools "${lazymem_tools[@]}"
 	build_lazymem
 }
 
-# What needs two processors, or is to be in time, is in a guest of its own.
+# Parts that need two processors, or all with --time, run in a guest of their own.
 measure() {
 	local reached=0 missed=0 status=0
 
@@ -73,7 +77,7 @@ measure_in() {
 	rm "$scratch/sums"
 }
 
-# The first line has the columns' names, once.
+# Each guest prints the names of the columns; only the first line of them is kept.
 keep_rows() {
 	[ -n "${option[csv]-}" ] || return 0
 	awk 'NR == 1 || !/^kernel,/' "$scratch/rows" >"${option[csv]}" ||
@@ -81,7 +85,7 @@ keep_rows() {
 	say "$(($(wc -l <"${option[csv]}") - 1)) rows in ${option[csv]}"
 }
 
-# What hmmu-bench prints with --rows: rows go into a file, progress to the terminal.
+# Sorts the output of hmmu-bench --rows: rows go into a file, progress to the terminal.
 sort_lines() {
 	local line shown='' last=''
 
@@ -105,7 +109,7 @@ sort_lines() {
 	hide_progress
 }
 
-# On a terminal a line that changes, else a line for each table.
+# On a terminal one line that changes; otherwise a line for each table.
 show_progress() {
 	local text=${1%, run *}
 

@@ -4,7 +4,7 @@ command_summary="Run the engine in the model in long random schedules."
 command_options="case seconds seed guided"
 command_arguments=""
 
-# Of one scenario in a round, and what actors may do in each of them.
+# Schedules of each scenario in a round, and most actions of the actors in a schedule.
 round_schedules=1000
 round_actions=40
 
@@ -24,7 +24,7 @@ command_main() {
 	fi
 }
 
-# Each round has a seed of its own, the next number.
+# The seed of a round is that of the round before plus 1.
 roll_dice() {
 	local end=$((SECONDS + $1)) seed=$2 rounds=0 all=0 said=$scratch/round
 
@@ -46,8 +46,8 @@ roll_dice() {
 	[ "$failed" -eq 0 ]
 }
 
-# libFuzzer looks for schedules that reach code that none has reached before. It
-# works on one scenario, and keeps what it found in build/fuzz.
+# libFuzzer looks for schedules that reach new code. It works on one scenario, and keeps
+# its corpus in build/fuzz.
 guided() {
 	local name corpus
 

@@ -5,8 +5,8 @@ command_options="accept kernel kernel-image kernel-build kernel-modules memory t
 command_arguments=""
 default_kernel=6.1,6.12
 
-# In percent: how far a figure may be off, or the gate is shut; and what the engine
-# is to take of what the stock call takes, which is shown.
+# In percent: how far a figure may differ from the kept one, else the gate fails; and the
+# most that the engine should take of what the stock call takes, which is only shown.
 gate_off_most=2
 gate_ratio_most=110
 
@@ -17,7 +17,7 @@ command_main() {
 
 	for kernel in "${selected_kernels[@]}"; do
 		[[ $kernel != debug-* ]] ||
-			usage_error "what a debug kernel executes tells nothing: the gate takes 6.1 and 6.12, or a kernel of your own"
+			usage_error "instructions of a debug kernel say nothing: the gate takes 6.1 and 6.12, or a kernel of your own"
 	done
 	guest_settings 1024 300
 	need_tools "${build_tools[@]}" "${guest_tools[@]}"
@@ -37,7 +37,7 @@ command_main() {
 	fi
 }
 
-# Figures of kernels that were not measured stay.
+# Replaces the figures of the measured kernels, and keeps the others.
 accept_figures() {
 	{
 		grep '^#' "$gate_figures"

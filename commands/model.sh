@@ -16,7 +16,7 @@ command_main() {
 	fi
 	need_tools "${model_tools[@]}"
 	if [ -n "${option[coverage]-}" ]; then
-		# Counts of an earlier run would be added to.
+		# A run adds to the counts of an earlier one.
 		rm -rf build/model/coverage
 		variant=coverage
 	fi
@@ -30,7 +30,7 @@ command_main() {
 	explore_scenarios "${words[@]}"
 	echo
 	explored_totals
-	# Of some scenarios it is shown; there is a verdict on all of them only.
+	# With --case coverage is only shown: the verdict is about all scenarios.
 	[ "$variant" != coverage ] || report_coverage ||
 		[ -n "${option[case]-}" ] || failed=$((failed + 1))
 	[ "$failed" -eq 0 ] || explored_failures ""

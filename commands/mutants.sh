@@ -32,7 +32,7 @@ command_main() {
 	[ "$failed" -eq 0 ]
 }
 
-# Scenarios that fail by themselves would notice anything.
+# A scenario that fails without a mutant would fail with every mutant.
 need_healthy_engine() {
 	say "exploring the engine as it is"
 	option[case]=
@@ -42,12 +42,12 @@ need_healthy_engine() {
 		die "the engine as it is fails in $(explored_failures "" | paste -sd' '); mend that first"
 }
 
-# The line of a mutant's head that begins with $1.
+# mutant_line KEY MUTANT: prints the value of the line "KEY: value" in the mutant's head.
 mutant_line() {
 	sed -n "s/^$1: //p;/^---/q" "$top/model/mutants/$2"
 }
 
-# Ends with one line in the table, whatever happens.
+# Always writes one line into the table.
 try_mutant() {
 	local tree=$top/build/mutants/$1 line
 
@@ -57,8 +57,8 @@ try_mutant() {
 	rm -rf "$tree"
 }
 
-# Copies what the model is made of, built, with its times: only what the patch
-# touches is built again.
+# Copies the sources and the build of the model, with their times, so that make builds
+# again only what the patch changes.
 make_mutant() {
 	local log=$top/build/log/mutant-$1.log
 
@@ -79,7 +79,7 @@ table_line() {
 	printf '%-9s %-32s %-18s %s' "$@"
 }
 
-# The scenario that is known to notice comes first, the others after it.
+# Runs the scenario that is known to notice the mutant first, then the others.
 hunt() {
 	local said scenario first
 

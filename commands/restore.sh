@@ -8,7 +8,7 @@ default_kernel=6.12
 command_main() {
 	local image=${option[image]-} bytes words=()
 
-	# What the guest writes to is a terminal in any case.
+	# In the guest the output is always a terminal, so the program cannot tell.
 	[ -t 1 ] || words=(--plain)
 
 	if [ -z "$image" ]; then

@@ -5,7 +5,7 @@ command_options="minutes seed case kernel kernel-image kernel-build kernel-modul
 command_arguments=""
 default_kernel=6.1,6.12
 
-# Each takes the minutes of a kernel: NAME, and the words that run it.
+# NAME and the command that runs it. Each runs for all the minutes, on each kernel.
 soaks=(
 	"soak/address-space hmmu-test"
 	"lazymem/soak lazymem-test --guest"

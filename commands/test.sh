@@ -28,7 +28,7 @@ command_main() {
 		guest_settings 2048 1200
 		need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	fi
-	# All at first: one that is not to be had costs no results of the others.
+	# Prepare all kernels first: one that is unavailable ends the run before any test.
 	for kernel in $(kernels_to_boot); do
 		kernel_prepare "$kernel"
 	done
@@ -46,7 +46,8 @@ kernels_to_boot() {
 	done
 }
 
-# The oracles of kernel $1, or of any that is selected, that --case means.
+# chosen_oracles [KERNEL]: prints the oracles of KERNEL, or of all selected kernels, that
+# --case selects.
 chosen_oracles() {
 	local oracle
 
@@ -68,7 +69,7 @@ list_cases() {
 		"${suite_case:+$suite_case$'\n'}"
 }
 
-# Needs no kernel and no guest, so whatever else is missing, this is answered.
+# Needs no kernel and no guest, so it runs first.
 test_model() {
 	local passed failed start=$SECONDS
 
@@ -80,7 +81,7 @@ test_model() {
 	echo "model $passed $failed 0 $((SECONDS - start))" >>"$scratch/table"
 }
 
-# Adds the kernel's results to those in the scratch folder.
+# test_on KERNEL: adds the kernel's results to those in the scratch folder.
 test_on() {
 	local passed=0 failed=0 skipped=0 proved=() oracles start=$SECONDS
 
@@ -95,7 +96,7 @@ test_on() {
 	echo "$1 $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$scratch/table"
 }
 
-# Before all else: what is not watched is not tested.
+# Runs before the tests: a kernel with a silent oracle proves nothing.
 prove_oracles() {
 	local oracle
 
@@ -114,7 +115,7 @@ prove_oracles() {
 	done
 }
 
-# All of it or nothing: its cases are not chosen one by one.
+# The suite runs as a whole: its cases cannot be selected one by one.
 suite_meant() {
 	case_means suite/hmm || [[ ${option[case]-} == suite/?* ]]
 }
@@ -148,8 +149,8 @@ run_cases() {
 	tap_times "$tap" | sed "s/\$/ ($kernel_name)/" >>"$scratch/times"
 }
 
-# guest_failure PROGRAM TAP STATUS FAILED: prints what went wrong beside the failed
-# cases; fails when nothing did.
+# guest_failure PROGRAM TAP STATUS FAILED: prints what went wrong apart from failed cases;
+# fails if nothing did.
 guest_failure() {
 	local culprit
 
@@ -166,7 +167,7 @@ guest_failure() {
 	fi
 }
 
-# The command that runs case $2 again on kernel $1.
+# again KERNEL CASE: prints the command that runs the case again.
 again() {
 	local words="--kernel $1" name
 

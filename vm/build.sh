@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What runs in the guest is built by the top Makefile.
+# Builds what runs in the guest, by the top Makefile.
 
-# The modules end up in $modules_built. Extra words are make's.
+# Builds into $modules_built. Arguments are passed to make.
 build_modules() {
 	modules_built=$top/build/modules/$kernel_release
 	say "building the modules for $kernel_release${*:+ ($*)}"
@@ -21,7 +21,7 @@ build_lazymem() {
 	logged_make lazymem lazymem
 }
 
-# $1 names the log.
+# logged_make LOG MAKE'S ARGUMENTS; prints the end of the log on failure.
 logged_make() {
 	local log=build/log/$1.log
 

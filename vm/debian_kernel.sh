@@ -2,7 +2,7 @@
 #
 # A stock Debian kernel, unpacked to build/kernels/NAME/VERSION.
 
-# Takes the metapackage that depends on the newest image; a kernel_get.
+# debian_kernel METAPACKAGE: a kernel_get. The metapackage depends on the newest image.
 debian_kernel() {
 	local metapackage=$1 root
 
@@ -12,8 +12,9 @@ debian_kernel() {
 	kernel_modules=$root
 }
 
-# find_kernel NEWEST KIND PACKAGE SUITES sets the caller's root: by the function
-# NEWEST, or to what an earlier run left. The other words are for messages.
+# find_kernel NEWEST KIND PACKAGE SUITES: sets the caller's root, by the function
+# NEWEST, or to the newest kernel of an earlier run. The other arguments are for
+# messages.
 find_kernel() {
 	on_debian_12 ||
 		die "$2 kernels need Debian 12 amd64; use --kernel-image FILE --kernel-build DIR"
@@ -56,8 +57,8 @@ fetch_kernel() {
 	mkdir -p "$(dirname "$root")" && mv "$unpacked" "$root"
 }
 
-# The headers include those of /usr/src; these are not installed there, and
-# the clone may be moved.
+# The headers' Makefile includes another one by its path in /usr/src. The headers are
+# unpacked elsewhere, and the clone may be moved, so the path becomes relative.
 make_relocatable() {
 	sed -i 's,^include /usr/src/,include ../,' "$1"
 }

@@ -2,7 +2,8 @@
 #
 # Debian packages that are unpacked under build/, never installed.
 
-# Prints the names PACKAGE depends on that match the pattern; fails on none.
+# deb_depends PACKAGE PATTERN: prints the packages that PACKAGE depends on and that
+# match PATTERN. Fails if none does.
 deb_depends() {
 	apt-cache depends "$1" 2>/dev/null |
 		sed -n 's/^ *|\{0,1\}Depends: //p' | grep -Ex "$2"
@@ -12,14 +13,13 @@ deb_version() {
 	apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -v none
 }
 
-# Downloads into $1. apt goes on with a part that an earlier run left and
-# checks the hash of what it got.
+# download_debs FOLDER PACKAGE...: apt resumes a partial download and checks hashes.
 download_debs() {
 	local folder=$1 sandbox=() progress=build/log/apt.log
 
 	shift
 	say "downloading $* (up to 150 MB)"
-	# Root's apt would download as a user who may not write in the clone.
+	# As root, apt downloads as another user, which may not write in the clone.
 	[ "$(id -u)" -ne 0 ] || sandbox=(-o APT::Sandbox::User=root)
 	[ ! -t 2 ] || progress=/dev/stderr
 	mkdir -p "$folder" || return
@@ -29,7 +29,7 @@ download_debs() {
 	)
 }
 
-# Unpacks all packages of folder $1 into $2.
+# unpack_debs FOLDER TARGET: unpacks all packages of FOLDER.
 unpack_debs() {
 	local deb
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A kernel that watches itself, built from Debian's sources with the fragments
-# of vm/kernels/config, into build/kernels/NAME/KEY. The key says all that it
-# is made of; what an interrupted build leaves is gone on with.
+# A debug kernel, built from Debian's sources with the fragments of vm/kernels/config,
+# into build/kernels/NAME/KEY. The key is a hash of all that the kernel is made of. An
+# interrupted build is resumed.
 
 readonly debug_source=linux-source-6.12
 readonly debug_files=1200
@@ -26,7 +26,7 @@ newest_source() {
 	[ -d "$root" ] || build_kernel
 }
 
-# The compiler, the options, and how a kernel is made of them.
+# Hash of the compiler, the fragments, and the functions that build a kernel.
 debug_key() {
 	{
 		gcc --version
@@ -46,12 +46,13 @@ build_kernel() {
 	compile_kernel
 	keep_kernel
 	mv "$work/kept" "$root" || die "cannot rename $work/kept"
-	# Half of the sources must not be taken for the whole.
+	# Removing takes a moment: an interrupted removal must not leave half of the
+	# sources under the name that a build resumes.
 	mv "$work" "$root.old" || die "cannot rename $work"
 	find "${root%/*}" -mindepth 1 -maxdepth 1 ! -name "${root##*/}" -exec rm -rf {} +
 }
 
-# Without what takes much room and no configuration of ours looks at.
+# Leaves out large folders that no configuration here uses.
 unpack_source() {
 	local unpacked=$scratch/source
 
@@ -69,8 +70,8 @@ unpack_source() {
 	rm -rf "$unpacked"
 }
 
-# Options that are not given are off. One that does not stand in the end lacks
-# something that it depends on.
+# Options that no fragment sets are off. An option that is missing in the result lacks
+# one of its dependencies, which fails the build.
 configure_kernel() {
 	local wanted=$scratch/all.config missing
 
@@ -85,7 +86,7 @@ configure_kernel() {
 		die "$debug_source does not take these options of vm/kernels/config: ${missing//$'\n'/, }"
 }
 
-# ccache makes the same kernel again in a minute, in another clone too.
+# With ccache the same kernel builds again in a minute, also in another clone.
 compile_kernel() {
 	local follower status
 
@@ -101,13 +102,13 @@ compile_kernel() {
 follow_build() {
 	local log=build/log/$kernel_name-build.log begun=$SECONDS
 
-	# What outlives this for a moment keeps no pipe open.
+	# The sleep may outlive this function, so it must not hold a pipe open.
 	while sleep 30 >&- 2>&- && kill -0 $$; do
 		say "$kernel_name: $(grep -c '^  CC' "$log") files of about $debug_files compiled in $((SECONDS - begun)) s"
 	done
 }
 
-# Image, modules, and the tree that other modules build with.
+# Keeps the image, the modules, and the tree that external modules build with.
 keep_kernel() {
 	local kept=$work/kept
 
@@ -122,7 +123,7 @@ keep_kernel() {
 	} || die "cannot keep the kernel $kernel_name; is the disk full?"
 }
 
-# kernel_make LOG MAKE'S WORDS; what the environment says is not in the key.
+# kernel_make LOG MAKE'S ARGUMENTS: with an empty environment, which is not in the key.
 kernel_make() {
 	local log=build/log/$kernel_name-$1.log
 
@@ -136,7 +137,7 @@ kernel_make() {
 	die "building the kernel failed; all of the output is in $log"
 }
 
-# Its usual place, where there is a home to have it in.
+# ccache's usual folder, if there is a home that can be written to.
 ccache_folder() {
 	if [ -n "${CCACHE_DIR-}" ]; then
 		echo "$CCACHE_DIR"

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Boots a guest under QEMU's own CPU emulation and runs one command in it.
-# Three serial ports keep apart what would mix: ttyS0 the kernel console,
-# ttyS1 the command's input and output, ttyS2 its exit status.
+# Boots a guest under QEMU's CPU emulation (TCG) and runs one command in it. Three
+# serial ports keep three streams apart: ttyS0 the kernel console, ttyS1 the command's
+# input and output, ttyS2 its exit status.
 
-# What guest_run returns when the guest itself failed, whatever the command did.
+# What guest_run returns if the guest itself failed, whatever the command returned.
 readonly guest_failed=99
 
 # guest_run [--interactive] [--exact] [--disk FILE] NAME COMMAND [ARGUMENT...]
-# Returns the command's status. NAME names the logs; the kernel is the prepared
-# one; guest_memory and guest_timeout (0: none) say the rest.
+# Returns the command's status. NAME names the logs. Boots the prepared kernel, with
+# guest_memory MiB, for at most guest_timeout seconds (0: no limit).
 guest_run() {
 	local interactive='' exact='' disk='' status
 
@@ -35,9 +35,9 @@ guest_run() {
 	judge "$console" "$status"
 }
 
-# Until init has said so nothing of ours is in the guest: what a kernel dies of
-# before that is not ours to judge. Under emulation a CPU now and then comes upon
-# code that another one is patching.
+# Before the guest's init reports to the console, no module is loaded: if a kernel dies
+# before, it is booted again. Under emulation a CPU sometimes executes code that another
+# CPU is patching.
 boot_until_init() {
 	local attempt status
 
@@ -54,7 +54,8 @@ boot_until_init() {
 	done
 }
 
-# On a busy host a guest's calibration of its timer may fail; it does without then.
+# On a busy host the calibration of the guest's local timer may fail; the guest then runs
+# without that timer.
 tell_coarse_timer() {
 	! grep -aqE 'APIC timer disabled|APIC frequency too slow|Disabling APIC timer' "$console" ||
 		say "the guest did without its local timer, whose calibration fails now and then on a busy host: sleeps took steps of a tick"
@@ -73,8 +74,8 @@ boot() {
 	if [ -n "$interactive" ]; then
 		qemu
 	else
-		# A session of its own keeps the terminal's Ctrl-C from QEMU:
-		# ./run ends it, in order.
+		# In a session of its own QEMU does not get the terminal's Ctrl-C:
+		# ./run ends QEMU in order.
 		qemu setsid </dev/null
 	fi
 	status=$?
@@ -82,12 +83,12 @@ boot() {
 	return "$status"
 }
 
-# Words given are put before QEMU's own.
+# qemu [PREFIX...]: PREFIX is a command that runs QEMU.
 qemu() {
 	local drive=() processors=(-accel "tcg,thread=multi,tb-size=256"
 		-smp "${option[cpus]-2}")
 
-	# One processor, and a clock that counts its instructions.
+	# One processor, with a clock that counts instructions.
 	[ -z "$exact" ] || processors=(-accel "tcg,thread=single,tb-size=256"
 		-icount "shift=0,sleep=off" -smp 1)
 
@@ -104,14 +105,14 @@ qemu() {
 		-chardev "file,id=status,path=$scratch/status" -serial chardev:status
 }
 
-# An oops ends the guest at once. Without mitigations the emulated CPU keeps
-# its translations across system calls, which makes it much faster.
+# An oops ends the guest at once. Without mitigations the emulated CPU keeps its
+# translations across system calls, which is much faster.
 kernel_parameters() {
 	echo console=ttyS0 oops=panic panic=-1 printk.devkmsg=on mitigations=off \
 		"$(device_memory)" "${option[append]-}"
 }
 
-# RAM that the system leaves alone, for two devices with coherent memory.
+# Reserves RAM for two devices with coherent memory.
 device_memory() {
 	[ "$guest_memory" -lt 1024 ] ||
 		echo "memmap=128M\$0x30000000 hmm_dmirror.memory_mib=64" \
@@ -119,7 +120,7 @@ device_memory() {
 			"hmm_dmirror.spm_addr_dev1=0x34000000"
 }
 
-# The guest's /command.
+# Prints the script that becomes the guest's /command.
 command_script() {
 	[ -z "$disk" ] || echo 'load virtio_blk || exit'
 	if [ -n "$interactive" ]; then
@@ -131,8 +132,8 @@ command_script() {
 		echo 'stty raw -echo'
 	fi
 	quote "$@"
-	# When the leader of a terminal's session ends, what was not sent yet is
-	# thrown away. Setting a terminal waits until it is sent.
+	# When the leader of a terminal's session ends, output that was not sent yet is
+	# lost. stty waits until it is sent.
 	cat <<-'EOF'
 		status=$?
 		stty sane
@@ -140,7 +141,7 @@ command_script() {
 	EOF
 }
 
-# Each word in quotes that any shell takes.
+# Prints the arguments, quoted for any shell.
 quote() {
 	local word words=()
 

@@ -20,7 +20,7 @@ make_initramfs() {
 		die "cannot write the guest's file system; is the disk full?"
 }
 
-# What the page server's tests take of it, where it is installed.
+# The parts of nbdkit that the page server's tests use, if nbdkit is installed.
 add_nbdkit() {
 	local part
 
@@ -33,12 +33,12 @@ add_nbdkit() {
 	done
 }
 
-# The file of the plugin or filter ($1) called $2.
+# nbdkit_part KIND NAME: prints the file of a plugin or filter.
 nbdkit_part() {
 	nbdkit --dump-config | sed -n "s|^$1dir=\(.*\)|\1/nbdkit-$2-$1.so|p"
 }
 
-# Of the programs that are not static.
+# Adds the shared libraries of the programs.
 add_libraries() {
 	local library
 
@@ -63,12 +63,13 @@ add_modules() {
 	add_kernel_module virtio_blk virtio_pci
 }
 
-# `load $1` in the guest is to load $2... and $1, each after what it needs.
+# add_kernel_module NAME [MODULE...]: `load NAME` in the guest loads the MODULEs and
+# NAME, each after its dependencies.
 add_kernel_module() {
 	local list=$root/modules/$1.list kind file module
 
 	for module in "${@:2}" "$1"; do
-		# The host's configuration is not the guest's.
+		# Ignore the host's modprobe configuration.
 		modprobe -C /dev/null -d "$kernel_modules" -S "$kernel_release" \
 			--show-depends "$module" 2>/dev/null
 	done | while read -r kind file _; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Whether a guest was well, told from its kernel console and its end.
+# Judges from the kernel console and QEMU's status whether a guest failed.
 
-# What a kernel prints when something is wrong.
+# What a kernel prints if something is wrong.
 complaints=(
 	'Kernel panic'
 	'Oops'
@@ -19,8 +19,8 @@ complaints=(
 	'Out of memory: Killed'
 )
 
-# judge CONSOLE QEMU_STATUS: returns the command's status, or says what is
-# wrong and returns guest_failed.
+# judge CONSOLE QEMU_STATUS: returns the command's status; or prints what is wrong and
+# returns guest_failed.
 judge() {
 	local status line test
 
@@ -41,7 +41,7 @@ judge() {
 	return "$guest_failed"
 }
 
-# The number of the first line that is a complaint.
+# complaint_line CONSOLE: prints the number of the first line that is a complaint.
 complaint_line() {
 	local pattern
 
@@ -49,7 +49,8 @@ complaint_line() {
 	grep -anE -m 1 "${pattern:1}" "$1" | cut -d: -f1
 }
 
-# The test that ran at the first complaint, or else at the end; none, if all was over.
+# running_test CONSOLE: prints the test that ran at the first complaint, or else at the
+# end of the console; prints nothing after the last test.
 running_test() {
 	local line
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Guest kernels. vm/kernels/NAME.sh describes one:
-#   kernel_oracles what watches over this kernel, by the bugs of kernel/bugs/bugs.c
-#   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or
-#                  headers) and kernel_modules (root of lib/modules, or empty)
+# Guest kernels. vm/kernels/NAME.sh describes one kernel:
+#   kernel_oracles bugs of kernel/bugs/bugs.c that an oracle of this kernel must report
+#   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or headers)
+#                  and kernel_modules (root of lib/modules, or empty)
 
 kernel_file() {
 	echo "$top/vm/kernels/$1.sh"
@@ -13,7 +13,7 @@ kernel_names() {
 	basename -a -s .sh "$top"/vm/kernels/*.sh | sort -V
 }
 
-# Sets kernel_name and kernel_release too.
+# kernel_prepare NAME: runs kernel_get; sets kernel_name and kernel_release too.
 kernel_prepare() {
 	kernel_name=$1
 	if [ "$1" = own ]; then

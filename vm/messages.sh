@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How ./run talks: results go to stdout, everything else to stderr.
+# Messages of ./run: results go to stdout, everything else to stderr.
 
 say() {
 	printf '%s\n' "run: $*" >&2

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The options of all commands. A command file sets:
+# The options of all commands. Each file in commands/ sets:
 #   command_summary    one line for ./run help
-#   command_options    names of the options it takes
+#   command_options    names of the options that the command takes
 #   command_arguments  what may follow `--`, or empty
-#   default_kernel     what --kernel is when not given, if it takes that
+#   default_kernel     the default of --kernel, if the command takes that option
 # and defines command_main, which reads option[NAME] and arguments.
 
 declare -A option=()
@@ -33,20 +33,20 @@ define_option append PARAMETERS "add to the guest kernel's command line"
 define_option verbose "" "show the guest's kernel console live"
 define_option case PATTERN "only what matches PATTERN: a name, its beginning, or a shell pattern"
 define_option list "" "list the names and end"
-define_option actions COUNT "let the actors do so many things, in place of what each scenario says"
-define_option replay SCHEDULE "tell the story of this schedule of the one scenario of --case"
-define_option loop "" "let actors begin again when they are through"
+define_option actions COUNT "number of actions of the actors, instead of each scenario's own"
+define_option replay SCHEDULE "print each step of this schedule of the scenario of --case"
+define_option loop "" "let actors begin again when they have ended"
 define_option coverage "" "show how much of the engine was executed"
-define_option accept "" "keep what is measured now as the figures to compare with"
-define_option seconds SECONDS "how long (default 60)"
-define_option minutes COUNT "how long each takes on each kernel (default 10)"
-define_option seed COUNT "where randomness begins; the same again does the same"
-define_option guided "" "let libFuzzer choose, by what each schedule has reached"
+define_option accept "" "keep the measured figures as the ones to compare with"
+define_option seconds SECONDS "duration (default 60)"
+define_option minutes COUNT "minutes of each case on each kernel (default 10)"
+define_option seed COUNT "seed of randomness; the same seed gives the same run"
+define_option guided "" "let libFuzzer choose schedules, by the code that each has reached"
 define_option csv PATH "write the rows of all tables to PATH"
-define_option time "" "all in time, with two processors: not only what needs two"
-define_option plots "" "draw docs/performance/*.svg anew from the CSV files there, and end"
-define_option snapshot FILE "restore this file in place of one made on the fly"
-define_option image FILE "restore this file in place of one made on the fly"
+define_option time "" "measure all parts in time, with two processors, not only those that need two"
+define_option plots "" "draw docs/performance/*.svg again from the CSV files there, and end"
+define_option snapshot FILE "restore this file instead of one made for the run"
+define_option image FILE "restore this file instead of one made for the run"
 
 show_option() {
 	printf '  %-24s %s\n' "$1" "$2"
@@ -86,7 +86,7 @@ show_help() {
 	echo "./run COMMAND --help shows a command's options."
 }
 
-# Prints that of --seed, or any.
+# Prints the seed of --seed, or a random one.
 chosen_seed() {
 	echo "${option[seed]-$((RANDOM * 32768 + RANDOM))}"
 }
@@ -128,7 +128,7 @@ take_arguments() {
 	arguments=("$@")
 }
 
-# Sets taken to the number of words used.
+# Sets taken to the number of arguments used.
 take_option() {
 	local name=${1#--}
 
@@ -193,7 +193,7 @@ select_kernels() {
 	done
 }
 
-# Whether --case means the name $1: it begins with it or matches it.
+# Whether --case selects the name $1: the name begins with its value or matches it.
 case_means() {
 	# shellcheck disable=SC2053
 	[[ $1 == ${option[case]-} || $1 == "${option[case]-}"* ]]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Do the oracles see anything? Each is shown a bug of its kind in a guest of its
-# own, and has to report it.
+# Tests the oracles: for each, a guest makes a bug of its kind, and the oracle must
+# report it.
 
-# What has to be in the console after a bug of kernel/bugs/bugs.c, all lines of it.
+# Patterns that must all be in the console after a bug of kernel/bugs/bugs.c.
 declare -rA oracle_reports=(
 	[deadlock]=$'possible circular locking dependency\n\\[hmm_unlocked_bugs\\]\nlockdep has switched itself off'
 	[sleep]=$'sleeping function called from invalid context\n\\[hmm_unlocked_bugs\\]'
@@ -23,7 +23,7 @@ declare -rA oracle_reports=(
 	[oops]=$'Oops: \n\\[hmm_unlocked_bugs\\]'
 )
 
-# Of the kernels named; nothing is known of the user's own.
+# oracles_of KERNEL...: prints their oracles. The user's own kernel has none.
 oracles_of() {
 	local kernel_oracles kernel
 
@@ -32,7 +32,7 @@ oracles_of() {
 	done | tr ' ' '\n' | sort -u
 }
 
-# Whether oracle $1 of the prepared kernel sees its bug, and the judge its report.
+# Whether oracle $1 of the prepared kernel reports its bug, and judge finds the report.
 oracle_sees() {
 	local console=build/log/oracle-$1-$kernel_name.console report
 	local guest_memory=${option[memory]-512}

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The host's tools. Everything else the scripts call is in Debian's
-# Essential packages.
+# Tools of the host. Everything else that the scripts call is in Debian's essential
+# packages.
 
-# command:package, or :package for what has no command. The compiler and the
-# kernel's own build programs need libraries, and all of Perl for the check of
-# kernel-doc comments.
+# command:package, or :package for a package without a command. The compiler and the
+# kernel's build programs need libraries; the check of kernel-doc comments needs all of
+# Perl.
 model_tools=(gcc:gcc make:make :libc6-dev :libxxhash-dev)
 build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
 	depmod:kmod xz:xz-utils)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
-# Beside build_tools: all that prepare a kernel have needed those already.
+# In addition to build_tools, which every command that prepares a kernel has installed.
 kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck)
-# The demonstrations have the page server in them.
+# The demonstrations contain the page server.
 program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
-# Beside program_tools; nbdkit is for its tests.
+# In addition to program_tools; nbdkit is for the page server's tests.
 lazymem_tools=(:libjson-c-dev nbdkit:nbdkit)
 plot_tools=(gnuplot:gnuplot-nox)
 mutant_tools=(patch:patch)
@@ -27,7 +27,7 @@ on_debian_12() {
 		[ "$(dpkg --print-architecture)" = amd64 ]
 } 2>/dev/null
 
-# Takes command:package words.
+# need_tools COMMAND:PACKAGE...: installs what is missing, or ends the run.
 need_tools() {
 	local packages
 
@@ -54,7 +54,7 @@ missing_tools() {
 
 has_tool() {
 	command -v "$1" >/dev/null || return
-	# The guest has no libraries.
+	# A busybox with shared libraries does not run in the guest.
 	[ "$1" != busybox ] || ! ldd "$(command -v busybox)" >/dev/null 2>&1
 }
 
@@ -66,7 +66,7 @@ install_packages() {
 	can_be_root ||
 		die "missing Debian packages, and no sudo to install them; as root: apt-get install $*"
 	say "installing Debian packages: $*"
-	# Heals an installation that was cut off.
+	# Completes an interrupted installation.
 	as_root dpkg --configure -a
 	apt_install "$@" || { apt_update && apt_install "$@"; } ||
 		die "cannot install $*; is the network up? see build/log/apt.log"

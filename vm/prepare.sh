@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-# Builds all that a guest on the one selected kernel needs. $1 and $2 are the
-# command's own --memory and --timeout.
+# prepare_guest MEMORY TIMEOUT: builds all that a guest on the selected kernel needs.
+# MEMORY and TIMEOUT are the defaults of --memory and --timeout.
 prepare_guest() {
 	guest_settings "$1" "$2"
 	need_tools "${build_tools[@]}" "${guest_tools[@]}"

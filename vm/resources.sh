@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Refuse early what would fail late.
+# Checks that end a run early, before a lack of memory or disk space does it late.
 
 need_plain_path() {
 	[[ $top != *[[:space:]:]* ]] ||
@@ -15,7 +15,7 @@ need_disk() {
 		die "needs $1 MB of free disk in $top/build, there are $free MB"
 }
 
-# QEMU needs memory of its own beside the guest's.
+# QEMU needs 300 MiB in addition to the guest's memory.
 need_memory() {
 	local free need=$(($1 + 300))
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One run from start to end: the lock, the scratch folder, the signals.
+# A run of ./run from start to end: the lock, the scratch folder, the signals.
 
-# The command runs as a background child, for bash acts on a signal only
-# between foreground children, and a guest may run for minutes.
+# The command runs in the background, because bash handles a signal only between
+# foreground commands, and a guest may run for minutes.
 supervise() {
 	local status
 
@@ -23,7 +23,7 @@ supervise() {
 
 begin() {
 	take_lock
-	# What is there now was left by a run that was killed.
+	# A run that was killed may have left files.
 	rm -rf build/tmp
 	mkdir -p "$scratch"
 	"$@"
@@ -61,7 +61,7 @@ clean_up() {
 	[ -z "$terminal" ] || stty "$terminal"
 }
 
-# Parents first, so that none lives to report the end of its child.
+# Parents first, so that no parent lives to report the end of its child.
 descendants() {
 	local file line parent found=($$) next=0
 	local -A children=()

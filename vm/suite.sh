@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The suite that Linux has for its own HMM test device, from Debian's sources of 6.12:
-# hmm_dmirror is to be taken for that device.
+# The test suite of the kernel's own HMM test device, from Debian's sources of 6.12. It
+# runs against hmm_dmirror, which has the ioctls of that device.
 
 readonly suite_source=linux-source-6.12
 readonly suite_parts=(tools/testing/selftests/mm/hmm-tests.c
 	tools/testing/selftests/kselftest_harness.h tools/testing/selftests/kselftest.h
 	mm/gup_test.h lib/test_hmm_uapi.h)
 
-# Makes build/programs/hmm-tests; prints why, and fails, if it can't be had.
+# Builds build/programs/hmm-tests. If that is impossible, prints why and fails.
 suite_get() {
 	local version folder
 
@@ -32,7 +32,7 @@ suite_get() {
 	: >"$folder/made"
 }
 
-# From the package that debug kernels are made of.
+# Takes the sources from the package that debug kernels are built from.
 suite_unpack() {
 	local downloads=build/downloads/$suite_source-$version
 
@@ -51,8 +51,8 @@ suite_compile() {
 		"$folder/${suite_parts[0]}" -lpthread >build/log/suite.log 2>&1
 }
 
-# What the guest runs. Without private memory devices 0 and 1 have none, and no device
-# can have exclusive access.
+# Prints the guest's command. On a kernel without private device memory, devices 0 and 1
+# have no memory, and no device can have exclusive access: those cases are left out.
 suite_command() {
 	cat <<-'EOF'
 		echo 64 >/proc/sys/vm/nr_hugepages

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Reads the TAP (Test Anything Protocol) that the test program writes.
+# Functions that read the TAP (Test Anything Protocol) output of a test program.
 
 tap_passed() {
 	grep '^ok ' "$1" | grep -cv '# SKIP'
