@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A line for each label: the label in quotes, then column y of each of `ways` (with commas,
-# in order), "-" where there is none. Labels are made of the columns in `label`, with
-# commas; `what` is as in rows.awk, but a value may be a pattern.
+# Prints a line for each label: the label in quotes, then column y of each of `ways`
+# (separated by commas, in order), or "-" if a way has no row. A label is made of the
+# columns in `label` (separated by commas). `what` is as in rows.awk, but a value may be a
+# pattern.
 
-function meant(   i, n, pair, words) {
+function row_matches(   i, n, pair, words) {
 	n = split(what, words, " ")
 	for (i = 1; i <= n; i++) {
 		split(words[i], pair, "=")
@@ -14,8 +15,8 @@ function meant(   i, n, pair, words) {
 	return 1
 }
 
-# "1000" us are "1 ms"; a part's words stand below each other.
-function told(name, value) {
+# "1000" us become "1 ms"; each word of a part's name gets a line of its own.
+function label_part(name, value) {
 	if (name == "latency_us")
 		return value / 1000 " ms"
 	if (name == "part")
@@ -26,7 +27,7 @@ function told(name, value) {
 function label_of(   i, n, names, text) {
 	n = split(label, names, ",")
 	for (i = 1; i <= n; i++)
-		text = text (i > 1 ? "\\n" : "") told(names[i], $column[names[i]])
+		text = text (i > 1 ? "\\n" : "") label_part(names[i], $column[names[i]])
 	return text
 }
 
@@ -36,7 +37,7 @@ FNR == 1 {
 	next
 }
 
-meant() {
+row_matches() {
 	name = label_of()
 	if (!(name in known)) {
 		known[name] = 1

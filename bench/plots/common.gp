@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the plots have in common. Called by ./run bench --plots in docs/performance/, with
-# `plots` set to this folder. Columns are named as in the files' first lines.
+# What all plots share. Called by ./run bench --plots in docs/performance/, with `plots`
+# set to this folder. Columns have the names in the first line of a CSV file.
 
 set terminal svg size 860,480 dynamic font "sans-serif,13" background "#ffffff"
 set datafile separator " "
@@ -18,8 +18,8 @@ one = "#7570b3"
 several = "#1b9e77"
 other = "#e6ab02"
 
-# The rows of a file that are meant, as "X MEDIAN LEAST MOST BY_RESTART BY_STOCK ...".
+# Command that prints the matching rows of a file; see rows.awk.
 rows(file, x, y, what) = sprintf("< awk -F, -v x=%s -v y=%s -v what='%s' -f %s/rows.awk %s", x, y, what, plots, file)
 
-# A line for each label, with the ways' values side by side.
+# Command that prints a line for each label, with the ways' values; see bars.awk.
 bars(file, label, y, ways, what) = sprintf("< awk -F, -v label='%s' -v y=%s -v ways='%s' -v what='%s' -f %s/bars.awk %s", label, y, ways, what, plots, file)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Page-table entries read, by the number of missing pages: counts, the same anywhere.
+# Page-table entries read, by the number of missing pages. Counts: the same on any machine.
 
 load plots."/common.gp"
 file = "matrix-6.12.csv"

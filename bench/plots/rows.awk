@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# "X Y LEAST MOST" of the rows that are meant by `what`: "part=missing way=restart ...".
+# Prints "X Y LEAST MOST" of the rows that match `what`: "part=missing way=restart ...".
 # x and y are names of columns.
 
-function meant(   i, n, pair, words) {
+function row_matches(   i, n, pair, words) {
 	n = split(what, words, " ")
 	for (i = 1; i <= n; i++) {
 		split(words[i], pair, "=")
@@ -23,6 +23,6 @@ FNR == 1 {
 	next
 }
 
-meant() && $column[y] != "" {
+row_matches() && $column[y] != "" {
 	print $column[x], $column[y], $column["least"], $column["most"]
 }

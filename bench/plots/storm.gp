@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What is kept of the pages a millisecond while another thread makes invalidations.
+# Throughput that is kept while another thread makes invalidations.
 
 load plots."/common.gp"
 file = "6.12.csv"
