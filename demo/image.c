@@ -40,7 +40,7 @@ struct image image_open(const char *path, uint64_t bytes)
 	if (!bytes)
 		bytes = size;
 	if (bytes > (uint64_t)size)
-		die("%s has %lld bytes: --bytes is to be from 1 to that", path,
+		die("%s has %lld bytes: --bytes must be from 1 to that", path,
 		    (long long)size);
 	return image_of(fd, bytes);
 }

@@ -50,7 +50,7 @@ boot_until_init() {
 			return "$status"
 		fi
 		cp "$console" "${console%.console}.boot-$attempt"
-		say "the kernel died while it booted, before anything of ours ran (see ${console%.console}.boot-$attempt): booting again"
+		say "the kernel died while it booted, before any module was loaded (see ${console%.console}.boot-$attempt): booting again"
 	done
 }
 
@@ -58,7 +58,7 @@ boot_until_init() {
 # without that timer.
 tell_coarse_timer() {
 	! grep -aqE 'APIC timer disabled|APIC frequency too slow|Disabling APIC timer' "$console" ||
-		say "the guest did without its local timer, whose calibration fails now and then on a busy host: sleeps took steps of a tick"
+		say "the guest ran without its local timer, whose calibration may fail on a busy host: sleeps took whole ticks"
 }
 
 boot() {
