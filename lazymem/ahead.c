@@ -32,7 +32,7 @@ void ahead_restart(struct lazymem *session)
 	ahead->index = 0;
 }
 
-void ahead_again(struct lazymem *session, struct place place)
+void ahead_again(struct lazymem *session, struct page_ref place)
 {
 	struct ahead *ahead = &session->ahead;
 	const struct pages *pages = place.pages;
@@ -55,27 +55,27 @@ bool ahead_over(const struct lazymem *session)
 	       !session->stats.missing;
 }
 
-static struct place at_offset(const struct lazymem *session, uint64_t offset)
+static struct page_ref ahead_page_at(const struct lazymem *session, uint64_t offset)
 {
 	struct pages *pages;
 
 	for (pages = session->ranges.pages; pages; pages = pages->next)
 		if (offset >= pages->offset &&
 		    (offset - pages->offset) / pages->size < pages->count)
-			return (struct place) {
+			return (struct page_ref) {
 				pages, (offset - pages->offset) / pages->size };
-	return (struct place) {};
+	return (struct page_ref) {};
 }
 
-static bool is_open(struct lazymem *session, struct place place)
+static bool ahead_is_missing(struct lazymem *session, struct page_ref place)
 {
 	return place.index < place.pages->count &&
-	       !page_bit(place.pages->done, place.index) &&
-	       !slot_covering(session, place);
+	       !bits_test(place.pages->done, place.index) &&
+	       !slots_find(session, place);
 }
 
 /* Returns false if there is no next entry. */
-static bool next_entry(struct lazymem *session)
+static bool ahead_next_entry(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 	char why[LAZYMEM_WHY];
@@ -93,93 +93,93 @@ static bool next_entry(struct lazymem *session)
 }
 
 /* The next page of the recorded order that is missing; none if pages is NULL. */
-static struct place next_listed(struct lazymem *session)
+static struct page_ref ahead_next_listed(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 
 	for (unsigned int i = 0; i < LOOK; i++) {
-		struct place place;
+		struct page_ref place;
 		uint64_t step;
 
-		if (!ahead->list_left && !next_entry(session))
+		if (!ahead->list_left && !ahead_next_entry(session))
 			break;
-		place = at_offset(session, ahead->list_at);
+		place = ahead_page_at(session, ahead->list_at);
 		step = place.pages ? place.pages->size : 4096;
 		if (step > ahead->list_left)
 			step = ahead->list_left;
 		ahead->list_at += step;
 		ahead->list_left -= step;
-		if (place.pages && is_open(session, place))
+		if (place.pages && ahead_is_missing(session, place))
 			return place;
 	}
-	return (struct place) {};
+	return (struct page_ref) {};
 }
 
-static struct place next_in_row(struct lazymem *session)
+static struct page_ref ahead_next_in_row(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 
 	while (ahead->pages) {
-		struct place place = { .pages = ahead->pages };
+		struct page_ref place = { .pages = ahead->pages };
 
-		place.index = page_missing(ahead->pages, ahead->index);
+		place.index = pages_next_missing(ahead->pages, ahead->index);
 		ahead->index = place.index + 1;
 		if (place.index == ahead->pages->count) {
 			ahead->pages = ahead->pages->next;
 			ahead->index = 0;
-		} else if (is_open(session, place)) {
+		} else if (ahead_is_missing(session, place)) {
 			return place;
 		}
 	}
-	return (struct place) {};
+	return (struct page_ref) {};
 }
 
 /* As many as follow and are missing; what a recorded fault would bring, at most. */
-static unsigned int run_of(struct lazymem *session, struct place place, bool listed)
+static unsigned int ahead_length(struct lazymem *session, struct page_ref place, bool listed)
 {
 	size_t bytes = listed || session->ahead.depth == 1 ?
 		       session->options->window : SLOT_BYTES;
 	uint64_t most = slot_pages(place.pages, bytes);
-	uint64_t room = slot_after(session, place) - place.index;
+	uint64_t room = slots_next(session, place) - place.index;
 	unsigned int n = 1;
 
-	while (n < most && n < room && !page_bit(place.pages->done, place.index + n))
+	while (n < most && n < room && !bits_test(place.pages->done, place.index + n))
 		n++;
 	return n;
 }
 
 /* Returns false if there is nothing to do now. */
-static bool start_next(struct lazymem *session)
+static bool ahead_start_next(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 	bool listed = ahead->order.file || ahead->list_left;
-	struct place place = {};
+	struct page_ref place = {};
 
 	if (listed)
-		place = next_listed(session);
+		place = ahead_next_listed(session);
 	if (!place.pages && (ahead->order.file || ahead->list_left)) {
 		ahead->look_on = true;
 		return false;
 	}
 	if (!place.pages) {
 		listed = false;
-		place = next_in_row(session);
+		place = ahead_next_in_row(session);
 	}
 	if (!place.pages)
 		return false;
-	return slot_start(session, place, run_of(session, place, listed), 0);
+	return slots_start(session, place, ahead_length(session, place, listed), 0);
 }
 
-static unsigned int depth(const struct lazymem *session)
+static unsigned int ahead_depth(const struct lazymem *session)
 {
 	return session->ending == LAZYMEM_FILL ? SLOTS / 2 : session->ahead.depth;
 }
 
-bool ahead_can(const struct lazymem *session)
+bool ahead_may_read(const struct lazymem *session)
 {
 	return !ahead_over(session) && session->ending <= LAZYMEM_FILL &&
-	       session->phase == SOURCE_UP && !faults_waiting(session) &&
-	       slots_busy(session) < depth(session);
+	       session->phase == CONNECTION_UP && !faults_waiting(session) &&
+	       slots_busy(session) < ahead_depth(session);
 }
 
 /* What is there at once lies ready while others are put in place; it need not be much. */
@@ -188,8 +188,8 @@ void ahead_run(struct lazymem *session, uint64_t now)
 	bool more = true;
 
 	session->ahead.look_on = false;
-	while (more && ahead_can(session) && slots_ready(session, now) <= HELPER_JOBS) {
-		more = start_next(session);
+	while (more && ahead_may_read(session) && slots_ready(session, now) <= HELPER_JOBS) {
+		more = ahead_start_next(session);
 		slots_run(session, now);
 	}
 }

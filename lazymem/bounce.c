@@ -11,7 +11,7 @@
  * Sealed: who touches a mapping of a file that was cut gets SIGBUS. Not beyond what
  * `ulimit -f` allows: SIGXFSZ would end the program. -1: there is none.
  */
-static int make_file(size_t size)
+static int bounce_file_make(size_t size)
 {
 	struct rlimit most;
 	int file;
@@ -26,7 +26,7 @@ static int make_file(size_t size)
 	return -1;
 }
 
-static void close_file(struct bounce *bounce)
+static void bounce_file_close(struct bounce *bounce)
 {
 	if (bounce->file >= 0)
 		close(bounce->file);
@@ -34,14 +34,14 @@ static void close_file(struct bounce *bounce)
 
 int bounce_make(struct bounce *bounce, size_t size)
 {
-	int file = make_file(size);
+	int file = bounce_file_make(size);
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			file >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, file, 0);
 
 	*bounce = (struct bounce) { .at = at, .size = size, .file = file };
 	if (at != MAP_FAILED)
 		return 0;
-	close_file(bounce);
+	bounce_file_close(bounce);
 	bounce->at = NULL;
 	return -ENOMEM;
 }
@@ -51,6 +51,6 @@ void bounce_free(struct bounce *bounce)
 	if (!bounce->at)
 		return;
 	munmap(bounce->at, bounce->size);
-	close_file(bounce);
+	bounce_file_close(bounce);
 	bounce->at = NULL;
 }

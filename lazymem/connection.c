@@ -8,7 +8,7 @@
 #define BACKOFF_MOST	(5 * SECOND)
 #define OPEN_NS		(10 * SECOND)
 
-static void down(struct lazymem *session, uint64_t now)
+static void connection_down(struct lazymem *session, uint64_t now)
 {
 	if (!session->lost)
 		session_message(session, "source lost: %s; trying again until it is back",
@@ -17,7 +17,7 @@ static void down(struct lazymem *session, uint64_t now)
 	session->source->ops->close(session->source);
 	slots_forget_reads(session);
 	session->lost = true;
-	session->phase = SOURCE_DOWN;
+	session->phase = CONNECTION_DOWN;
 	if (!session->backoff)
 		session->backoff = BACKOFF_LEAST;
 	session->open_at = now + session->backoff;
@@ -26,11 +26,11 @@ static void down(struct lazymem *session, uint64_t now)
 		session->backoff = BACKOFF_MOST;
 }
 
-static void up(struct lazymem *session)
+static void connection_up(struct lazymem *session)
 {
 	int64_t size = session->source->ops->size(session->source);
 
-	session->phase = SOURCE_UP;
+	session->phase = CONNECTION_UP;
 	session->backoff = 0;
 	if (session->lost)
 		session_message(session, "source is back");
@@ -40,30 +40,30 @@ static void up(struct lazymem *session)
 				size, session->image_size);
 }
 
-void connection_tend(struct lazymem *session, uint64_t now)
+void connection_run(struct lazymem *session, uint64_t now)
 {
 	struct source *source = session->source;
 
-	if (session->phase == SOURCE_DOWN) {
+	if (session->phase == CONNECTION_DOWN) {
 		if (now < session->open_at)
 			return;
 		slots_quiesce(session);
 		source->why[0] = '\0';
 		source->ops->open(source);
-		session->phase = SOURCE_STARTING;
+		session->phase = CONNECTION_OPENING;
 		session->open_at = now + OPEN_NS;
 	}
 	switch (source->ops->state(source)) {
 	case SOURCE_GONE:
-		down(session, now);
+		connection_down(session, now);
 		break;
 	case SOURCE_OPENING:
 		if (now >= session->open_at)
-			down(session, now);
+			connection_down(session, now);
 		break;
 	case SOURCE_READY:
-		if (session->phase != SOURCE_UP)
-			up(session);
+		if (session->phase != CONNECTION_UP)
+			connection_up(session);
 		break;
 	}
 }

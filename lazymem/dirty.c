@@ -14,7 +14,7 @@
 #include "uffd.h"
 
 /* Returns 0, or -EAGAIN to go on later, or another error. */
-static int protect_all(struct lazymem *session)
+static int dirty_protect_all(struct lazymem *session)
 {
 	int error = 0;
 
@@ -31,9 +31,9 @@ static int protect_all(struct lazymem *session)
 	return error == -ENOENT ? -EINVAL : error;
 }
 
-static int take_page(struct lazymem *session, struct request *request, uint64_t i)
+static int dirty_take_page(struct lazymem *session, struct dirty_request *request, uint64_t i)
 {
-	struct place place = { request->pages, request->first + i };
+	struct page_ref place = { request->pages, request->first + i };
 	uint64_t run, address = ranges_address(&session->ranges, place, &run);
 	int error = 0;
 
@@ -43,19 +43,19 @@ static int take_page(struct lazymem *session, struct request *request, uint64_t 
 	/* Given back, or gone: there is nothing to protect. */
 	if (error && error != -ENOENT)
 		return error;
-	page_clear(place.pages->dirty, place.index);
-	page_set(request->bits, i);
+	bits_clear(place.pages->dirty, place.index);
+	bits_set(request->bits, i);
 	request->result++;
 	return 0;
 }
 
-static int take_pages(struct lazymem *session, struct request *request)
+static int dirty_take_pages(struct lazymem *session, struct dirty_request *request)
 {
 	int error = 0;
 
 	for (; !error && request->at < request->count; request->at++) {
-		if (page_bit(request->pages->dirty, request->first + request->at))
-			error = take_page(session, request, request->at);
+		if (bits_test(request->pages->dirty, request->first + request->at))
+			error = dirty_take_page(session, request, request->at);
 		if (error)
 			break;
 	}
@@ -63,7 +63,7 @@ static int take_pages(struct lazymem *session, struct request *request)
 }
 
 /* If so, until the session has done it. */
-static bool is_asked(struct dirty *dirty)
+static bool dirty_is_asked(struct dirty *dirty)
 {
 	bool asked;
 
@@ -76,16 +76,16 @@ static bool is_asked(struct dirty *dirty)
 void dirty_run(struct lazymem *session)
 {
 	struct dirty *dirty = &session->dirty;
-	struct request *request;
+	struct dirty_request *request;
 	int error;
 
 	dirty->pending = false;
-	if (!is_asked(dirty))
+	if (!dirty_is_asked(dirty))
 		return;
 	slots_quiesce(session);
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
-	error = request->pages ? take_pages(session, request) : protect_all(session);
+	error = request->pages ? dirty_take_pages(session, request) : dirty_protect_all(session);
 	if (error && error != -EAGAIN)
 		request->result = error;
 	if (error != -EAGAIN) {
@@ -109,7 +109,7 @@ void dirty_end(struct lazymem *session)
 	pthread_mutex_unlock(&dirty->lock);
 }
 
-static int64_t ask(struct lazymem *session, struct request *request)
+static int64_t dirty_ask(struct lazymem *session, struct dirty_request *request)
 {
 	struct dirty *dirty = &session->dirty;
 
@@ -130,20 +130,20 @@ static int64_t ask(struct lazymem *session, struct request *request)
 
 int lazymem_dirty_start(struct lazymem *session)
 {
-	struct request request = {};
+	struct dirty_request request = {};
 
-	return ask(session, &request);
+	return dirty_ask(session, &request);
 }
 
 int64_t lazymem_dirty_take(struct lazymem *session, size_t range, uint64_t first,
 			   uint64_t count, unsigned long *bits)
 {
-	struct request request = { .first = first, .count = count, .bits = bits };
+	struct dirty_request request = { .first = first, .count = count, .bits = bits };
 
 	for (request.pages = session->ranges.pages; request.pages && range; range--)
 		request.pages = request.pages->next;
 	if (!request.pages || !session->dirty.on || first > request.pages->count ||
 	    count > request.pages->count - first)
 		return -EINVAL;
-	return ask(session, &request);
+	return dirty_ask(session, &request);
 }

@@ -17,7 +17,7 @@ uint64_t faults_waiting(const struct lazymem *session)
 	return waiting;
 }
 
-static void wake(struct lazymem *session, struct place place)
+static void faults_wake(struct lazymem *session, struct page_ref place)
 {
 	uint64_t run, address = ranges_address(&session->ranges, place, &run);
 
@@ -25,11 +25,11 @@ static void wake(struct lazymem *session, struct place place)
 		uffd_wake(session->uffd, (void *)address, place.pages->size);
 }
 
-static void note(struct lazymem *session, struct place place)
+static void faults_note(struct lazymem *session, struct page_ref place)
 {
 	const struct pages *pages = place.pages;
 
-	if (session->options->record && !page_bit(pages->done, place.index))
+	if (session->options->record && !bits_test(pages->done, place.index))
 		order_note(session->options->record,
 			   pages->offset + place.index * pages->size, pages->size);
 }
@@ -38,7 +38,7 @@ static void note(struct lazymem *session, struct place place)
 void faults_queue(struct lazymem *session, struct fault fault)
 {
 	if (session->queued == QUEUE)
-		wake(session, fault.place);
+		faults_wake(session, fault.place);
 	else
 		session->queue[(session->head + session->queued++) % QUEUE] = fault;
 }
@@ -51,35 +51,35 @@ void faults_add(struct lazymem *session, struct fault fault)
 	session->stats.faults++;
 	session->ahead.depth = 1;
 	if (fault.kind == FAULT_MISSING)
-		note(session, fault.place);
+		faults_note(session, fault.place);
 	faults_queue(session, fault);
 }
 
 /* The missing neighbours of a page in its window, as far as there is no gap. */
-static struct slot *start_window(struct lazymem *session, struct place place)
+static struct slot *faults_start_window(struct lazymem *session, struct page_ref place)
 {
 	struct pages *pages = place.pages;
 	unsigned int most = slot_pages(pages, session->options->window);
 	uint64_t least = place.index - place.index % most, end = least + most;
-	struct place low = place, high = place;
+	struct page_ref low = place, high = place;
 
 	if (end > pages->count)
 		end = pages->count;
 	for (low.index--; low.index + 1 > least; low.index--)
-		if (page_bit(pages->done, low.index) || slot_covering(session, low))
+		if (bits_test(pages->done, low.index) || slots_find(session, low))
 			break;
 	low.index++;
 	for (high.index++; high.index < end; high.index++)
-		if (page_bit(pages->done, high.index) || slot_covering(session, high))
+		if (bits_test(pages->done, high.index) || slots_find(session, high))
 			break;
-	return slot_start(session, low, high.index - low.index,
-			  1UL << (place.index - low.index));
+	return slots_start(session, low, high.index - low.index,
+			   1UL << (place.index - low.index));
 }
 
 /* The source is not asked for what was given back. */
-static struct slot *start_zero(struct lazymem *session, struct place place)
+static struct slot *faults_start_zero(struct lazymem *session, struct page_ref place)
 {
-	struct slot *slot = slot_start(session, place, 1, 1);
+	struct slot *slot = slots_start(session, place, 1, 1);
 
 	if (slot) {
 		slot->read = (struct source_read) { .hole = true };
@@ -88,29 +88,29 @@ static struct slot *start_zero(struct lazymem *session, struct place place)
 	return slot;
 }
 
-static bool run_missing(struct lazymem *session, struct place place)
+static bool faults_answer_missing(struct lazymem *session, struct page_ref place)
 {
-	struct slot *slot = slot_covering(session, place);
+	struct slot *slot = slots_find(session, place);
 
 	if (slot) {
 		slot->wanted |= 1UL << (place.index - slot->first.index);
 		return true;
 	}
-	if (page_bit(place.pages->zero, place.index))
-		return start_zero(session, place);
-	return start_window(session, place);
+	if (bits_test(place.pages->zero, place.index))
+		return faults_start_zero(session, place);
+	return faults_start_window(session, place);
 }
 
 /* Returns false if it has to be tried again after reading messages. */
-static bool answer_present(struct lazymem *session, struct fault *fault,
-			   uint64_t address)
+static bool faults_answer_present(struct lazymem *session, struct fault *fault,
+				  uint64_t address)
 {
 	size_t size = fault->place.pages->size;
 	int error = 0;
 
 	/* Of what is mapped from the page cache, nobody knows. */
 	if (session->dirty.on)
-		page_set(fault->place.pages->dirty, fault->place.index);
+		bits_set(fault->place.pages->dirty, fault->place.index);
 	if (fault->kind == FAULT_WRITE_PROTECTED) {
 		error = uffd_write_protect(session->uffd, (void *)address, size, false);
 		if (error == -ENOENT)
@@ -136,13 +136,13 @@ void faults_run(struct lazymem *session, uint64_t now)
 		uint64_t address = ranges_address(&session->ranges, fault->place, &run);
 
 		if (address && fault->kind != FAULT_MISSING &&
-		    !answer_present(session, fault, address) &&
+		    !faults_answer_present(session, fault, address) &&
 		    fault->kind != FAULT_MISSING) {
 			session->queue_again_at = now + CHANGING_NS;
 			return;
 		}
 		if (address && fault->kind == FAULT_MISSING &&
-		    !run_missing(session, fault->place))
+		    !faults_answer_missing(session, fault->place))
 			return;
 		session->head = (session->head + 1) % QUEUE;
 		session->queued--;

@@ -17,7 +17,7 @@
 
 #include "session.h"
 
-static void *help(void *arg)
+static void *helper_main(void *arg)
 {
 	struct helper *helper = arg;
 	struct runs *runs;
@@ -35,7 +35,7 @@ static void *help(void *arg)
 	}
 }
 
-static bool have_processors(void)
+static bool helper_has_processor(void)
 {
 	cpu_set_t cpus;
 
@@ -43,7 +43,7 @@ static bool have_processors(void)
 }
 
 /* Signals are for the program's own threads. */
-static bool start_thread(struct helper *helper)
+static bool helper_start_thread(struct helper *helper)
 {
 	sigset_t all, before;
 
@@ -51,19 +51,19 @@ static bool start_thread(struct helper *helper)
 	sem_init(&helper->done, 0, 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	helper->there = !pthread_create(&helper->thread, NULL, help, helper);
+	helper->there = !pthread_create(&helper->thread, NULL, helper_main, helper);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return helper->there;
 }
 
-static bool start(struct helper *helper, const struct lazymem *session)
+static bool helper_start(struct helper *helper, const struct lazymem *session)
 {
 	if (helper->there || helper->never)
 		return helper->there;
-	helper->never = !have_processors() ||
+	helper->never = !helper_has_processor() ||
 			(session->bounce.at &&
 			 bounce_make(&helper->bounce, session->bounce.size)) ||
-			!start_thread(helper);
+			!helper_start_thread(helper);
 	return helper->there;
 }
 
@@ -73,7 +73,7 @@ bool helper_give(struct helper *helper, struct slot *slot)
 	struct runs *job = &helper->jobs[free];
 
 	if (helper->given == HELPER_JOBS || atomic_load(&helper->next) ||
-	    !start(helper, slot->session))
+	    !helper_start(helper, slot->session))
 		return false;
 	*job = (struct runs) { .slot = slot };
 	helper->given++;
@@ -92,7 +92,7 @@ struct slot *helper_take_back(struct helper *helper)
 	return job->slot;
 }
 
-static struct runs *collect(struct helper *helper)
+static struct runs *helper_collect(struct helper *helper)
 {
 	struct runs *job = &helper->jobs[helper->first];
 
@@ -103,7 +103,7 @@ static struct runs *collect(struct helper *helper)
 
 struct runs *helper_done(struct helper *helper)
 {
-	return helper->given && !sem_trywait(&helper->done) ? collect(helper) : NULL;
+	return helper->given && !sem_trywait(&helper->done) ? helper_collect(helper) : NULL;
 }
 
 struct runs *helper_wait(struct helper *helper)
@@ -112,7 +112,7 @@ struct runs *helper_wait(struct helper *helper)
 		return NULL;
 	while (sem_wait(&helper->done))
 		;
-	return collect(helper);
+	return helper_collect(helper);
 }
 
 void helper_end(struct helper *helper)

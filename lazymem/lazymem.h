@@ -45,7 +45,7 @@
  * ranges.c addresses and bits, messages.c faults and events, connection.c the source's
  * comings and goings, source_*.c the kinds of source, bounce.c what is between a page cache
  * and the client, tried.c which of two ways is faster, ahead.c reading ahead, order.c its
- * recorded order, dirty.c what was written to, session.c the loop, finish.c the end,
+ * recorded order, dirty.c what was written to, session.c the loop, release.c the end,
  * setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), of

@@ -16,7 +16,7 @@
 #define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
 #endif
 
-static void fault(struct lazymem *session, const struct uffd_msg *msg)
+static void messages_take_fault(struct lazymem *session, const struct uffd_msg *msg)
 {
 	uint64_t address = msg->arg.pagefault.address;
 	struct fault fault = { .place = ranges_find(&session->ranges, address) };
@@ -34,9 +34,9 @@ static void fault(struct lazymem *session, const struct uffd_msg *msg)
 }
 
 /* Nothing is left to read: unless a change is under way, nobody knows this address. */
-static void settle_stray(struct lazymem *session, uint64_t address)
+static void messages_settle_stray(struct lazymem *session, uint64_t address)
 {
-	struct place place = ranges_find(&session->ranges, address);
+	struct page_ref place = ranges_find(&session->ranges, address);
 	uint64_t page = address & ~4095UL;
 	int error = 0;
 
@@ -56,7 +56,7 @@ static void settle_stray(struct lazymem *session, uint64_t address)
 			address, error ? "it stays" : "poisoned");
 }
 
-static void settle_strays(struct lazymem *session)
+static void messages_settle_strays(struct lazymem *session)
 {
 	unsigned int n = session->nr_strays;
 	uint64_t strays[BATCH];
@@ -64,10 +64,10 @@ static void settle_strays(struct lazymem *session)
 	memcpy(strays, session->strays, n * sizeof(strays[0]));
 	session->nr_strays = 0;
 	for (unsigned int i = 0; i < n; i++)
-		settle_stray(session, strays[i]);
+		messages_settle_stray(session, strays[i]);
 }
 
-static void forked(struct lazymem *session, int uffd)
+static void messages_take_fork(struct lazymem *session, int uffd)
 {
 	struct lazymem *child = session_clone(session, uffd);
 
@@ -81,11 +81,11 @@ static void forked(struct lazymem *session, int uffd)
 		return;
 	session_message(session, "a child of the client is not served: what it misses is poisoned");
 	child->ending = LAZYMEM_NOW;
-	session_release(child);
+	release_memory(child);
 	lazymem_free(child);
 }
 
-static void event(struct lazymem *session, const struct uffd_msg *msg)
+static void messages_take_event(struct lazymem *session, const struct uffd_msg *msg)
 {
 	uint64_t start = msg->arg.remove.start, end = msg->arg.remove.end;
 	int error = 0;
@@ -105,7 +105,7 @@ static void event(struct lazymem *session, const struct uffd_msg *msg)
 			  msg->arg.remap.len);
 		break;
 	case UFFD_EVENT_FORK:
-		forked(session, msg->arg.fork.ufd);
+		messages_take_fork(session, msg->arg.fork.ufd);
 		break;
 	}
 	if (error) {
@@ -115,14 +115,14 @@ static void event(struct lazymem *session, const struct uffd_msg *msg)
 }
 
 /* Events first: they may tell of addresses that the faults are at. */
-static void take(struct lazymem *session, const struct uffd_msg *msgs, size_t count)
+static void messages_take(struct lazymem *session, const struct uffd_msg *msgs, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (msgs[i].event != UFFD_EVENT_PAGEFAULT)
-			event(session, &msgs[i]);
+			messages_take_event(session, &msgs[i]);
 	for (size_t i = 0; i < count; i++)
 		if (msgs[i].event == UFFD_EVENT_PAGEFAULT)
-			fault(session, &msgs[i]);
+			messages_take_fault(session, &msgs[i]);
 }
 
 void messages_read(struct lazymem *session)
@@ -134,11 +134,11 @@ void messages_read(struct lazymem *session)
 		ssize_t got = read(session->uffd, msgs, sizeof(msgs));
 
 		if (got > 0) {
-			take(session, msgs, got / sizeof(msgs[0]));
+			messages_take(session, msgs, got / sizeof(msgs[0]));
 			continue;
 		}
 		if (got < 0 && errno == EAGAIN)
-			settle_strays(session);
+			messages_settle_strays(session);
 		else if (got == 0 || errno != EINTR) {
 			session->error = got ? -errno : -EIO;
 			session_message(session, "cannot read the userfaultfd: %s%s",

@@ -9,8 +9,8 @@
 typedef int place_call(int uffd, uint64_t to, const void *from, uint64_t length,
 		       int64_t *moved);
 
-static int copy(int uffd, uint64_t to, const void *from, uint64_t length, uint64_t mode,
-		int64_t *moved)
+static int place_copy_mode(int uffd, uint64_t to, const void *from, uint64_t length, uint64_t mode,
+			   int64_t *moved)
 {
 	struct uffdio_copy copy = {
 		.dst = to,
@@ -24,20 +24,20 @@ static int copy(int uffd, uint64_t to, const void *from, uint64_t length, uint64
 	return ret ? -errno : 0;
 }
 
-static int call_copy(int uffd, uint64_t to, const void *from, uint64_t length,
-		     int64_t *moved)
+static int place_call_copy(int uffd, uint64_t to, const void *from, uint64_t length,
+			   int64_t *moved)
 {
-	return copy(uffd, to, from, length, 0, moved);
+	return place_copy_mode(uffd, to, from, length, 0, moved);
 }
 
-static int call_protected(int uffd, uint64_t to, const void *from, uint64_t length,
-			  int64_t *moved)
+static int place_call_protected(int uffd, uint64_t to, const void *from, uint64_t length,
+				int64_t *moved)
 {
-	return copy(uffd, to, from, length, UFFDIO_COPY_MODE_WP, moved);
+	return place_copy_mode(uffd, to, from, length, UFFDIO_COPY_MODE_WP, moved);
 }
 
-static int call_zero(int uffd, uint64_t to, const void *from, uint64_t length,
-		     int64_t *moved)
+static int place_call_zero(int uffd, uint64_t to, const void *from, uint64_t length,
+			   int64_t *moved)
 {
 	struct uffdio_zeropage zero = { .range = { to, length } };
 	int ret = ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
@@ -47,8 +47,8 @@ static int call_zero(int uffd, uint64_t to, const void *from, uint64_t length,
 	return ret ? -errno : 0;
 }
 
-static int call_poison(int uffd, uint64_t to, const void *from, uint64_t length,
-		       int64_t *moved)
+static int place_call_poison(int uffd, uint64_t to, const void *from, uint64_t length,
+			     int64_t *moved)
 {
 	struct uffdio_poison poison = { .range = { to, length } };
 	int ret = ioctl(uffd, UFFDIO_POISON, &poison);
@@ -58,8 +58,8 @@ static int call_poison(int uffd, uint64_t to, const void *from, uint64_t length,
 	return ret ? -errno : 0;
 }
 
-static int call_continue(int uffd, uint64_t to, const void *from, uint64_t length,
-			 int64_t *moved)
+static int place_call_continue(int uffd, uint64_t to, const void *from, uint64_t length,
+			       int64_t *moved)
 {
 	struct uffdio_continue cont = { .range = { to, length } };
 	int ret = ioctl(uffd, UFFDIO_CONTINUE, &cont);
@@ -73,8 +73,8 @@ static int call_continue(int uffd, uint64_t to, const void *from, uint64_t lengt
  * A run that crosses from one mapping into another is refused as if nothing were
  * mapped; so is one of which a part is gone. Page by page tells.
  */
-static uint64_t place(place_call *call, int uffd, uint64_t to, const char *from,
-		      uint64_t count, size_t size, int *error)
+static uint64_t place_pages(place_call *call, int uffd, uint64_t to, const char *from,
+			    uint64_t count, size_t size, int *error)
 {
 	uint64_t done = 0, step = count;
 
@@ -109,35 +109,35 @@ static uint64_t place(place_call *call, int uffd, uint64_t to, const char *from,
 uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
 		    int *error)
 {
-	return place(call_copy, uffd, to, from, count, size, error);
+	return place_pages(place_call_copy, uffd, to, from, count, size, error);
 }
 
 uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
 			 size_t size, int *error)
 {
-	return place(call_protected, uffd, to, from, count, size, error);
+	return place_pages(place_call_protected, uffd, to, from, count, size, error);
 }
 
 uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error)
 {
-	return place(call_zero, uffd, to, NULL, count, size, error);
+	return place_pages(place_call_zero, uffd, to, NULL, count, size, error);
 }
 
 uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *error)
 {
-	return place(call_poison, uffd, to, NULL, count, size, error);
+	return place_pages(place_call_poison, uffd, to, NULL, count, size, error);
 }
 
 uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error)
 {
-	return place(call_continue, uffd, to, NULL, 1, size, error);
+	return place_pages(place_call_continue, uffd, to, NULL, 1, size, error);
 }
 
 /* A copy from where nothing is: whether there is a client comes first. */
 int place_probe(int uffd, uint64_t address, size_t size)
 {
 	int64_t moved;
-	int ret = call_copy(uffd, address, NULL, size, &moved);
+	int ret = place_call_copy(uffd, address, NULL, size, &moved);
 
 	return ret == -EAGAIN || ret == -ESRCH ? ret : 0;
 }

@@ -59,7 +59,7 @@ int pages_watch(struct pages *pages)
 	return pages->dirty ? 0 : -ENOMEM;
 }
 
-static int add(struct ranges *ranges, struct range range)
+static int ranges_add(struct ranges *ranges, struct range range)
 {
 	if (ranges->count == ranges->room) {
 		size_t room = ranges->room * 2 + 8;
@@ -75,7 +75,7 @@ static int add(struct ranges *ranges, struct range range)
 }
 
 /* What is wrong with one of them, without regard to the others. */
-static const char *fault_of(const struct lazymem_range *range, uint64_t image_size)
+static const char *ranges_refusal(const struct lazymem_range *range, uint64_t image_size)
 {
 	uint64_t size = range->page_size;
 
@@ -94,7 +94,7 @@ static const char *fault_of(const struct lazymem_range *range, uint64_t image_si
 	return NULL;
 }
 
-static const struct lazymem_range *overlapped(const struct lazymem_range *from, size_t i)
+static const struct lazymem_range *ranges_overlapped(const struct lazymem_range *from, size_t i)
 {
 	for (size_t j = 0; j < i; j++)
 		if (from[j].start < from[i].start + from[i].size &&
@@ -103,15 +103,15 @@ static const struct lazymem_range *overlapped(const struct lazymem_range *from, 
 	return NULL;
 }
 
-static int check(const struct lazymem_range *from, size_t count, uint64_t image_size,
+static int ranges_check(const struct lazymem_range *from, size_t count, uint64_t image_size,
 		 char why[LAZYMEM_WHY])
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const char *fault = fault_of(&from[i], image_size);
+		const char *fault = ranges_refusal(&from[i], image_size);
 
-		if (!fault && overlapped(from, i))
+		if (!fault && ranges_overlapped(from, i))
 			fault = "it overlaps another one";
 		sum += from[i].size;
 		/* The state of pages is bounded by the image, not by what clients say. */
@@ -128,7 +128,7 @@ static int check(const struct lazymem_range *from, size_t count, uint64_t image_
 	return 0;
 }
 
-static int add_pages(struct ranges *ranges, const struct lazymem_range *from)
+static int ranges_add_pages(struct ranges *ranges, const struct lazymem_range *from)
 {
 	struct range range = { .start = from->start,
 			       .count = from->size / from->page_size };
@@ -140,17 +140,17 @@ static int add_pages(struct ranges *ranges, const struct lazymem_range *from)
 	ranges->pages = range.pages;
 	ranges->stats->total += from->size;
 	ranges->stats->missing += from->size;
-	return add(ranges, range);
+	return ranges_add(ranges, range);
 }
 
 int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t count,
 	       uint64_t image_size, char why[LAZYMEM_WHY])
 {
-	int error = check(from, count, image_size, why);
+	int error = ranges_check(from, count, image_size, why);
 
 	/* The last becomes the first, so that reading ahead starts with the lowest. */
 	for (size_t i = count; !error && i; i--) {
-		error = add_pages(ranges, &from[i - 1]);
+		error = ranges_add_pages(ranges, &from[i - 1]);
 		if (error)
 			snprintf(why, LAZYMEM_WHY, "out of memory");
 	}
@@ -184,7 +184,7 @@ static struct pages *pages_clone(const struct pages *from)
 	return pages;
 }
 
-static int clone_of(struct ranges *to, const struct ranges *from, const struct pages *old)
+static int ranges_clone_pages(struct ranges *to, const struct ranges *from, const struct pages *old)
 {
 	struct pages *pages = pages_clone(old);
 	int error = 0;
@@ -199,7 +199,7 @@ static int clone_of(struct ranges *to, const struct ranges *from, const struct p
 		if (range.pages != old)
 			continue;
 		range.pages = pages;
-		error = add(to, range);
+		error = ranges_add(to, range);
 	}
 	return error;
 }
@@ -209,33 +209,33 @@ int ranges_clone(struct ranges *to, const struct ranges *from)
 	int error = 0;
 
 	for (const struct pages *old = from->pages; !error && old; old = old->next)
-		error = clone_of(to, from, old);
+		error = ranges_clone_pages(to, from, old);
 	to->stats->total = from->stats->total;
 	to->stats->missing = from->stats->missing;
 	return error;
 }
 
-static uint64_t end_of(const struct range *range)
+static uint64_t range_end(const struct range *range)
 {
 	return range->start + range->count * range->pages->size;
 }
 
-struct place ranges_find(const struct ranges *ranges, uint64_t address)
+struct page_ref ranges_find(const struct ranges *ranges, uint64_t address)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
 		const struct range *range = &ranges->at[i];
 
-		if (address < range->start || address >= end_of(range))
+		if (address < range->start || address >= range_end(range))
 			continue;
-		return (struct place) {
+		return (struct page_ref) {
 			range->pages,
 			range->first + (address - range->start) / range->pages->size,
 		};
 	}
-	return (struct place) {};
+	return (struct page_ref) {};
 }
 
-uint64_t ranges_address(const struct ranges *ranges, struct place place, uint64_t *run)
+uint64_t ranges_address(const struct ranges *ranges, struct page_ref place, uint64_t *run)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
 		const struct range *range = &ranges->at[i];
@@ -250,24 +250,19 @@ uint64_t ranges_address(const struct ranges *ranges, struct place place, uint64_
 	return 0;
 }
 
-void pages_done(struct ranges *ranges, struct pages *pages, uint64_t first, uint64_t count)
+void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first, uint64_t count)
 {
 	uint64_t missing = 0;
 
 	for (uint64_t i = first; i < first + count; i++) {
-		missing += !page_bit(pages->done, i);
-		page_set(pages->done, i);
+		missing += !bits_test(pages->done, i);
+		bits_set(pages->done, i);
 	}
 	if (missing)
 		ranges->stats->missing -= missing * pages->size;
 }
 
-void page_done(struct ranges *ranges, struct pages *pages, uint64_t index)
-{
-	pages_done(ranges, pages, index, 1);
-}
-
-uint64_t page_missing(const struct pages *pages, uint64_t from)
+uint64_t pages_next_missing(const struct pages *pages, uint64_t from)
 {
 	while (from < pages->count) {
 		unsigned long word = ~pages->done[from / 64] >> from % 64;
@@ -282,15 +277,15 @@ uint64_t page_missing(const struct pages *pages, uint64_t from)
 }
 
 /* The part of @range in @start ... @end; none if its count is 0. Pages are whole. */
-static struct range part(const struct range *range, uint64_t start, uint64_t end)
+static struct range range_part(const struct range *range, uint64_t start, uint64_t end)
 {
 	struct range part = *range;
 	size_t size = range->pages->size;
 
 	if (start < range->start)
 		start = range->start;
-	if (end > end_of(range))
-		end = end_of(range);
+	if (end > range_end(range))
+		end = range_end(range);
 	part.count = 0;
 	if (start < end) {
 		part.first += (start - range->start) / size;
@@ -303,19 +298,19 @@ static struct range part(const struct range *range, uint64_t start, uint64_t end
 void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
-		struct range gone = part(&ranges->at[i], start, end);
+		struct range gone = range_part(&ranges->at[i], start, end);
 
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++) {
-			page_set(gone.pages->zero, j);
+			bits_set(gone.pages->zero, j);
 			if (gone.pages->dirty)
-				page_set(gone.pages->dirty, j);
-			page_done(ranges, gone.pages, j);
+				bits_set(gone.pages->dirty, j);
+			ranges_done(ranges, gone.pages, j, 1);
 		}
 	}
 }
 
 /* What is left of range @i on both sides of @gone. */
-static int cut(struct ranges *ranges, size_t i, const struct range *gone)
+static int ranges_cut(struct ranges *ranges, size_t i, const struct range *gone)
 {
 	struct range *range = &ranges->at[i];
 	struct range after = *range;
@@ -326,19 +321,19 @@ static int cut(struct ranges *ranges, size_t i, const struct range *gone)
 	range->count = gone->first - range->first;
 	if (!range->count)
 		*range = ranges->at[--ranges->count];
-	return after.count ? add(ranges, after) : 0;
+	return after.count ? ranges_add(ranges, after) : 0;
 }
 
 int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 {
 	for (size_t i = ranges->count; i--;) {
-		struct range gone = part(&ranges->at[i], start, end);
+		struct range gone = range_part(&ranges->at[i], start, end);
 
 		if (!gone.count)
 			continue;
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++)
-			page_done(ranges, gone.pages, j);
-		if (cut(ranges, i, &gone))
+			ranges_done(ranges, gone.pages, j, 1);
+		if (ranges_cut(ranges, i, &gone))
 			return -ENOMEM;
 	}
 	return 0;
@@ -347,14 +342,14 @@ int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length)
 {
 	for (size_t i = ranges->count; i--;) {
-		struct range moved = part(&ranges->at[i], from, from + length);
+		struct range moved = range_part(&ranges->at[i], from, from + length);
 
 		if (!moved.count)
 			continue;
-		if (cut(ranges, i, &moved))
+		if (ranges_cut(ranges, i, &moved))
 			return -ENOMEM;
 		moved.start += to - from;
-		if (add(ranges, moved))
+		if (ranges_add(ranges, moved))
 			return -ENOMEM;
 	}
 	return 0;

@@ -43,7 +43,7 @@ struct ranges {
 };
 
 /* Where a page is in the image; @pages NULL: nowhere. */
-struct place {
+struct page_ref {
 	struct pages *pages;
 	uint64_t index;
 };
@@ -54,10 +54,10 @@ int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t c
 int ranges_clone(struct ranges *to, const struct ranges *from);
 void ranges_free(struct ranges *ranges);
 
-struct place ranges_find(const struct ranges *ranges, uint64_t address);
+struct page_ref ranges_find(const struct ranges *ranges, uint64_t address);
 
 /* The address of a page, 0 if it has none any more, and how many follow it in a row. */
-uint64_t ranges_address(const struct ranges *ranges, struct place place,
+uint64_t ranges_address(const struct ranges *ranges, struct page_ref place,
 			uint64_t *run);
 
 /* What the client did. These return 0 or -ENOMEM. */
@@ -65,17 +65,17 @@ void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length);
 
-static inline bool page_bit(const unsigned long *bits, uint64_t index)
+static inline bool bits_test(const unsigned long *bits, uint64_t index)
 {
 	return bits[index / 64] >> index % 64 & 1;
 }
 
-static inline void page_set(unsigned long *bits, uint64_t index)
+static inline void bits_set(unsigned long *bits, uint64_t index)
 {
 	bits[index / 64] |= 1UL << index % 64;
 }
 
-static inline void page_clear(unsigned long *bits, uint64_t index)
+static inline void bits_clear(unsigned long *bits, uint64_t index)
 {
 	bits[index / 64] &= ~(1UL << index % 64);
 }
@@ -83,11 +83,10 @@ static inline void page_clear(unsigned long *bits, uint64_t index)
 /* Have room for dirty bits. Returns 0 or -ENOMEM. */
 int pages_watch(struct pages *pages);
 
-void page_done(struct ranges *ranges, struct pages *pages, uint64_t index);
-void pages_done(struct ranges *ranges, struct pages *pages, uint64_t first,
+void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first,
 		uint64_t count);
 
 /* The first page from @from on that is not done, or pages->count. */
-uint64_t page_missing(const struct pages *pages, uint64_t from);
+uint64_t pages_next_missing(const struct pages *pages, uint64_t from);
 
 #endif

@@ -6,119 +6,119 @@
 #include "place.h"
 #include "session.h"
 
-static bool all_zero(const char *page, size_t size)
+static bool runs_all_zero(const char *page, size_t size)
 {
 	return !page[0] && !memcmp(page, page + 1, size - 1);
 }
 
-static bool wanted(const struct slot *slot, unsigned int i)
+static bool runs_is_wanted(const struct slot *slot, unsigned int i)
 {
 	return slot->wanted >> i & 1;
 }
 
-static char *content_at(const struct runs *runs, unsigned int i)
+static char *runs_content(const struct runs *runs, unsigned int i)
 {
 	return runs->from + i * runs->slot->first.pages->size;
 }
 
-static bool is_zero(const struct runs *runs, unsigned int i)
+static bool runs_is_zero(const struct runs *runs, unsigned int i)
 {
 	const struct slot *slot = runs->slot;
 	const struct pages *pages = slot->first.pages;
 
-	if (slot->read.hole || page_bit(pages->zero, slot->first.index + i))
+	if (slot->read.hole || bits_test(pages->zero, slot->first.index + i))
 		return true;
-	return all_zero(content_at(runs, i), pages->size);
+	return runs_all_zero(runs_content(runs, i), pages->size);
 }
 
 /* What was given back while it was read is zero, or nothing if nobody wants it. */
-static enum content content_of(const struct runs *runs, unsigned int i)
+static enum run_kind runs_kind(const struct runs *runs, unsigned int i)
 {
 	const struct slot *slot = runs->slot;
 	const struct pages *pages = slot->first.pages;
 
-	if (page_bit(pages->zero, slot->first.index + i) && !wanted(slot, i))
-		return CONTENT_NOBODYS;
-	if (!is_zero(runs, i))
-		return CONTENT_DATA;
+	if (bits_test(pages->zero, slot->first.index + i) && !runs_is_wanted(slot, i))
+		return RUN_SKIP;
+	if (!runs_is_zero(runs, i))
+		return RUN_DATA;
 	/* The zero page cannot be protected. */
 	if (!pages->no_zeropage && !slot->session->dirty.on)
-		return CONTENT_ZERO;
-	memset(content_at(runs, i), 0, pages->size);
-	return CONTENT_DATA;
+		return RUN_ZERO;
+	memset(runs_content(runs, i), 0, pages->size);
+	return RUN_DATA;
 }
 
-static void settle(struct slot *slot, unsigned int n, enum content content)
+static void runs_settle(struct slot *slot, unsigned int n, enum run_kind content)
 {
 	struct lazymem *session = slot->session;
 	struct pages *pages = slot->first.pages;
 	uint64_t first = slot->first.index + slot->placed, served = 0, prefetched = 0;
 
-	for (unsigned int i = 0; i < n && content != CONTENT_NOBODYS; i++) {
-		if (page_bit(pages->done, first + i))
+	for (unsigned int i = 0; i < n && content != RUN_SKIP; i++) {
+		if (bits_test(pages->done, first + i))
 			continue;
-		if (wanted(slot, slot->placed + i))
+		if (runs_is_wanted(slot, slot->placed + i))
 			served += pages->size;
 		else
 			prefetched += pages->size;
 	}
-	pages_done(&session->ranges, pages, first, n);
+	ranges_done(&session->ranges, pages, first, n);
 	session->stats.served += served;
 	session->stats.prefetched += prefetched;
-	if (content == CONTENT_ZERO)
+	if (content == RUN_ZERO)
 		session->stats.zero += served + prefetched;
 	for (; n; n--)
 		slot->wanted &= ~(1UL << slot->placed++);
 }
 
 /* What page @i of the slot begins. */
-static struct run run_at(const struct runs *runs, unsigned int i)
+static struct run runs_begin(const struct runs *runs, unsigned int i)
 {
 	const struct slot *slot = runs->slot;
-	struct place at = { slot->first.pages, slot->first.index + i };
+	struct page_ref at = { slot->first.pages, slot->first.index + i };
 	uint64_t most, address = ranges_address(&slot->session->ranges, at, &most);
 	struct run run = {
 		.address = address,
-		.from = content_at(runs, i),
+		.from = runs_content(runs, i),
 		.count = 1,
-		.content = address ? content_of(runs, i) : CONTENT_NOBODYS,
+		.content = address ? runs_kind(runs, i) : RUN_SKIP,
 	};
 
-	if (run.content == CONTENT_NOBODYS)
+	if (run.content == RUN_SKIP)
 		return run;
 	while (run.count < most && i + run.count < slot->count &&
-	       content_of(runs, i + run.count) == run.content)
+	       runs_kind(runs, i + run.count) == run.content)
 		run.count++;
 	return run;
 }
 
 /* All that is left of the slot. */
-static void prepare(struct runs *runs)
+static void runs_prepare(struct runs *runs)
 {
 	const struct slot *slot = runs->slot;
 
 	for (unsigned int i = slot->placed; i < slot->count; runs->n++) {
-		runs->of[runs->n] = run_at(runs, i);
+		runs->of[runs->n] = runs_begin(runs, i);
 		i += runs->of[runs->n].count;
 	}
 }
 
-static void place(struct runs *runs, struct run *run)
+static void runs_place_one(struct runs *runs, struct run *run)
 {
 	const struct lazymem *session = runs->slot->session;
 	typeof(place_copy) *put = session->dirty.on ? place_protected : place_copy;
 	size_t size = runs->slot->first.pages->size;
 
-	if (run->content == CONTENT_ZERO)
+	if (run->content == RUN_ZERO)
 		run->count = place_zero(session->uffd, run->address, run->count, size,
 					&runs->error);
-	else if (run->content == CONTENT_DATA)
+	else if (run->content == RUN_DATA)
 		run->count = put(session->uffd, run->address, run->from, run->count,
 				 size, &runs->error);
 }
 
 /* What is behind the image's end in its last page is zeros, as in a mapped file. */
-static void fill_page(const struct runs *runs)
+static void runs_fill_page(const struct runs *runs)
 {
 	const struct slot *slot = runs->slot;
 	size_t length = slot->read.length, all = slot->count * slot->first.pages->size;
@@ -128,7 +128,7 @@ static void fill_page(const struct runs *runs)
 }
 
 /* Where the content is, once that is so. false: it is not there. */
-static bool fetch(struct runs *runs, struct bounce *bounce)
+static bool runs_fetch(struct runs *runs, struct bounce *bounce)
 {
 	struct source *source = runs->slot->session->source;
 	const struct source_read *read = &runs->slot->read;
@@ -139,14 +139,14 @@ static bool fetch(struct runs *runs, struct bounce *bounce)
 
 void runs_do(struct runs *runs, struct bounce *bounce)
 {
-	if (!fetch(runs, bounce)) {
+	if (!runs_fetch(runs, bounce)) {
 		runs->error = -ENODATA;
 		return;
 	}
-	fill_page(runs);
-	prepare(runs);
+	runs_fill_page(runs);
+	runs_prepare(runs);
 	while (!runs->error && runs->done < runs->n)
-		place(runs, &runs->of[runs->done++]);
+		runs_place_one(runs, &runs->of[runs->done++]);
 }
 
 int runs_end(const struct runs *runs)
@@ -154,8 +154,8 @@ int runs_end(const struct runs *runs)
 	struct slot *slot = runs->slot;
 
 	for (unsigned int i = 0; i < runs->done; i++)
-		settle(slot, runs->of[i].count, runs->of[i].content);
-	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == CONTENT_ZERO) {
+		runs_settle(slot, runs->of[i].count, runs->of[i].content);
+	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == RUN_ZERO) {
 		slot->first.pages->no_zeropage = true;
 		return 0;
 	}

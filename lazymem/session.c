@@ -64,7 +64,7 @@ void lazymem_stop(struct lazymem *session, enum lazymem_end end)
 	session_wake(session);
 }
 
-static void none(struct lazymem *session)
+static void session_init(struct lazymem *session)
 {
 	session->uffd = -1;
 	session->peer = -1;
@@ -100,7 +100,7 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 
 	if (!session)
 		return NULL;
-	none(session);
+	session_init(session);
 	session->options = options;
 	session->ranges.stats = &session->stats;
 	session->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -115,7 +115,7 @@ static struct lazymem *session_new(const struct lazymem_options *options)
  * A slot holds one page at least. Memory is behind it once it is used, and not by huge
  * pages: the first fault would wait until they are cleared.
  */
-static int make_buffers(struct lazymem *session)
+static int session_make_buffers(struct lazymem *session)
 {
 	session->slot_bytes = SLOT_BYTES;
 	for (const struct pages *pages = session->ranges.pages; pages;
@@ -133,7 +133,7 @@ static int make_buffers(struct lazymem *session)
 }
 
 /* The client shares the flags, and may have left them alone. */
-static int unblock(int uffd)
+static int session_unblock(int uffd)
 {
 	int flags = fcntl(uffd, F_GETFL);
 
@@ -142,7 +142,7 @@ static int unblock(int uffd)
 	return 0;
 }
 
-static bool is_uffd(int fd)
+static bool session_is_uffd(int fd)
 {
 	char path[32], name[64];
 	ssize_t length;
@@ -155,12 +155,12 @@ static bool is_uffd(int fd)
 	return !strcmp(name, "anon_inode:[userfaultfd]");
 }
 
-static int set(struct lazymem *session, int uffd, const struct lazymem_range *ranges,
-	       size_t count, char why[LAZYMEM_WHY])
+static int session_set_up(struct lazymem *session, int uffd, const struct lazymem_range *ranges,
+			  size_t count, char why[LAZYMEM_WHY])
 {
 	int error;
 
-	if (!is_uffd(uffd)) {
+	if (!session_is_uffd(uffd)) {
 		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
 		return -EINVAL;
 	}
@@ -169,7 +169,7 @@ static int set(struct lazymem *session, int uffd, const struct lazymem_range *ra
 	if (error)
 		return error;
 	snprintf(why, LAZYMEM_WHY, "out of memory");
-	if (make_buffers(session) || unblock(uffd))
+	if (session_make_buffers(session) || session_unblock(uffd))
 		return -ENOMEM;
 	return ahead_open(session, why);
 }
@@ -185,7 +185,7 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
 		return NULL;
 	}
 	session->arg = arg;
-	if (set(session, uffd, ranges, count, why)) {
+	if (session_set_up(session, uffd, ranges, count, why)) {
 		lazymem_free(session);
 		return NULL;
 	}
@@ -203,8 +203,8 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 		return NULL;
 	child->arg = session->arg;
 	child->image_size = session->image_size;
-	if (ranges_clone(&child->ranges, &session->ranges) || make_buffers(child) ||
-	    unblock(uffd)) {
+	if (ranges_clone(&child->ranges, &session->ranges) || session_make_buffers(child) ||
+	    session_unblock(uffd)) {
 		lazymem_free(child);
 		return NULL;
 	}
@@ -216,7 +216,7 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 }
 
 /* Whoever waits when the end is announced is still answered. */
-static void take_end(struct lazymem *session)
+static void loop_take_end(struct lazymem *session)
 {
 	int end = session->end;
 
@@ -228,7 +228,7 @@ static void take_end(struct lazymem *session)
 		ahead_restart(session);
 }
 
-static bool is_finished(struct lazymem *session)
+static bool loop_is_finished(struct lazymem *session)
 {
 	switch (session->ending) {
 	case LAZYMEM_GO_ON:
@@ -244,7 +244,7 @@ static bool is_finished(struct lazymem *session)
 }
 
 /* A client that has hung up may live on; the kernel knows. Any address will do. */
-static void probe(struct lazymem *session, uint64_t now)
+static void loop_probe(struct lazymem *session, uint64_t now)
 {
 	if (now < session->probe_at)
 		return;
@@ -253,24 +253,24 @@ static void probe(struct lazymem *session, uint64_t now)
 		session->gone = true;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint64_t loop_earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
 /* When something has to be done even if nothing is heard until then. */
-static uint64_t next_time(const struct lazymem *session, uint64_t now)
+static uint64_t loop_due(const struct lazymem *session, uint64_t now)
 {
-	uint64_t next = earlier(session->probe_at, now + SECOND);
+	uint64_t next = loop_earlier(session->probe_at, now + SECOND);
 
-	if (session->phase != SOURCE_UP)
-		next = earlier(next, session->open_at);
+	if (session->phase != CONNECTION_UP)
+		next = loop_earlier(next, session->open_at);
 	if (session->queued && session->queue_again_at > now)
-		next = earlier(next, session->queue_again_at);
+		next = loop_earlier(next, session->queue_again_at);
 	if (session->nr_strays || session->dirty.pending)
-		next = earlier(next, now + CHANGING_NS);
+		next = loop_earlier(next, now + CHANGING_NS);
 	/* What is there at once leaves free slots, and nothing is heard of that. */
-	if (session->ahead.look_on || ahead_can(session) ||
+	if (session->ahead.look_on || ahead_may_read(session) ||
 	    (session->queued && session->queue_again_at <= now &&
 	     slots_busy(session) < SLOTS))
 		next = now;
@@ -279,26 +279,26 @@ static uint64_t next_time(const struct lazymem *session, uint64_t now)
 
 		if (slot->state == SLOT_LOADED || slot->state == SLOT_HELPED ||
 		    slot->state == SLOT_FAILED ||
-		    (slot->state == SLOT_ASKED && session->phase == SOURCE_UP))
-			next = earlier(next, slot->retry_at);
+		    (slot->state == SLOT_ASKED && session->phase == CONNECTION_UP))
+			next = loop_earlier(next, slot->retry_at);
 	}
 	return next;
 }
 
 /* The client may have made it blocking, which poll() reports as an error. */
-static void check_uffd(struct lazymem *session, short revents)
+static void loop_read_uffd(struct lazymem *session, short revents)
 {
 	if (revents & POLLIN) {
 		messages_read(session);
 	} else if (revents) {
-		unblock(session->uffd);
+		session_unblock(session->uffd);
 		messages_read(session);
 	}
 }
 
-static void wait(struct lazymem *session)
+static void loop_wait(struct lazymem *session)
 {
-	uint64_t now = clock_ns(), next = next_time(session, now), rest;
+	uint64_t now = clock_ns(), next = loop_due(session, now), rest;
 	struct timespec timeout;
 	struct pollfd fds[] = {
 		{ .fd = session->uffd, .events = POLLIN },
@@ -318,7 +318,7 @@ static void wait(struct lazymem *session)
 		session->peer = -1;
 		session->probe_at = 0;
 	}
-	check_uffd(session, fds[0].revents);
+	loop_read_uffd(session, fds[0].revents);
 	if (fds[3].revents)
 		session->source->ops->run(session->source, fds[3].revents);
 }
@@ -328,24 +328,24 @@ int lazymem_run(struct lazymem *session)
 	while (!session->gone && !session->error) {
 		uint64_t now = clock_ns();
 
-		take_end(session);
-		probe(session, now);
+		loop_take_end(session);
+		loop_probe(session, now);
 		dirty_run(session);
-		connection_tend(session, now);
+		connection_run(session, now);
 		slots_run(session, now);
 		faults_run(session, now);
 		slots_run(session, now);
-		if (is_finished(session))
+		if (loop_is_finished(session))
 			break;
 		ahead_run(session, now);
 		slots_place_ahead(session, now);
 		session->stats.waiting = faults_waiting(session);
-		if (!session->gone && !is_finished(session))
-			wait(session);
+		if (!session->gone && !loop_is_finished(session))
+			loop_wait(session);
 		if (session->nr_strays)
 			messages_read(session);
 	}
-	session_release(session);
+	release_memory(session);
 	dirty_end(session);
 	session->stats.waiting = 0;
 	return session->error;

@@ -41,7 +41,7 @@ struct slot {
 	struct source_read read;
 	struct lazymem *session;
 	enum slot_state state;
-	struct place first;
+	struct page_ref first;
 	unsigned int count;
 	unsigned int placed;
 	uint64_t wanted;
@@ -55,14 +55,14 @@ struct slot {
 	char *buffer;
 };
 
-enum content { CONTENT_DATA, CONTENT_ZERO, CONTENT_NOBODYS };
+enum run_kind { RUN_DATA, RUN_ZERO, RUN_SKIP };
 
 /* @count: how many pages, and once it is done how many of them are settled. */
 struct run {
 	uint64_t address;
 	const char *from;
 	unsigned int count;
-	enum content content;
+	enum run_kind content;
 };
 
 /*
@@ -104,7 +104,7 @@ enum fault_kind {
 };
 
 struct fault {
-	struct place place;
+	struct page_ref place;
 	enum fault_kind kind;
 };
 
@@ -123,7 +123,7 @@ struct ahead {
 };
 
 /* What another thread asks of the session's. @pages NULL: to begin. */
-struct request {
+struct dirty_request {
 	struct pages *pages;
 	uint64_t first, count, at;
 	unsigned long *bits;
@@ -134,16 +134,16 @@ struct request {
 struct dirty {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
-	struct request *request;
+	struct dirty_request *request;
 	_Atomic bool on;
 	bool over;
 	bool pending;
 };
 
-enum source_phase {
-	SOURCE_DOWN,
-	SOURCE_STARTING,
-	SOURCE_UP,
+enum connection_phase {
+	CONNECTION_DOWN,
+	CONNECTION_OPENING,
+	CONNECTION_UP,
 };
 
 struct lazymem {
@@ -158,7 +158,7 @@ struct lazymem {
 	int error;
 
 	struct source *source;
-	enum source_phase phase;
+	enum connection_phase phase;
 	bool lost;
 	uint64_t open_at;
 	uint64_t backoff;
@@ -194,7 +194,7 @@ struct lazymem *session_clone(struct lazymem *session, int uffd);
 void messages_read(struct lazymem *session);
 
 /* connection.c: the source, opened again where it is lost. */
-void connection_tend(struct lazymem *session, uint64_t now);
+void connection_run(struct lazymem *session, uint64_t now);
 
 /* faults.c: add one that was read; queue one again; begin what they ask for. */
 void faults_add(struct lazymem *session, struct fault fault);
@@ -211,12 +211,12 @@ void slots_quiesce(struct lazymem *session);
 /* How many it could put in place now. */
 unsigned int slots_ready(const struct lazymem *session, uint64_t now);
 void slots_forget_reads(struct lazymem *session);
-struct slot *slot_covering(struct lazymem *session, struct place place);
+struct slot *slots_find(struct lazymem *session, struct page_ref place);
 /* Where the first that begins behind @place does, or the mapping's end. */
-uint64_t slot_after(const struct lazymem *session, struct place place);
+uint64_t slots_next(const struct lazymem *session, struct page_ref place);
 /* NULL: all are in use. */
-struct slot *slot_start(struct lazymem *session, struct place first,
-			unsigned int count, uint64_t wanted);
+struct slot *slots_start(struct lazymem *session, struct page_ref first,
+			 unsigned int count, uint64_t wanted);
 unsigned int slots_busy(const struct lazymem *session);
 /* How many pages a slot takes for @bytes. */
 unsigned int slot_pages(const struct pages *pages, size_t bytes);
@@ -247,11 +247,11 @@ void helper_end(struct helper *helper);
 int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY]);
 void ahead_run(struct lazymem *session, uint64_t now);
 /* From this page on again, if that is behind; it was not read after all. */
-void ahead_again(struct lazymem *session, struct place place);
+void ahead_again(struct lazymem *session, struct page_ref place);
 /* From the beginning again, for what was left out. */
 void ahead_restart(struct lazymem *session);
 /* Whether a read may begin now. */
-bool ahead_can(const struct lazymem *session);
+bool ahead_may_read(const struct lazymem *session);
 bool ahead_over(const struct lazymem *session);
 
 /* dirty.c: do what is asked; nothing will be any more. */
@@ -261,7 +261,7 @@ void dirty_end(struct lazymem *session);
 /* Have the session's thread go round its loop. By any thread. */
 void session_wake(struct lazymem *session);
 
-/* finish.c: let go of the client's memory. */
-void session_release(struct lazymem *session);
+/* release.c: let go of the client's memory. */
+void release_memory(struct lazymem *session);
 
 #endif

@@ -17,7 +17,7 @@
 #endif
 
 /* The device is there from 6.1 on, and its file mode decides. */
-static int open_any(void)
+static int setup_open(void)
 {
 	int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
 	int uffd = -1, error;
@@ -32,7 +32,7 @@ static int open_any(void)
 	return uffd < 0 ? -error : uffd;
 }
 
-static int refused(int error, char why[LAZYMEM_WHY])
+static int setup_refused(int error, char why[LAZYMEM_WHY])
 {
 	if (error == -EPERM)
 		snprintf(why, LAZYMEM_WHY, "no right to use userfaultfd: it takes CAP_SYS_PTRACE, access to /dev/userfaultfd, or sysctl vm.unprivileged_userfaultfd=1");
@@ -45,10 +45,10 @@ static int refused(int error, char why[LAZYMEM_WHY])
 }
 
 /* An API call with features the kernel lacks spoils the descriptor, so ask by another. */
-static int ask(uint64_t *features)
+static int setup_ask_features(uint64_t *features)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	int uffd = open_any();
+	int uffd = setup_open();
 	int error = 0;
 
 	if (uffd < 0)
@@ -65,24 +65,24 @@ int lazymem_uffd(uint64_t needed, uint64_t wanted, uint64_t *features,
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	uint64_t has = 0;
-	int error = ask(&has), uffd;
+	int error = setup_ask_features(&has), uffd;
 
 	if (error)
-		return refused(error, why);
+		return setup_refused(error, why);
 	if (needed & ~has) {
 		snprintf(why, LAZYMEM_WHY, "this kernel's userfaultfd lacks features 0x%" PRIx64,
 			 needed & ~has);
 		return -EOPNOTSUPP;
 	}
-	uffd = open_any();
+	uffd = setup_open();
 	if (uffd < 0)
-		return refused(uffd, why);
+		return setup_refused(uffd, why);
 	api.features = needed | (wanted & has);
 	if (ioctl(uffd, UFFDIO_API, &api)) {
 		error = -errno;
 		close(uffd);
 		/* EVENT_FORK is for those who may trace, wherever the descriptor is from. */
-		return refused(error, why);
+		return setup_refused(error, why);
 	}
 	*features = needed | (wanted & has);
 	return uffd;

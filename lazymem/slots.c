@@ -32,7 +32,7 @@ unsigned int slot_pages(const struct pages *pages, size_t bytes)
 }
 
 /* Pages that a slot has put in place are not its business any more. */
-struct slot *slot_covering(struct lazymem *session, struct place place)
+struct slot *slots_find(struct lazymem *session, struct page_ref place)
 {
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		struct slot *slot = &session->slots[i];
@@ -45,7 +45,7 @@ struct slot *slot_covering(struct lazymem *session, struct place place)
 	return NULL;
 }
 
-uint64_t slot_after(const struct lazymem *session, struct place place)
+uint64_t slots_next(const struct lazymem *session, struct page_ref place)
 {
 	uint64_t least = place.pages->count;
 
@@ -60,8 +60,8 @@ uint64_t slot_after(const struct lazymem *session, struct place place)
 	return least;
 }
 
-struct slot *slot_start(struct lazymem *session, struct place first,
-			unsigned int count, uint64_t wanted)
+struct slot *slots_start(struct lazymem *session, struct page_ref first,
+			 unsigned int count, uint64_t wanted)
 {
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		struct slot *slot = &session->slots[i];
@@ -87,7 +87,7 @@ struct slot *slot_start(struct lazymem *session, struct place first,
 }
 
 /* Back to one page: it may be a neighbour that cannot be read. */
-static void shrink(struct slot *slot)
+static void slot_shrink(struct slot *slot)
 {
 	unsigned int i = __builtin_ctzl(slot->wanted);
 
@@ -104,14 +104,14 @@ static void shrink(struct slot *slot)
 	slot->state = SLOT_ASKED;
 }
 
-static void read_failed(struct slot *slot, int error)
+static void slot_read_failed(struct slot *slot, int error)
 {
 	const struct pages *pages = slot->first.pages;
 
 	slot->error = error;
 	slot->placed = 0;
 	if (slot->wanted && slot->count > 1) {
-		shrink(slot);
+		slot_shrink(slot);
 		return;
 	}
 	session_message(slot->session, "cannot read %" PRIu64 " bytes at offset 0x%" PRIx64 " of the image: %s",
@@ -123,7 +123,7 @@ static void read_failed(struct slot *slot, int error)
 }
 
 /* What the source has left out is to be read ahead again, or waits in the queue. */
-static void take_part(struct slot *slot)
+static void slot_take_part(struct slot *slot)
 {
 	struct lazymem *session = slot->session;
 	size_t size = slot->first.pages->size;
@@ -140,26 +140,26 @@ static void take_part(struct slot *slot)
 			});
 	slot->wanted &= (1UL << count) - 1;
 	slot->count = count;
-	ahead_again(session, (struct place) { slot->first.pages,
+	ahead_again(session, (struct page_ref) { slot->first.pages,
 					      slot->first.index + count });
 }
 
-static void read_done(struct source_read *read, int error)
+static void slot_read_done(struct source_read *read, int error)
 {
 	struct slot *slot = (struct slot *)read;
 
 	if (!error) {
-		take_part(slot);
+		slot_take_part(slot);
 		slot->state = SLOT_LOADED;
 	} else if (error == -ENOTCONN || (error != -ENODATA && ++slot->tries < TRIES)) {
 		slot->state = SLOT_ASKED;
 		slot->retry_at = clock_ns() + (RETRY_NS << slot->tries);
 	} else {
-		read_failed(slot, error);
+		slot_read_failed(slot, error);
 	}
 }
 
-static void start_read(struct lazymem *session, struct slot *slot)
+static void slot_start_read(struct lazymem *session, struct slot *slot)
 {
 	const struct pages *pages = slot->first.pages;
 	uint64_t offset = pages->offset + slot->first.index * pages->size;
@@ -177,7 +177,7 @@ static void start_read(struct lazymem *session, struct slot *slot)
 		.unit = pages->size,
 		.patient = slot->ahead && !slot->wanted,
 		.late = session->source->ops->fetch && !slot->at_once,
-		.done = read_done,
+		.done = slot_read_done,
 	};
 	session->source->ops->read(session->source, &slot->read);
 }
@@ -190,10 +190,10 @@ void slots_forget_reads(struct lazymem *session)
 }
 
 /* It fits nowhere: wrong page size, or memory that was never registered. */
-static void misfit(struct slot *slot, int error)
+static void slot_misfit(struct slot *slot, int error)
 {
 	struct lazymem *session = slot->session;
-	struct place at = { slot->first.pages, slot->first.index + slot->placed };
+	struct page_ref at = { slot->first.pages, slot->first.index + slot->placed };
 	uint64_t run, address = ranges_address(&session->ranges, at, &run);
 
 	session_message(session, "cannot put a page of %zu bytes at 0x%" PRIx64 ": %s; what is mapped there is not what the client said",
@@ -204,7 +204,7 @@ static void misfit(struct slot *slot, int error)
 }
 
 /* @error: what runs_place() or runs_end() said. */
-static void placed(struct slot *slot, int error, uint64_t now)
+static void slot_placed(struct slot *slot, int error, uint64_t now)
 {
 	struct lazymem *session = slot->session;
 
@@ -227,11 +227,11 @@ static void placed(struct slot *slot, int error, uint64_t now)
 		session_message(session, "the client's memory is full; trying again");
 		slot->retry_at = now + RETRY_NS;
 	} else {
-		misfit(slot, error);
+		slot_misfit(slot, error);
 	}
 }
 
-static void poison_slot(struct slot *slot, uint64_t now)
+static void slot_poison(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
 	uint64_t run, address = ranges_address(&session->ranges, slot->first, &run);
@@ -248,12 +248,12 @@ static void poison_slot(struct slot *slot, uint64_t now)
 	else if (error)
 		session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays", address);
 	else
-		page_done(&session->ranges, slot->first.pages, slot->first.index);
+		ranges_done(&session->ranges, slot->first.pages, slot->first.index, 1);
 	session->stats.failed++;
 	slot->state = SLOT_FREE;
 }
 
-static bool given_up(const struct slot *slot, uint64_t now)
+static bool slot_is_given_up(const struct slot *slot, uint64_t now)
 {
 	const struct lazymem *session = slot->session;
 
@@ -262,43 +262,43 @@ static bool given_up(const struct slot *slot, uint64_t now)
 }
 
 /* What the source has lost since it was asked is read again at once: somebody waits. */
-static void place_wanted(struct slot *slot, uint64_t now)
+static void slot_place_wanted(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
 
-	placed(slot, runs_place(slot), now);
-	if (slot->state == SLOT_ASKED && session->phase == SOURCE_UP)
-		start_read(session, slot);
+	slot_placed(slot, runs_place(slot), now);
+	if (slot->state == SLOT_ASKED && session->phase == CONNECTION_UP)
+		slot_start_read(session, slot);
 }
 
-static void run_slot(struct slot *slot, uint64_t now)
+static void slot_run(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
 
-	if (slot->state == SLOT_ASKED && session->phase != SOURCE_UP &&
-	    given_up(slot, now))
-		read_failed(slot, -ETIMEDOUT);
+	if (slot->state == SLOT_ASKED && session->phase != CONNECTION_UP &&
+	    slot_is_given_up(slot, now))
+		slot_read_failed(slot, -ETIMEDOUT);
 	if (slot->retry_at > now)
 		return;
-	if (slot->state == SLOT_ASKED && session->phase == SOURCE_UP)
-		start_read(session, slot);
+	if (slot->state == SLOT_ASKED && session->phase == CONNECTION_UP)
+		slot_start_read(session, slot);
 	/* It may have been read at once, and is not to arrive so soon. */
 	if (slot->retry_at > now)
 		return;
 	if (slot->state == SLOT_LOADED && slot->wanted)
-		place_wanted(slot, now);
+		slot_place_wanted(slot, now);
 	else if (slot->state == SLOT_FAILED)
-		poison_slot(slot, now);
+		slot_poison(slot, now);
 }
 
 void slots_run(struct lazymem *session, uint64_t now)
 {
 	for (unsigned int i = 0; i < SLOTS && !session->gone; i++)
 		if (session->slots[i].state != SLOT_FREE)
-			run_slot(&session->slots[i], now);
+			slot_run(&session->slots[i], now);
 }
 
-static bool is_ready(const struct slot *slot, uint64_t now)
+static bool slot_is_ready(const struct slot *slot, uint64_t now)
 {
 	return slot->state == SLOT_LOADED && !slot->wanted && slot->retry_at <= now;
 }
@@ -308,25 +308,25 @@ unsigned int slots_ready(const struct lazymem *session, uint64_t now)
 	unsigned int ready = 0;
 
 	for (unsigned int i = 0; i < SLOTS; i++)
-		ready += is_ready(&session->slots[i], now);
+		ready += slot_is_ready(&session->slots[i], now);
 	return ready;
 }
 
 /* NULL: there is none. */
-static struct slot *first_ready(struct lazymem *session, uint64_t now)
+static struct slot *slots_first_ready(struct lazymem *session, uint64_t now)
 {
 	for (unsigned int i = 0; i < SLOTS; i++)
-		if (is_ready(&session->slots[i], now))
+		if (slot_is_ready(&session->slots[i], now))
 			return &session->slots[i];
 	return NULL;
 }
 
-static void collect(const struct runs *job, uint64_t now)
+static void slots_collect(const struct runs *job, uint64_t now)
 {
-	placed(job->slot, runs_end(job), now);
+	slot_placed(job->slot, runs_end(job), now);
 }
 
-static struct slot *take_back(struct lazymem *session)
+static struct slot *slots_take_back(struct lazymem *session)
 {
 	struct slot *slot = helper_take_back(&session->helper);
 
@@ -339,12 +339,12 @@ void slots_quiesce(struct lazymem *session)
 {
 	const struct runs *job;
 
-	take_back(session);
+	slots_take_back(session);
 	while ((job = helper_wait(&session->helper)))
-		collect(job, clock_ns());
+		slots_collect(job, clock_ns());
 }
 
-static bool give(struct slot *slot)
+static bool slots_give(struct slot *slot)
 {
 	if ((slot->count - slot->placed) * slot->first.pages->size < WORTH ||
 	    !helper_give(&slot->session->helper, slot))
@@ -354,11 +354,11 @@ static bool give(struct slot *slot)
 }
 
 /* NULL: there is nothing to do but to wait for the helper. */
-static struct slot *next_own(struct lazymem *session, uint64_t now)
+static struct slot *slots_next_own(struct lazymem *session, uint64_t now)
 {
 	if (session->gone)
 		return NULL;
-	return first_ready(session, now) ?: take_back(session);
+	return slots_first_ready(session, now) ?: slots_take_back(session);
 }
 
 void slots_place_ahead(struct lazymem *session, uint64_t now)
@@ -367,13 +367,13 @@ void slots_place_ahead(struct lazymem *session, uint64_t now)
 	struct slot *own;
 
 	while ((job = helper_done(&session->helper)))
-		collect(job, now);
+		slots_collect(job, now);
 	while (!faults_waiting(session) && slots_ready(session, now) > 1 &&
-	       give(first_ready(session, now)))
+	       slots_give(slots_first_ready(session, now)))
 		;
-	own = next_own(session, now);
+	own = slots_next_own(session, now);
 	if (own)
-		placed(own, runs_place(own), now);
+		slot_placed(own, runs_place(own), now);
 	else
 		slots_quiesce(session);
 }

@@ -9,7 +9,7 @@
 
 #define OPEN_MS	10000
 
-static bool is_nbd(const char *where)
+static bool source_is_nbd(const char *where)
 {
 	static const char *const schemes[] = {
 		"nbd://", "nbds://", "nbd+unix://", "nbds+unix://", "nbd+vsock://",
@@ -24,7 +24,7 @@ static bool is_nbd(const char *where)
 
 struct source *source_new(const char *where, unsigned int timeout)
 {
-	const struct source_ops *ops = is_nbd(where) ? &source_nbd : &source_file;
+	const struct source_ops *ops = source_is_nbd(where) ? &source_nbd : &source_file;
 	struct source *source = ops->new(where);
 
 	if (!source)
@@ -51,7 +51,7 @@ void source_found(struct source_read *read, uint64_t alike, bool hole)
 	read->length = alike < read->unit ? read->unit : alike - alike % read->unit;
 }
 
-static enum source_state wait_open(struct source *source)
+static enum source_state source_wait_open(struct source *source)
 {
 	struct pollfd fd;
 
@@ -77,7 +77,7 @@ int64_t lazymem_image_size(const char *image, char why[LAZYMEM_WHY])
 		return -ENOMEM;
 	}
 	source->ops->open(source);
-	if (wait_open(source) == SOURCE_READY)
+	if (source_wait_open(source) == SOURCE_READY)
 		size = source->ops->size(source);
 	else
 		snprintf(why, LAZYMEM_WHY, "%.*s", LAZYMEM_WHY - 1, source->why);

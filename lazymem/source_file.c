@@ -52,12 +52,12 @@ struct part {
 	size_t got;
 };
 
-static struct file *file_of(struct source *source)
+static struct file *source_file_of(struct source *source)
 {
 	return (struct file *)source;
 }
 
-static struct source *file_new(const char *where)
+static struct source *source_file_new(const char *where)
 {
 	struct file *file = calloc(1, sizeof(*file));
 
@@ -69,7 +69,7 @@ static struct source *file_new(const char *where)
 }
 
 /* Files in memory do not know the flag, and need none. */
-static int flags_at_once(int fd)
+static int source_file_flags(int fd)
 {
 	struct statfs fs;
 
@@ -78,7 +78,7 @@ static int flags_at_once(int fd)
 	return RWF_NOWAIT;
 }
 
-static void failed(struct file *file, const char *what, int error)
+static void source_file_failed(struct file *file, const char *what, int error)
 {
 	snprintf(file->source.why, sizeof(file->source.why), "%s: %s", what,
 		 strerror(error));
@@ -87,54 +87,54 @@ static void failed(struct file *file, const char *what, int error)
 	file->fd = -1;
 }
 
-static void no_ring(struct file *file, int error)
+static void source_file_no_ring(struct file *file, int error)
 {
-	failed(file, error == EPERM || error == ENOSYS ?
-	       "io_uring is not allowed here (sysctl kernel.io_uring_disabled, or a container's filter)" :
-	       "cannot set up io_uring", error);
+	source_file_failed(file, error == EPERM || error == ENOSYS ?
+			   "io_uring is not allowed here (sysctl kernel.io_uring_disabled, or a container's filter)" :
+			   "cannot set up io_uring", error);
 }
 
 /* lseek() tells a block device's size too. */
-static void file_open(struct source *source)
+static void source_file_open(struct source *source)
 {
-	struct file *file = file_of(source);
+	struct file *file = source_file_of(source);
 	struct stat stat;
 	int ret;
 
 	/* To open a FIFO would wait for its writer. */
 	file->fd = open(source->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0) {
-		failed(file, "cannot open", errno);
+		source_file_failed(file, "cannot open", errno);
 		return;
 	}
 	if (fstat(file->fd, &stat) ||
 	    (!S_ISREG(stat.st_mode) && !S_ISBLK(stat.st_mode))) {
-		failed(file, "not a file or block device", EINVAL);
+		source_file_failed(file, "not a file or block device", EINVAL);
 		return;
 	}
 	file->size = lseek(file->fd, 0, SEEK_END);
 	if (file->size < 0) {
-		failed(file, "its size cannot be told", errno);
+		source_file_failed(file, "its size cannot be told", errno);
 		return;
 	}
 	file->data = file->data_end = 0;
-	file->at_once = flags_at_once(file->fd);
+	file->at_once = source_file_flags(file->fd);
 	ret = io_uring_queue_init(SOURCE_READS, &file->ring, 0);
 	if (ret < 0)
-		no_ring(file, -ret);
+		source_file_no_ring(file, -ret);
 }
 
-static enum source_state file_state(struct source *source)
+static enum source_state source_file_state(struct source *source)
 {
-	return file_of(source)->fd < 0 ? SOURCE_GONE : SOURCE_READY;
+	return source_file_of(source)->fd < 0 ? SOURCE_GONE : SOURCE_READY;
 }
 
-static int64_t file_size(struct source *source)
+static int64_t source_file_size(struct source *source)
 {
-	return file_of(source)->size;
+	return source_file_of(source)->size;
 }
 
-static void submit(struct file *file, struct part *part)
+static void source_file_submit(struct file *file, struct part *part)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&file->ring);
 	struct source_read *read = part->read;
@@ -148,7 +148,7 @@ static void submit(struct file *file, struct part *part)
 }
 
 /* What a file that was cut has behind its end is no hole. */
-static uint64_t end_now(const struct file *file)
+static uint64_t source_file_end_now(const struct file *file)
 {
 	struct stat stat;
 
@@ -156,14 +156,14 @@ static uint64_t end_now(const struct file *file)
 }
 
 /* Block devices have no answer. To look for the end of data may take long: only once. */
-static void look_for_hole(struct file *file, struct source_read *read)
+static void source_file_find_hole(struct file *file, struct source_read *read)
 {
 	off_t from = read->offset, end = read->offset + read->length, data;
 
 	if (from >= file->data && end <= file->data_end)
 		return;
 	data = lseek(file->fd, from, SEEK_DATA);
-	if (data < 0 && errno == ENXIO && end_now(file) >= (uint64_t)end)
+	if (data < 0 && errno == ENXIO && source_file_end_now(file) >= (uint64_t)end)
 		data = end;
 	if (data > from) {
 		source_found(read, data - from, true);
@@ -176,13 +176,13 @@ static void look_for_hole(struct file *file, struct source_read *read)
 }
 
 /* To send waits for what is not there. */
-static bool can_send(const struct file *file, const struct bounce *to, size_t length)
+static bool source_file_can_send(const struct file *file, const struct bounce *to, size_t length)
 {
 	return !file->at_once && to->file >= 0 && length >= TRY_BYTES;
 }
 
-static ssize_t send_to(const struct bounce *to, const struct file *file,
-		       const struct source_read *read)
+static ssize_t source_file_send(const struct bounce *to, const struct file *file,
+				const struct source_read *read)
 {
 	off_t from = read->offset;
 
@@ -191,23 +191,23 @@ static ssize_t send_to(const struct bounce *to, const struct file *file,
 	return sendfile(to->file, file->fd, &from, read->length);
 }
 
-static ssize_t read_to(const struct bounce *to, const struct file *file,
-		       const struct source_read *read)
+static ssize_t source_file_read_now(const struct bounce *to, const struct file *file,
+				    const struct source_read *read)
 {
 	struct iovec iov = { to->at, read->length };
 
 	return preadv2(file->fd, &iov, 1, read->offset, file->at_once);
 }
 
-static bool file_fetch(struct source *source, const struct source_read *read,
-		       struct bounce *to)
+static bool source_file_fetch(struct source *source, const struct source_read *read,
+			      struct bounce *to)
 {
-	const struct file *file = file_of(source);
-	bool choice = can_send(file, to, read->length);
+	const struct file *file = source_file_of(source);
+	bool choice = source_file_can_send(file, to, read->length);
 	bool send = choice && tried_second(&to->send), all;
 	uint64_t began = clock_ns();
 
-	all = (send ? send_to : read_to)(to, file, read) == (ssize_t)read->length;
+	all = (send ? source_file_send : source_file_read_now)(to, file, read) == (ssize_t)read->length;
 	if (choice)
 		tried_note(&to->send, send, all ? read->length : 0, clock_ns() - began);
 	return all;
@@ -217,7 +217,7 @@ static bool file_fetch(struct source *source, const struct source_read *read,
  * A guess: what comes last is there if all is. Files in memory are. Where somebody waits,
  * it is found out by fetching it.
  */
-static bool is_cached(const struct file *file, const struct source_read *read)
+static bool source_file_is_cached(const struct file *file, const struct source_read *read)
 {
 	char last;
 	struct iovec to = { &last, 1 };
@@ -227,14 +227,14 @@ static bool is_cached(const struct file *file, const struct source_read *read)
 		       file->at_once) == 1;
 }
 
-static void file_read(struct source *source, struct source_read *read)
+static void source_file_read(struct source *source, struct source_read *read)
 {
-	struct file *file = file_of(source);
+	struct file *file = source_file_of(source);
 	struct part *part;
 
-	look_for_hole(file, read);
+	source_file_find_hole(file, read);
 	read->late = read->late && !read->hole &&
-		     (!read->patient || is_cached(file, read));
+		     (!read->patient || source_file_is_cached(file, read));
 	if (read->hole || read->late) {
 		read->done(read, 0);
 		return;
@@ -245,10 +245,10 @@ static void file_read(struct source *source, struct source_read *read)
 		return;
 	}
 	part->read = read;
-	submit(file, part);
+	source_file_submit(file, part);
 }
 
-static void finish(struct part *part, int error)
+static void source_file_finish(struct part *part, int error)
 {
 	struct source_read *read = part->read;
 
@@ -256,27 +256,27 @@ static void finish(struct part *part, int error)
 	read->done(read, error);
 }
 
-static void completed(struct file *file, struct part *part, int ret)
+static void source_file_completed(struct file *file, struct part *part, int ret)
 {
 	file->in_flight--;
 	if (ret == -EINTR || ret == -EAGAIN) {
-		submit(file, part);
+		source_file_submit(file, part);
 	} else if (ret < 0) {
-		finish(part, ret);
+		source_file_finish(part, ret);
 	} else if (!ret) {
-		finish(part, -ENODATA);
+		source_file_finish(part, -ENODATA);
 	} else {
 		part->got += ret;
 		if (part->got < part->read->length)
-			submit(file, part);
+			source_file_submit(file, part);
 		else
-			finish(part, 0);
+			source_file_finish(part, 0);
 	}
 }
 
-static void file_poll(struct source *source, struct pollfd *fd)
+static void source_file_poll(struct source *source, struct pollfd *fd)
 {
-	struct file *file = file_of(source);
+	struct file *file = source_file_of(source);
 
 	*fd = (struct pollfd) {
 		.fd = file->in_flight ? file->ring.ring_fd : -1,
@@ -284,9 +284,9 @@ static void file_poll(struct source *source, struct pollfd *fd)
 	};
 }
 
-static void file_run(struct source *source, short revents)
+static void source_file_run(struct source *source, short revents)
 {
-	struct file *file = file_of(source);
+	struct file *file = source_file_of(source);
 	struct io_uring_cqe *cqe;
 
 	(void)revents;
@@ -298,14 +298,14 @@ static void file_run(struct source *source, short revents)
 		int ret = cqe->res;
 
 		io_uring_cqe_seen(&file->ring, cqe);
-		completed(file, part, ret);
+		source_file_completed(file, part, ret);
 	}
 }
 
 /* Reads of files end; the kernel writes to the buffers until then. */
-static void file_close(struct source *source)
+static void source_file_close(struct source *source)
 {
-	struct file *file = file_of(source);
+	struct file *file = source_file_of(source);
 	struct io_uring_cqe *cqe;
 
 	if (file->fd < 0)
@@ -323,20 +323,20 @@ static void file_close(struct source *source)
 	file->fd = -1;
 }
 
-static void file_free(struct source *source)
+static void source_file_free(struct source *source)
 {
-	free(file_of(source));
+	free(source_file_of(source));
 }
 
 const struct source_ops source_file = {
-	.new = file_new,
-	.open = file_open,
-	.state = file_state,
-	.size = file_size,
-	.read = file_read,
-	.fetch = file_fetch,
-	.poll = file_poll,
-	.run = file_run,
-	.close = file_close,
-	.free = file_free,
+	.new = source_file_new,
+	.open = source_file_open,
+	.state = source_file_state,
+	.size = source_file_size,
+	.read = source_file_read,
+	.fetch = source_file_fetch,
+	.poll = source_file_poll,
+	.run = source_file_run,
+	.close = source_file_close,
+	.free = source_file_free,
 };

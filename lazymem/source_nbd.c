@@ -7,7 +7,7 @@
  * that kind wait for the same answer. A read that somebody waits for is never held up by
  * that: it is told what is known.
  *
- * libnbd's callbacks must not call it: they keep what they are told for go_on().
+ * libnbd's callbacks must not call it: they keep what they are told for source_nbd_go_on().
  */
 #include <errno.h>
 #include <libnbd.h>
@@ -47,12 +47,12 @@ struct nbd {
 	unsigned int nr_waiting;
 };
 
-static struct nbd *nbd_of(struct source *source)
+static struct nbd *source_nbd_of(struct source *source)
 {
 	return (struct nbd *)source;
 }
 
-static struct source *nbd_new(const char *where)
+static struct source *source_nbd_new(const char *where)
 {
 	struct nbd *nbd = calloc(1, sizeof(*nbd));
 
@@ -61,7 +61,7 @@ static struct source *nbd_new(const char *where)
 }
 
 /* The words are libnbd's, which names the call that failed. */
-static void keep_why(struct nbd *nbd)
+static void source_nbd_keep_why(struct nbd *nbd)
 {
 	const char *why = nbd_get_error();
 
@@ -71,7 +71,7 @@ static void keep_why(struct nbd *nbd)
 
 static void source_nbd_close(struct source *source)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 
 	if (nbd->handle)
 		nbd_close(nbd->handle);
@@ -84,20 +84,20 @@ static void source_nbd_close(struct source *source)
 
 static void source_nbd_open(struct source *source)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 
 	nbd->size = -1;
 	nbd->handle = nbd_create();
 	if (!nbd->handle ||
 	    nbd_add_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
 	    nbd_aio_connect_uri(nbd->handle, source->where)) {
-		keep_why(nbd);
+		source_nbd_keep_why(nbd);
 		source_nbd_close(source);
 	}
 }
 
 /* A machine that is gone does not hang up. */
-static bool is_silent(struct nbd *nbd)
+static bool source_nbd_is_silent(struct nbd *nbd)
 {
 	unsigned int timeout = nbd->source.timeout;
 
@@ -108,15 +108,15 @@ static bool is_silent(struct nbd *nbd)
 	return true;
 }
 
-static enum source_state nbd_state(struct source *source)
+static enum source_state source_nbd_state(struct source *source)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 
-	if (!nbd->handle || is_silent(nbd))
+	if (!nbd->handle || source_nbd_is_silent(nbd))
 		return SOURCE_GONE;
 	if (nbd_aio_is_dead(nbd->handle) || nbd_aio_is_closed(nbd->handle)) {
 		if (!source->why[0])
-			keep_why(nbd);
+			source_nbd_keep_why(nbd);
 		return SOURCE_GONE;
 	}
 	if (nbd_aio_is_connecting(nbd->handle) ||
@@ -127,7 +127,7 @@ static enum source_state nbd_state(struct source *source)
 
 static int64_t source_nbd_size(struct source *source)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 
 	if (nbd->size >= 0)
 		return nbd->size;
@@ -137,7 +137,7 @@ static int64_t source_nbd_size(struct source *source)
 	return nbd->size;
 }
 
-static int completed(void *arg, int *error)
+static int source_nbd_completed(void *arg, int *error)
 {
 	struct source_read *read = arg;
 	int errnum = *error;
@@ -149,8 +149,8 @@ static int completed(void *arg, int *error)
 	return 1;
 }
 
-static int take_extents(void *arg, const char *context, uint64_t offset,
-			uint32_t *entries, size_t count, int *error)
+static int source_nbd_take_extents(void *arg, const char *context, uint64_t offset,
+				   uint32_t *entries, size_t count, int *error)
 {
 	struct nbd *nbd = arg;
 	struct map *map = &nbd->map;
@@ -167,7 +167,7 @@ static int take_extents(void *arg, const char *context, uint64_t offset,
 	return 0;
 }
 
-static int answered(void *arg, int *error)
+static int source_nbd_answered(void *arg, int *error)
 {
 	struct nbd *nbd = arg;
 
@@ -176,26 +176,26 @@ static int answered(void *arg, int *error)
 	return 1;
 }
 
-static void note_request(struct nbd *nbd)
+static void source_nbd_note_request(struct nbd *nbd)
 {
 	if (!nbd_aio_in_flight(nbd->handle))
 		nbd->heard_at = clock_ns();
 }
 
-static bool ask(struct nbd *nbd, uint64_t offset)
+static bool source_nbd_ask_extents(struct nbd *nbd, uint64_t offset)
 {
 	uint64_t length = nbd->size - offset;
 
 	nbd->asking = ASKED;
-	note_request(nbd);
+	source_nbd_note_request(nbd);
 	if (nbd_aio_block_status(nbd->handle, length < ASK_BYTES ? length : ASK_BYTES,
 				 offset,
 				 (nbd_extent_callback) {
-					.callback = take_extents,
+					.callback = source_nbd_take_extents,
 					.user_data = nbd,
 				 },
 				 (nbd_completion_callback) {
-					.callback = answered,
+					.callback = source_nbd_answered,
 					.user_data = nbd,
 				 }, 0) < 0)
 		nbd->asking = ASK_NOT;
@@ -203,7 +203,7 @@ static bool ask(struct nbd *nbd, uint64_t offset)
 }
 
 /* Returns false if nothing is known about it. */
-static bool look_up(const struct nbd *nbd, struct source_read *read)
+static bool source_nbd_look_up(const struct nbd *nbd, struct source_read *read)
 {
 	const struct map *map = &nbd->map;
 	uint64_t end;
@@ -223,7 +223,7 @@ static bool look_up(const struct nbd *nbd, struct source_read *read)
 	return true;
 }
 
-static void start(struct nbd *nbd, struct source_read *read)
+static void source_nbd_start(struct nbd *nbd, struct source_read *read)
 {
 	struct source *source = &nbd->source;
 
@@ -231,19 +231,19 @@ static void start(struct nbd *nbd, struct source_read *read)
 		read->done(read, 0);
 		return;
 	}
-	note_request(nbd);
+	source_nbd_note_request(nbd);
 	if (nbd_aio_pread(nbd->handle, read->buffer, read->length, read->offset,
 			  (nbd_completion_callback) {
-				.callback = completed,
+				.callback = source_nbd_completed,
 				.user_data = read,
 			  }, 0) >= 0)
 		return;
-	keep_why(nbd);
-	read->done(read, nbd_state(source) == SOURCE_READY ? -EIO : -ENOTCONN);
+	source_nbd_keep_why(nbd);
+	read->done(read, source_nbd_state(source) == SOURCE_READY ? -EIO : -ENOTCONN);
 }
 
 /* Those that waited for an answer are begun, whatever it was. A refusal is not asked twice. */
-static void go_on(struct nbd *nbd)
+static void source_nbd_go_on(struct nbd *nbd)
 {
 	unsigned int count = nbd->nr_waiting;
 
@@ -252,30 +252,30 @@ static void go_on(struct nbd *nbd)
 	nbd->asking = nbd->map.count ? ASK_CAN : ASK_NOT;
 	nbd->nr_waiting = 0;
 	for (unsigned int i = 0; i < count; i++) {
-		look_up(nbd, nbd->waiting[i]);
-		start(nbd, nbd->waiting[i]);
+		source_nbd_look_up(nbd, nbd->waiting[i]);
+		source_nbd_start(nbd, nbd->waiting[i]);
 	}
 }
 
-static void nbd_read(struct source *source, struct source_read *read)
+static void source_nbd_read(struct source *source, struct source_read *read)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 
-	if (look_up(nbd, read) || !read->patient || nbd->asking == ASK_NOT ||
-	    (nbd->asking == ASK_CAN && !ask(nbd, read->offset)))
-		start(nbd, read);
+	if (source_nbd_look_up(nbd, read) || !read->patient || nbd->asking == ASK_NOT ||
+	    (nbd->asking == ASK_CAN && !source_nbd_ask_extents(nbd, read->offset)))
+		source_nbd_start(nbd, read);
 	else
 		nbd->waiting[nbd->nr_waiting++] = read;
-	go_on(nbd);
+	source_nbd_go_on(nbd);
 }
 
-static void nbd_poll_for(struct source *source, struct pollfd *fd)
+static void source_nbd_poll(struct source *source, struct pollfd *fd)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 	unsigned int direction;
 
 	*fd = (struct pollfd) { .fd = -1 };
-	if (nbd_state(source) == SOURCE_GONE)
+	if (source_nbd_state(source) == SOURCE_GONE)
 		return;
 	fd->fd = nbd_aio_get_fd(nbd->handle);
 	direction = nbd_aio_get_direction(nbd->handle);
@@ -286,13 +286,13 @@ static void nbd_poll_for(struct source *source, struct pollfd *fd)
 }
 
 /* Only one notification a poll(): the first may change what the second would mean. */
-static void nbd_run(struct source *source, short revents)
+static void source_nbd_run(struct source *source, short revents)
 {
-	struct nbd *nbd = nbd_of(source);
+	struct nbd *nbd = source_nbd_of(source);
 	unsigned int direction;
 	int ret = 0;
 
-	if (nbd_state(source) == SOURCE_GONE)
+	if (source_nbd_state(source) == SOURCE_GONE)
 		return;
 	direction = nbd_aio_get_direction(nbd->handle);
 	if (revents & POLLIN)
@@ -304,23 +304,23 @@ static void nbd_run(struct source *source, short revents)
 		 direction & LIBNBD_AIO_DIRECTION_WRITE)
 		ret = nbd_aio_notify_write(nbd->handle);
 	if (ret < 0)
-		keep_why(nbd);
-	go_on(nbd);
+		source_nbd_keep_why(nbd);
+	source_nbd_go_on(nbd);
 }
 
-static void nbd_free(struct source *source)
+static void source_nbd_free(struct source *source)
 {
-	free(nbd_of(source));
+	free(source_nbd_of(source));
 }
 
 const struct source_ops source_nbd = {
-	.new = nbd_new,
+	.new = source_nbd_new,
 	.open = source_nbd_open,
-	.state = nbd_state,
+	.state = source_nbd_state,
 	.size = source_nbd_size,
-	.read = nbd_read,
-	.poll = nbd_poll_for,
-	.run = nbd_run,
+	.read = source_nbd_read,
+	.poll = source_nbd_poll,
+	.run = source_nbd_run,
 	.close = source_nbd_close,
-	.free = nbd_free,
+	.free = source_nbd_free,
 };

@@ -4,7 +4,7 @@
 #define AGAIN		256
 #define UNIT		(64UL << 10)
 
-static uint64_t cost(const uint64_t last[TRIED_TIMES])
+static uint64_t tried_cost(const uint64_t last[TRIED_TIMES])
 {
 	uint64_t least = UINT64_MAX;
 
@@ -16,7 +16,7 @@ static uint64_t cost(const uint64_t last[TRIED_TIMES])
 
 bool tried_second(const struct tried *tried)
 {
-	uint64_t first = cost(tried->last[0]), second = cost(tried->last[1]);
+	uint64_t first = tried_cost(tried->last[0]), second = tried_cost(tried->last[1]);
 	bool better = second < first - first / 8;
 
 	if (tried->times < 2 * TRIED_TIMES)

@@ -8,7 +8,7 @@
 
 #include "fail.h"
 
-static void vsay(const char *fmt, va_list args)
+static void die_say(const char *fmt, va_list args)
 {
 	fflush(stdout);
 	fprintf(stderr, "%s: ", program_invocation_short_name);
@@ -21,7 +21,7 @@ void die_errno(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsay(fmt, args);
+	die_say(fmt, args);
 	va_end(args);
 	fprintf(stderr, ": %s\n", strerror(error));
 	exit(2);
@@ -32,7 +32,7 @@ void die(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsay(fmt, args);
+	die_say(fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
 	exit(2);

@@ -56,7 +56,8 @@ bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
 }
 
 /* Returns 0 or -errno; @copied gets how much of @length was copied. */
-static int copy(int uffd, void *to, const void *from, size_t length, size_t *copied)
+static int uffd_copy_loop(int uffd, void *to, const void *from, size_t length,
+			  size_t *copied)
 {
 	*copied = 0;
 	for (;;) {
@@ -81,14 +82,14 @@ int uffd_copy(int uffd, void *to, const void *from, size_t length)
 {
 	size_t copied;
 
-	return copy(uffd, to, from, length, &copied);
+	return uffd_copy_loop(uffd, to, from, length, &copied);
 }
 
 size_t uffd_copy_some(int uffd, void *to, const void *from, size_t length)
 {
 	size_t copied;
 
-	copy(uffd, to, from, length, &copied);
+	uffd_copy_loop(uffd, to, from, length, &copied);
 	return copied;
 }
 

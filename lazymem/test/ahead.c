@@ -29,12 +29,12 @@ struct held {
 	} reads[READS_MOST];
 };
 
-static void hold(struct held *held)
+static void held_start(struct held *held)
 {
 	char script[1024];
 
-	held->log = path_of("log");
-	held->gate = path_of("gate");
+	held->log = fixture_path("log");
+	held->gate = fixture_path("gate");
 	snprintf(script, sizeof(script),
 		 "pread=echo $4 $3 >>%s; while [ ! -e %s.$4 ]; do sleep 0.01; done; head -c $3 /dev/zero",
 		 held->log, held->gate);
@@ -46,7 +46,7 @@ static void hold(struct held *held)
 	memory_serve(&held->memory, &held->server);
 }
 
-static void let_go(const struct held *held, uint64_t offset)
+static void held_answer(const struct held *held, uint64_t offset)
 {
 	char path[256];
 
@@ -54,7 +54,7 @@ static void let_go(const struct held *held, uint64_t offset)
 	close(open(path, O_WRONLY | O_CREAT, 0600));
 }
 
-static unsigned int count_reads(struct held *held)
+static unsigned int held_count_reads(struct held *held)
 {
 	FILE *file = fopen(held->log, "re");
 	unsigned int n = 0;
@@ -68,58 +68,58 @@ static unsigned int count_reads(struct held *held)
 }
 
 /* There come to be @n, and no more while the server goes round its loop. */
-static void reads_are(struct held *held, unsigned int n)
+static void held_reads_are(struct held *held, unsigned int n)
 {
-	while (count_reads(held) < n)
+	while (held_count_reads(held) < n)
 		usleep(1000);
 	server_says(&held->server, "\"progress\"");
 	server_says(&held->server, "\"progress\"");
-	CHECK_EQ(count_reads(held), n);
+	CHECK_EQ(held_count_reads(held), n);
 }
 
-static void widens(const void *variant)
+static void case_widens(const void *variant)
 {
 	struct held held = {};
 
-	hold(&held);
-	reads_are(&held, 1);
+	held_start(&held);
+	held_reads_are(&held, 1);
 	CHECK_EQ(held.reads[0].bytes, WINDOW);
-	let_go(&held, held.reads[0].offset);
-	reads_are(&held, 3);
-	let_go(&held, held.reads[1].offset);
-	let_go(&held, held.reads[2].offset);
-	reads_are(&held, 11);
+	held_answer(&held, held.reads[0].offset);
+	held_reads_are(&held, 3);
+	held_answer(&held, held.reads[1].offset);
+	held_answer(&held, held.reads[2].offset);
+	held_reads_are(&held, 11);
 	for (unsigned int i = 1; i < 11; i++)
 		CHECK_EQ(held.reads[i].bytes, LARGE);
 	kill(held.server.pid, SIGKILL);
 }
 
-static void *touch(void *at)
+static void *touch_page(void *at)
 {
 	return (void *)(uintptr_t)*(volatile char *)at;
 }
 
-static void yields(const void *variant)
+static void case_yields(const void *variant)
 {
 	struct held held = {};
 	pthread_t thread;
 
-	hold(&held);
-	reads_are(&held, 1);
-	let_go(&held, held.reads[0].offset);
-	reads_are(&held, 3);
-	pthread_create(&thread, NULL, touch, held.memory.base + 512 * PAGE);
-	reads_are(&held, 4);
+	held_start(&held);
+	held_reads_are(&held, 1);
+	held_answer(&held, held.reads[0].offset);
+	held_reads_are(&held, 3);
+	pthread_create(&thread, NULL, touch_page, held.memory.base + 512 * PAGE);
+	held_reads_are(&held, 4);
 	CHECK_EQ(held.reads[3].offset, 512 * PAGE);
-	let_go(&held, held.reads[1].offset);
-	let_go(&held, held.reads[2].offset);
+	held_answer(&held, held.reads[1].offset);
+	held_answer(&held, held.reads[2].offset);
 	server_until(&held.server, "prefetched", WINDOW + 2 * LARGE);
 	CHECK_EQ(server_number(&held.server, "waiting"), 1);
-	reads_are(&held, 4);
-	let_go(&held, 512 * PAGE);
+	held_reads_are(&held, 4);
+	held_answer(&held, 512 * PAGE);
 	pthread_join(thread, NULL);
 	/* And it begins with one again. */
-	reads_are(&held, 5);
+	held_reads_are(&held, 5);
 	CHECK_EQ(held.reads[4].offset, WINDOW + 2 * LARGE);
 	CHECK_EQ(held.reads[4].bytes, WINDOW);
 	kill(held.server.pid, SIGKILL);
@@ -127,6 +127,6 @@ static void yields(const void *variant)
 
 void suite_ahead(void)
 {
-	add_case(widens, NULL, "lazymem/ahead/widens");
-	add_case(yields, NULL, "lazymem/ahead/yields");
+	add_case(case_widens, NULL, "lazymem/ahead/widens");
+	add_case(case_yields, NULL, "lazymem/ahead/yields");
 }

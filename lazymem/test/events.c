@@ -18,7 +18,7 @@
 
 static const bool fast, slow = true;
 
-static void removed(const void *variant)
+static void case_removed(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -66,7 +66,7 @@ static unsigned int give_back_ahead(const struct memory *memory, bool given[FAR_
 }
 
 /* What is given back just where it is being brought, by two threads, stays zeros. */
-static unsigned int remove_ahead(const char *image)
+static unsigned int give_back_and_check(const char *image)
 {
 	static bool given[FAR_PAGES];
 	struct lazymem_server server = server_run(image, NULL);
@@ -88,17 +88,17 @@ static unsigned int remove_ahead(const char *image)
 	return pieces;
 }
 
-static void removed_ahead(const void *variant)
+static void case_removed_ahead(const void *variant)
 {
 	const char *image = image_in_memory(FAR_PAGES);
 	unsigned int pieces = 0;
 
 	while (pieces < 50)
-		pieces += remove_ahead(image);
+		pieces += give_back_and_check(image);
 }
 
 /* A client that does not ask to be heard has the image's content again. */
-static void removed_unheard(const void *variant)
+static void case_removed_unheard(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
@@ -111,7 +111,7 @@ static void removed_unheard(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-static void unmapped(const void *variant)
+static void case_unmapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory = memory_served(&server, PAGES, EVENTS);
@@ -124,7 +124,7 @@ static void unmapped(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
-static void moved(const void *variant)
+static void case_moved(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -141,7 +141,7 @@ static void moved(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
-static void forked(const void *variant)
+static void case_forked(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -164,7 +164,7 @@ static void forked(const void *variant)
 }
 
 /* There is room for one client: the child gets no wrong content. */
-static void forked_too_many(const void *variant)
+static void case_forked_too_many(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--max-clients", "1", NULL);
@@ -172,13 +172,13 @@ static void forked_too_many(const void *variant)
 	int status;
 	pid_t pid;
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
 	pid = fork();
 	if (!pid)
 		_exit(image_wrong(memory.base, 0, 64) ||
-		      !is_poisoned(memory.base + 200 * PAGE));
+		      !memory_is_poisoned(memory.base + 200 * PAGE));
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
@@ -186,7 +186,7 @@ static void forked_too_many(const void *variant)
 }
 
 /* The content is in the page cache already; the image is not looked at. */
-static void minor(const void *variant)
+static void case_minor(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--on-exit", "drop", NULL);
@@ -212,7 +212,7 @@ static void minor(const void *variant)
 }
 
 /* A file's memory, in both modes; @fd is the file. */
-static struct memory of_file(int fd)
+static struct memory memory_of_file(int fd)
 {
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
 					   UFFD_FEATURE_MINOR_SHMEM,
@@ -229,12 +229,12 @@ static struct memory of_file(int fd)
 }
 
 /* What the page cache does not have is the image's. */
-static void minor_missing(const void *variant)
+static void case_minor_missing(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	int fd = memfd_create("lazymem", 0);
-	struct memory memory = of_file(fd);
+	struct memory memory = memory_of_file(fd);
 	char page[PAGE];
 
 	for (size_t i = 0; i < PAGES; i += 2) {
@@ -255,12 +255,12 @@ static void *read_first(void *memory)
 }
 
 /* A page leaves the page cache between its minor fault and the answer. */
-static void minor_gone(const void *variant)
+static void case_minor_gone(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	int fd = memfd_create("lazymem", 0);
-	struct memory memory = of_file(fd);
+	struct memory memory = memory_of_file(fd);
 	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
 	pthread_t thread;
 	void *wrong;
@@ -276,7 +276,7 @@ static void minor_gone(const void *variant)
 }
 
 /* What has been added to a mapping, and what it has left behind, is nobody's content. */
-static void moved_and_grown(const void *variant)
+static void case_moved_and_grown(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -284,37 +284,37 @@ static void moved_and_grown(const void *variant)
 	char *to = mmap(NULL, 2 * PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK(mremap(memory.base, PAGES * PAGE, 2 * PAGES * PAGE,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
 	CHECK_EQ(image_wrong(to, 0, PAGES), 0);
-	CHECK(is_poisoned(to + PAGES * PAGE));
-	CHECK(is_poisoned(to + (2 * PAGES - 1) * PAGE));
+	CHECK(memory_is_poisoned(to + PAGES * PAGE));
+	CHECK(memory_is_poisoned(to + (2 * PAGES - 1) * PAGE));
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 2);
 }
 
-static void moved_and_kept(const void *variant)
+static void case_moved_and_kept(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	struct memory memory = memory_served(&server, PAGES, EVENTS);
 	char *to;
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
 	to = mremap(memory.base, PAGES * PAGE, PAGES * PAGE,
 		    MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	CHECK(to != MAP_FAILED);
 	CHECK_EQ(image_wrong(to, 0, PAGES), 0);
-	CHECK(is_poisoned(memory.base + 70 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 70 * PAGE));
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
-static void write_protected(const void *variant)
+static void case_write_protected(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -356,7 +356,7 @@ static void dirty_is(struct lazymem *session, size_t step)
 }
 
 /* Half of the memory is there when it begins, half is brought while it is watched. */
-static void dirty(const void *variant)
+static void case_dirty(const void *variant)
 {
 	struct lazymem_options options = {
 		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
@@ -428,14 +428,14 @@ static void *storm_read(void *arg)
 	return (void *)wrong;
 }
 
-static void give_back(const struct storm *storm, unsigned int round)
+static void storm_give_back(const struct storm *storm, unsigned int round)
 {
 	char *at = storm->memory.base + (KEPT + round * 13 % GIVEN) * PAGE;
 
 	CHECK_EQ(madvise(at, PAGE, MADV_DONTNEED), 0);
 }
 
-static void fork_once(const struct storm *storm)
+static void storm_fork(const struct storm *storm)
 {
 	int status;
 	pid_t pid = fork();
@@ -446,7 +446,7 @@ static void fork_once(const struct storm *storm)
 	CHECK_EQ(status, 0);
 }
 
-static void storm(const void *variant)
+static void case_storm(const void *variant)
 {
 	const bool *slow = variant;
 	const char *image = image_make(PAGES);
@@ -465,14 +465,14 @@ static void storm(const void *variant)
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		char *to = at == home ? away : home;
 
-		give_back(&storm, i);
+		storm_give_back(&storm, i);
 		CHECK(mremap(at, MOVED * PAGE, MOVED * PAGE,
 			     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
 		at = to;
 		CHECK_EQ(image_wrong(at + i % MOVED * PAGE, KEPT + GIVEN + i % MOVED, 1),
 			 0);
 		if (i % 20 == 0)
-			fork_once(&storm);
+			storm_fork(&storm);
 	}
 	storm.over = true;
 	for (int i = 0; i < 4; i++) {
@@ -489,20 +489,20 @@ static void storm(const void *variant)
 
 void suite_events(void)
 {
-	add_case(removed, NULL, "lazymem/events/removed");
-	add_case(removed_ahead, NULL, "lazymem/events/removed-ahead");
-	add_case(removed_unheard, NULL, "lazymem/events/removed-unheard");
-	add_case(unmapped, NULL, "lazymem/events/unmapped");
-	add_case(moved, NULL, "lazymem/events/moved");
-	add_case(forked, NULL, "lazymem/events/forked");
-	add_case(forked_too_many, NULL, "lazymem/events/forked-too-many");
-	add_case(minor, NULL, "lazymem/events/minor");
-	add_case(write_protected, NULL, "lazymem/events/write-protected");
-	add_case(minor_missing, NULL, "lazymem/events/minor-missing");
-	add_case(minor_gone, NULL, "lazymem/events/minor-gone");
-	add_case(moved_and_grown, NULL, "lazymem/events/moved-and-grown");
-	add_case(moved_and_kept, NULL, "lazymem/events/moved-and-kept");
-	add_case(dirty, NULL, "lazymem/events/dirty");
-	add_case(storm, &fast, "lazymem/events/storm");
-	add_case(storm, &slow, "lazymem/events/storm-slow-source");
+	add_case(case_removed, NULL, "lazymem/events/removed");
+	add_case(case_removed_ahead, NULL, "lazymem/events/removed-ahead");
+	add_case(case_removed_unheard, NULL, "lazymem/events/removed-unheard");
+	add_case(case_unmapped, NULL, "lazymem/events/unmapped");
+	add_case(case_moved, NULL, "lazymem/events/moved");
+	add_case(case_forked, NULL, "lazymem/events/forked");
+	add_case(case_forked_too_many, NULL, "lazymem/events/forked-too-many");
+	add_case(case_minor, NULL, "lazymem/events/minor");
+	add_case(case_write_protected, NULL, "lazymem/events/write-protected");
+	add_case(case_minor_missing, NULL, "lazymem/events/minor-missing");
+	add_case(case_minor_gone, NULL, "lazymem/events/minor-gone");
+	add_case(case_moved_and_grown, NULL, "lazymem/events/moved-and-grown");
+	add_case(case_moved_and_kept, NULL, "lazymem/events/moved-and-kept");
+	add_case(case_dirty, NULL, "lazymem/events/dirty");
+	add_case(case_storm, &fast, "lazymem/events/storm");
+	add_case(case_storm, &slow, "lazymem/events/storm-slow-source");
 }

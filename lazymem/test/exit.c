@@ -8,7 +8,7 @@
 
 #define PAGES	512
 
-static struct memory served(struct lazymem_server *server)
+static struct memory serve_some(struct lazymem_server *server)
 {
 	struct memory memory = memory_served(server, PAGES, EVENTS);
 
@@ -17,11 +17,11 @@ static struct memory served(struct lazymem_server *server)
 }
 
 /* The test keeps the userfaultfd open in all of these, which must not matter. */
-static void fill(const void *variant)
+static void case_fill(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = serve_some(&server);
 
 	server_end(&server, SIGTERM);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
@@ -29,25 +29,25 @@ static void fill(const void *variant)
 	CHECK_EQ(content_not_zero(memory.base, PAGES), 0);
 }
 
-static void poison(const void *variant)
+static void case_poison(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--on-exit", "poison", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = serve_some(&server);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	server_end(&server, SIGINT);
 	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
 	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(is_poisoned(memory.base + i * PAGE), i < 64 || i >= 72);
+		CHECK_EQ(memory_is_poisoned(memory.base + i * PAGE), i < 64 || i >= 72);
 }
 
-static void drop(const void *variant)
+static void case_drop(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--on-exit", "drop", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = serve_some(&server);
 
 	server_end(&server, SIGTERM);
 	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 8), 0);
@@ -56,33 +56,33 @@ static void drop(const void *variant)
 }
 
 /* The source never comes back: filling lasts until the second signal. */
-static void second_signal(const void *variant)
+static void case_second_signal(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
-	struct memory memory = served(&server);
+	struct memory memory = serve_some(&server);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	kill(nbdkit.pid, SIGKILL);
 	server_says(&server, "source lost");
 	kill(server.pid, SIGTERM);
 	server_says(&server, "\"progress\"");
 	server_end(&server, SIGTERM);
-	CHECK(is_poisoned(memory.base));
+	CHECK(memory_is_poisoned(memory.base));
 }
 
 /* A client that is killed is noticed, and others go on. */
-static void client_dies(const void *variant)
+static void case_client_dies(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
-	struct memory memory = served(&server);
+	struct memory memory = serve_some(&server);
 	pid_t pid = fork();
 
 	/* The child's own, beside the one that it has from the parent's fork(). */
 	if (!pid) {
-		served(&server);
+		serve_some(&server);
 		pause();
 	}
 	server_until(&server, "clients", 3);
@@ -94,9 +94,9 @@ static void client_dies(const void *variant)
 
 void suite_exit(void)
 {
-	add_case(fill, NULL, "lazymem/exit/fill");
-	add_case(poison, NULL, "lazymem/exit/poison");
-	add_case(drop, NULL, "lazymem/exit/drop");
-	add_case(second_signal, NULL, "lazymem/exit/second-signal");
-	add_case(client_dies, NULL, "lazymem/exit/client-dies");
+	add_case(case_fill, NULL, "lazymem/exit/fill");
+	add_case(case_poison, NULL, "lazymem/exit/poison");
+	add_case(case_drop, NULL, "lazymem/exit/drop");
+	add_case(case_second_signal, NULL, "lazymem/exit/second-signal");
+	add_case(case_client_dies, NULL, "lazymem/exit/client-dies");
 }

@@ -22,7 +22,7 @@
 #define ARGS	32
 #define HUGE_POOL	"8"
 
-bool in_guest;
+bool fixture_in_guest;
 static char program[4096];
 static char folder[] = "/tmp/lazymem-test-XXXXXX";
 
@@ -47,7 +47,7 @@ void fixture_stop(void)
 		die("cannot remove %s", folder);
 }
 
-const char *path_of(const char *name)
+const char *fixture_path(const char *name)
 {
 	char *path;
 
@@ -56,7 +56,7 @@ const char *path_of(const char *name)
 	return path;
 }
 
-static bool is_hole(size_t page)
+static bool image_is_hole(size_t page)
 {
 	return page % 16 == 7;
 }
@@ -67,7 +67,7 @@ static void image_fill(int fd, size_t pages)
 
 	for (size_t i = 0; i < pages; i++) {
 		content_fill(page, SEED, i, 1);
-		if (is_hole(i))
+		if (image_is_hole(i))
 			memset(page, 0, PAGE);
 		if (write(fd, page, PAGE) != PAGE)
 			die_errno("cannot write an image");
@@ -76,7 +76,7 @@ static void image_fill(int fd, size_t pages)
 
 const char *image_make(size_t pages)
 {
-	const char *path = path_of("image");
+	const char *path = fixture_path("image");
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	image_fill(fd, pages);
@@ -102,13 +102,13 @@ size_t image_wrong(const void *memory, size_t first, size_t pages)
 	for (size_t i = 0; i < pages; i++) {
 		const char *page = (const char *)memory + i * PAGE;
 
-		wrong += is_hole(first + i) ? content_not_zero(page, 1) :
+		wrong += image_is_hole(first + i) ? content_not_zero(page, 1) :
 			 content_wrong(page, SEED, first + i, 1);
 	}
 	return wrong;
 }
 
-static void exec_server(char **args, int output)
+static void server_exec(char **args, int output)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(output, STDOUT_FILENO);
@@ -118,7 +118,7 @@ static void exec_server(char **args, int output)
 
 struct lazymem_server server_run(const char *image, ...)
 {
-	struct lazymem_server server = { .socket = path_of("socket") };
+	struct lazymem_server server = { .socket = fixture_path("socket") };
 	char *args[ARGS] = { "lazymem", "serve", "--json", "--socket",
 			     (char *)server.socket, "--image", (char *)image };
 	int pipes[2];
@@ -132,14 +132,14 @@ struct lazymem_server server_run(const char *image, ...)
 		die_errno("pipe");
 	server.pid = fork();
 	if (!server.pid)
-		exec_server(args, pipes[1]);
+		server_exec(args, pipes[1]);
 	close(pipes[1]);
 	server.output = fdopen(pipes[0], "r");
 	server_says(&server, "ready");
 	return server;
 }
 
-static void next_line(struct lazymem_server *server, const char *what)
+static void server_next_line(struct lazymem_server *server, const char *what)
 {
 	if (!fgets(server->line, sizeof(server->line), server->output))
 		FAIL("the server ended before it said: %s", what);
@@ -150,7 +150,7 @@ static void next_line(struct lazymem_server *server, const char *what)
 void server_says(struct lazymem_server *server, const char *text)
 {
 	do
-		next_line(server, text);
+		server_next_line(server, text);
 	while (!strstr(server->line, text));
 }
 
@@ -193,7 +193,7 @@ struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t m
 
 	if (flags & MAP_HUGETLB) {
 		memory.page_size = HUGE;
-		if (in_guest)
+		if (fixture_in_guest)
 			knob_lend("/proc/sys/vm/nr_hugepages", HUGE_POOL);
 	}
 	memory.base = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
@@ -211,7 +211,7 @@ struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t m
 	return memory;
 }
 
-int send_raw(const struct lazymem_server *server, const char *text, int fd)
+int server_send(const struct lazymem_server *server, const char *text, int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char control[CMSG_SPACE(sizeof(fd))] = {};
@@ -243,7 +243,7 @@ void memory_serve(struct memory *memory, const struct lazymem_server *server)
 		 "[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":0,\"page_size\":%zu,\"page_size_kib\":%zu}]",
 		 (unsigned long)memory->base, memory->pages * PAGE, memory->page_size,
 		 memory->page_size);
-	memory->socket = send_raw(server, text, memory->uffd);
+	memory->socket = server_send(server, text, memory->uffd);
 }
 
 struct memory memory_served(const struct lazymem_server *server, size_t pages,
@@ -258,14 +258,14 @@ struct memory memory_served(const struct lazymem_server *server, size_t pages,
 
 static sigjmp_buf bus_error;
 
-static void on_bus_error(int signal)
+static void memory_on_bus_error(int signal)
 {
 	siglongjmp(bus_error, signal);
 }
 
-bool is_poisoned(const volatile char *at)
+bool memory_is_poisoned(const volatile char *at)
 {
-	struct sigaction action = { .sa_handler = on_bus_error }, old;
+	struct sigaction action = { .sa_handler = memory_on_bus_error }, old;
 	bool poisoned = true;
 
 	sigaction(SIGBUS, &action, &old);
@@ -277,7 +277,7 @@ bool is_poisoned(const volatile char *at)
 	return poisoned;
 }
 
-bool can_poison(void)
+bool memory_can_poison(void)
 {
 	struct utsname name;
 	int major = 0, minor = 0;

@@ -20,14 +20,14 @@ void suite_tried(void);
 void suite_soak(void);
 
 /* Whether the machine's settings may be changed for the time of a case. */
-extern bool in_guest;
+extern bool fixture_in_guest;
 
 /* The server is the program `lazymem` beside the one that runs. */
 void fixture_start(void);
 void fixture_stop(void);
 
 /* A path that is the test's own; @name must be one of this case. */
-const char *path_of(const char *name);
+const char *fixture_path(const char *name);
 
 /* An image of which every 16th page, from the 7th on, is zeros. */
 const char *image_make(size_t pages);
@@ -88,11 +88,11 @@ struct memory memory_served(const struct lazymem_server *server, size_t pages,
 			    uint64_t features);
 
 /* Returns a connection on which @text and, unless it is -1, @fd were sent. */
-int send_raw(const struct lazymem_server *server, const char *text, int fd);
+int server_send(const struct lazymem_server *server, const char *text, int fd);
 
 /* Whether reading there is killed by SIGBUS. */
-bool is_poisoned(const volatile char *at);
+bool memory_is_poisoned(const volatile char *at);
 /* Whether pages can be poisoned here: from 6.6 on. */
-bool can_poison(void);
+bool memory_can_poison(void);
 
 #endif

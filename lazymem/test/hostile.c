@@ -19,7 +19,7 @@
 #define PAGES	512
 
 /* The server is asked for what it says to each. */
-static void refused(const void *variant)
+static void case_refused(const void *variant)
 {
 	static const struct {
 		const char *text, *answer;
@@ -49,7 +49,7 @@ static void refused(const void *variant)
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		close(send_raw(&server, lies[i].text, uffd));
+		close(server_send(&server, lies[i].text, uffd));
 		server_says(&server, "refused");
 		if (!strstr(server.line, lies[i].answer))
 			FAIL("%s is answered by %s", lies[i].text, server.line);
@@ -62,24 +62,24 @@ static void refused(const void *variant)
 static const char good[] =
 	"[{\"base_host_virt_addr\":16777216,\"size\":4096,\"offset\":0}]";
 
-static void wrong_descriptors(const void *variant)
+static void case_wrong_descriptors(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 
-	close(send_raw(&server, good, -1));
+	close(server_send(&server, good, -1));
 	server_says(&server, "no file descriptor");
-	close(send_raw(&server, good, eventfd(0, 0)));
+	close(server_send(&server, good, eventfd(0, 0)));
 	server_says(&server, "no userfaultfd");
-	close(send_raw(&server, good, syscall(SYS_userfaultfd, O_CLOEXEC)));
+	close(server_send(&server, good, syscall(SYS_userfaultfd, O_CLOEXEC)));
 	server_says(&server, "UFFDIO_API");
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	server_end(&server, SIGTERM);
 }
 
 /* In the middle of the message, and in pieces, which is no crime. */
-static void pieces(const void *variant)
+static void case_pieces(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
@@ -88,9 +88,9 @@ static void pieces(const void *variant)
 	char text[256];
 	int to;
 
-	close(send_raw(&server, "[{\"base_host", memory.uffd));
+	close(server_send(&server, "[{\"base_host", memory.uffd));
 	server_says(&server, "hung up");
-	to = send_raw(&server, "[{\"offset\":0,\"base_ho", memory.uffd);
+	to = server_send(&server, "[{\"offset\":0,\"base_ho", memory.uffd);
 	snprintf(text, sizeof(text), "st_virt_addr\":%lu,\"size\":%lu}]",
 		 (unsigned long)memory.base, PAGES * PAGE);
 	for (char *c = text; *c; c++)
@@ -100,12 +100,12 @@ static void pieces(const void *variant)
 }
 
 /* What is never ended is not waited for beyond its bounds. */
-static void endless(const void *variant)
+static void case_endless(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
-	int to = send_raw(&server, "[", -1);
+	int to = server_send(&server, "[", -1);
 	char spaces[4096];
 
 	memset(spaces, ' ', sizeof(spaces));
@@ -117,7 +117,7 @@ static void endless(const void *variant)
 }
 
 /* The mapping is not there; that is the client's affair. */
-static void nothing_mapped(const void *variant)
+static void case_nothing_mapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
@@ -131,18 +131,18 @@ static void nothing_mapped(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 2);
 }
 
-static void not_listed(const void *variant)
+static void case_not_listed(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	memory.pages = PAGES / 2;
 	memory_serve(&memory, &server);
-	CHECK(is_poisoned(memory.base + PAGES / 2 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + PAGES / 2 * PAGE));
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 1);
@@ -159,7 +159,7 @@ static void *make_blocking(void *arg)
 }
 
 /* The more it has to read, the sooner is the descriptor made blocking in between. */
-static void misbehave(struct lazymem_server *server)
+static void client_misbehave(struct lazymem_server *server)
 {
 	struct memory memory = memory_served(server, PAGES, 0);
 	pthread_t thread;
@@ -186,7 +186,7 @@ static bool is_in_read(const char *path)
 }
 
 /* Whether a thread of the server is in read(). */
-static bool is_reading(const struct lazymem_server *server)
+static bool server_is_reading(const struct lazymem_server *server)
 {
 	char pattern[64];
 	bool found = false;
@@ -202,25 +202,25 @@ static bool is_reading(const struct lazymem_server *server)
 }
 
 /* Stops the client at a moment when the server waits for it. */
-static void hold_up(struct lazymem_server *server, pid_t client)
+static void client_hold_up(struct lazymem_server *server, pid_t client)
 {
 	int status;
 
 	do {
 		kill(client, SIGCONT);
-		while (!is_reading(server))
+		while (!server_is_reading(server))
 			usleep(1000);
 		kill(client, SIGSTOP);
 		CHECK_EQ(waitpid(client, &status, WUNTRACED), client);
 		CHECK(WIFSTOPPED(status));
-	} while (!is_reading(server));
+	} while (!server_is_reading(server));
 }
 
 /*
  * Its thread in the server gets to sit in read(), though that makes sure each time that
  * it will not. Nobody else waits for it, and the server ends.
  */
-static void blocking(const void *variant)
+static void case_blocking(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--on-exit", "drop", NULL);
@@ -228,22 +228,22 @@ static void blocking(const void *variant)
 	pid_t client = fork();
 
 	if (!client)
-		misbehave(&server);
-	hold_up(&server, client);
+		client_misbehave(&server);
+	client_hold_up(&server, client);
 	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
-	CHECK(is_reading(&server));
+	CHECK(server_is_reading(&server));
 	server_end(&server, SIGTERM);
 }
 
 /* Many that never say anything, beside one that is served. */
-static void silent(const void *variant)
+static void case_silent(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory;
 
 	for (int i = 0; i < 32; i++)
-		send_raw(&server, "", -1);
+		server_send(&server, "", -1);
 	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	server_end(&server, SIGTERM);
@@ -251,12 +251,12 @@ static void silent(const void *variant)
 
 void suite_hostile(void)
 {
-	add_case(refused, NULL, "lazymem/hostile/refused");
-	add_case(wrong_descriptors, NULL, "lazymem/hostile/wrong-descriptors");
-	add_case(pieces, NULL, "lazymem/hostile/pieces");
-	add_case(endless, NULL, "lazymem/hostile/endless");
-	add_case(nothing_mapped, NULL, "lazymem/hostile/nothing-mapped");
-	add_case(not_listed, NULL, "lazymem/hostile/not-listed");
-	add_case(blocking, NULL, "lazymem/hostile/blocking");
-	add_case(silent, NULL, "lazymem/hostile/silent");
+	add_case(case_refused, NULL, "lazymem/hostile/refused");
+	add_case(case_wrong_descriptors, NULL, "lazymem/hostile/wrong-descriptors");
+	add_case(case_pieces, NULL, "lazymem/hostile/pieces");
+	add_case(case_endless, NULL, "lazymem/hostile/endless");
+	add_case(case_nothing_mapped, NULL, "lazymem/hostile/nothing-mapped");
+	add_case(case_not_listed, NULL, "lazymem/hostile/not-listed");
+	add_case(case_blocking, NULL, "lazymem/hostile/blocking");
+	add_case(case_silent, NULL, "lazymem/hostile/silent");
 }

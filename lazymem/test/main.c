@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 			list = true;
 			break;
 		case 'g':
-			in_guest = true;
+			fixture_in_guest = true;
 			break;
 		case 's':
 			soak_options.seconds = number("--seconds", optarg, 1, 1000000);

@@ -11,9 +11,9 @@
 #define ARGS	24
 
 /* What it says would get into the report, in colours; it is in the test's folder. */
-static void exec_nbdkit(char **args)
+static void nbdkit_exec(char **args)
 {
-	int log = open(path_of("nbd.log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	int log = open(fixture_path("nbd.log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(log, STDERR_FILENO);
@@ -23,8 +23,8 @@ static void exec_nbdkit(char **args)
 
 struct nbdkit nbdkit_run(const char *first, ...)
 {
-	struct nbdkit nbdkit = { .socket = path_of("nbd") };
-	const char *pid_file = path_of("nbd.pid");
+	struct nbdkit nbdkit = { .socket = fixture_path("nbd") };
+	const char *pid_file = fixture_path("nbd.pid");
 	char *args[ARGS] = { "nbdkit", "-f", "-P", (char *)pid_file, "-U",
 			     (char *)nbdkit.socket, (char *)first };
 	va_list more;
@@ -39,7 +39,7 @@ struct nbdkit nbdkit_run(const char *first, ...)
 		 nbdkit.socket);
 	nbdkit.pid = fork();
 	if (!nbdkit.pid)
-		exec_nbdkit(args);
+		nbdkit_exec(args);
 	/* It writes the file once it listens. */
 	while (access(pid_file, F_OK)) {
 		if (waitpid(nbdkit.pid, NULL, WNOHANG) == nbdkit.pid)

@@ -23,7 +23,7 @@ static void read_scattered(const struct memory *memory)
 	}
 }
 
-static void content(const void *variant)
+static void case_content(const void *variant)
 {
 	const int *flags = variant;
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -40,7 +40,7 @@ static void content(const void *variant)
 		 server_number(&server, "prefetched"), PAGES * PAGE);
 }
 
-static void zero_pages(const void *variant)
+static void case_zero_pages(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory = memory_make(PAGES, private, 0,
@@ -52,7 +52,7 @@ static void zero_pages(const void *variant)
 	CHECK_EQ(server_number(&server, "zero"), PAGES / 16 * PAGE);
 }
 
-static void four_clients(const void *variant)
+static void case_four_clients(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	int status;
@@ -75,7 +75,7 @@ static void four_clients(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 4);
 }
 
-static void prefetch(const void *variant)
+static void case_prefetch(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
 	struct memory memory = memory_make(PAGES, private, 0,
@@ -89,7 +89,7 @@ static void prefetch(const void *variant)
 }
 
 /* The image ends within a page. */
-static void tail(const void *variant)
+static void case_tail(const void *variant)
 {
 	const char *image = image_make(3);
 	struct lazymem_server server;
@@ -109,7 +109,7 @@ static void tail(const void *variant)
 #define DATA_END	(512 + 16)
 
 /* A part of a huge page, and a hole in it: brought unasked, wholly. */
-static void hugetlb_tail(const void *variant)
+static void case_hugetlb_tail(const void *variant)
 {
 	const char *image = image_make(HUGE_IMAGE);
 	struct lazymem_server server;
@@ -128,7 +128,7 @@ static void hugetlb_tail(const void *variant)
 }
 
 /* Two ranges with parts of the image in the other order, and no page_size. */
-static void offsets(const void *variant)
+static void case_offsets(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(64), NULL);
 	struct memory memory = memory_make(64, private, 0,
@@ -138,7 +138,7 @@ static void offsets(const void *variant)
 
 	snprintf(text, sizeof(text), "[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":%lu},{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":0,\"page_size_kib\":4}]",
 		 base, 24 * PAGE, 40 * PAGE, base + 24 * PAGE, 40 * PAGE);
-	send_raw(&server, text, memory.uffd);
+	server_send(&server, text, memory.uffd);
 	CHECK_EQ(image_wrong(memory.base, 40, 24), 0);
 	CHECK_EQ(image_wrong(memory.base + 24 * PAGE, 0, 40), 0);
 	server_end(&server, SIGTERM);
@@ -162,9 +162,9 @@ static void record_order(const char *image, const char *order)
 	CHECK_EQ(server_number(&server, "faults"), ASKED);
 }
 
-static void replay(const void *variant)
+static void case_replay(const void *variant)
 {
-	const char *image = image_make(64), *order = path_of("order");
+	const char *image = image_make(64), *order = fixture_path("order");
 	struct lazymem_server server;
 	struct memory memory;
 	FILE *file;
@@ -188,10 +188,10 @@ static void replay(const void *variant)
 }
 
 /* All of a large image passes through, and the server stays small. */
-static void bounded(const void *variant)
+static void case_bounded(const void *variant)
 {
 	const size_t pages = 1 << 18;
-	const char *image = path_of("large");
+	const char *image = fixture_path("large");
 	struct lazymem_server server;
 	struct memory memory;
 	char path[64], line[256];
@@ -217,15 +217,15 @@ static void bounded(const void *variant)
 
 void suite_serve(void)
 {
-	add_case(content, &private, "lazymem/serve/private");
-	add_case(content, &shared, "lazymem/serve/shared");
-	add_case(content, &hugetlb, "lazymem/serve/hugetlb");
-	add_case(zero_pages, NULL, "lazymem/serve/zero-pages");
-	add_case(four_clients, NULL, "lazymem/serve/four-clients");
-	add_case(prefetch, NULL, "lazymem/serve/prefetch");
-	add_case(tail, NULL, "lazymem/serve/tail");
-	add_case(hugetlb_tail, NULL, "lazymem/serve/hugetlb-tail");
-	add_case(offsets, NULL, "lazymem/serve/offsets");
-	add_case(replay, NULL, "lazymem/serve/replay");
-	add_case(bounded, NULL, "lazymem/serve/bounded");
+	add_case(case_content, &private, "lazymem/serve/private");
+	add_case(case_content, &shared, "lazymem/serve/shared");
+	add_case(case_content, &hugetlb, "lazymem/serve/hugetlb");
+	add_case(case_zero_pages, NULL, "lazymem/serve/zero-pages");
+	add_case(case_four_clients, NULL, "lazymem/serve/four-clients");
+	add_case(case_prefetch, NULL, "lazymem/serve/prefetch");
+	add_case(case_tail, NULL, "lazymem/serve/tail");
+	add_case(case_hugetlb_tail, NULL, "lazymem/serve/hugetlb-tail");
+	add_case(case_offsets, NULL, "lazymem/serve/offsets");
+	add_case(case_replay, NULL, "lazymem/serve/replay");
+	add_case(case_bounded, NULL, "lazymem/serve/bounded");
 }

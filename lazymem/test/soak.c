@@ -50,7 +50,7 @@ struct soak {
 	unsigned int rounds, complete, killed, sources_killed, sources_died;
 };
 
-static void visit(const struct memory *memory, struct progress *progress, size_t page)
+static void client_visit(const struct memory *memory, struct progress *progress, size_t page)
 {
 	progress->page = page;
 	CHECK_EQ(image_wrong(memory->base + page * PAGE, page, 1), 0);
@@ -58,7 +58,7 @@ static void visit(const struct memory *memory, struct progress *progress, size_t
 }
 
 /* A page is given back, and is zeros from then on, whatever was under way for it. */
-static void give_back(const struct memory *memory, size_t page, int advice)
+static void client_give_back(const struct memory *memory, size_t page, int advice)
 {
 	char *at = memory->base + page * PAGE;
 
@@ -66,7 +66,7 @@ static void give_back(const struct memory *memory, size_t page, int advice)
 	CHECK_EQ(content_not_zero(at, 1), 0);
 }
 
-static void read_in_child(const struct memory *memory, struct progress *progress)
+static void client_read_in_child(const struct memory *memory, struct progress *progress)
 {
 	int status;
 	pid_t pid = fork();
@@ -80,7 +80,7 @@ static void read_in_child(const struct memory *memory, struct progress *progress
 	CHECK_EQ(status, 0);
 }
 
-static void client(const struct soak *soak, struct progress *progress, uint64_t random)
+static void client_main(const struct soak *soak, struct progress *progress, uint64_t random)
 {
 	bool private = random_draw(&random, 4);
 	struct memory memory = memory_make(PAGES, MAP_ANONYMOUS |
@@ -94,18 +94,18 @@ static void client(const struct soak *soak, struct progress *progress, uint64_t 
 		size_t page = (first + i * step) % PAGES;
 
 		if (page < PAGES - GIVEN)
-			visit(&memory, progress, page);
+			client_visit(&memory, progress, page);
 		else if (kind == 1)
-			give_back(&memory, page,
-				  private ? MADV_DONTNEED : MADV_REMOVE);
+			client_give_back(&memory, page,
+					 private ? MADV_DONTNEED : MADV_REMOVE);
 		if (i == PAGES / 2 && kind == 2)
-			read_in_child(&memory, progress);
+			client_read_in_child(&memory, progress);
 	}
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES - GIVEN), 0);
 	_exit(0);
 }
 
-static void start_client(struct soak *soak, unsigned int i)
+static void soak_start_client(struct soak *soak, unsigned int i)
 {
 	uint64_t random = soak->random;
 
@@ -115,12 +115,12 @@ static void start_client(struct soak *soak, unsigned int i)
 	soak->clients[i] = fork();
 	if (!soak->clients[i]) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		client(soak, &soak->progress[i], random);
+		client_main(soak, &soak->progress[i], random);
 	}
 }
 
 /* A client that goes while it is answered can be the end of nbdkit 1.32 (an assertion). */
-static void source_look(struct soak *soak)
+static void soak_source_look(struct soak *soak)
 {
 	if (!soak->source_up || !nbdkit_ended(&soak->source))
 		return;
@@ -129,7 +129,7 @@ static void source_look(struct soak *soak)
 }
 
 /* What the server says is read, lest it waits; those who ended must have done so well. */
-static void attend(struct soak *soak, int milliseconds)
+static void soak_attend(struct soak *soak, int milliseconds)
 {
 	struct pollfd fd = { .fd = fileno(soak->server.output), .events = POLLIN };
 	char text[4096];
@@ -137,7 +137,7 @@ static void attend(struct soak *soak, int milliseconds)
 
 	if (poll(&fd, 1, milliseconds) == 1 && read(fd.fd, text, sizeof(text)) <= 0)
 		FAIL("the server ended");
-	source_look(soak);
+	soak_source_look(soak);
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		if (!soak->clients[i] ||
 		    waitpid(soak->clients[i], &status, WNOHANG) != soak->clients[i])
@@ -152,20 +152,20 @@ static void attend(struct soak *soak, int milliseconds)
 	}
 }
 
-static void pass_time(struct soak *soak)
+static void soak_pass_time(struct soak *soak)
 {
 	uint64_t until = clock_ns() + random_draw(&soak->random, PAUSE_MOST_MS) * 1000000ULL;
 	uint64_t now;
 
 	while ((now = clock_ns()) < until)
-		attend(soak, (until - now) / 1000000 + 1);
+		soak_attend(soak, (until - now) / 1000000 + 1);
 }
 
-static void source_start(struct soak *soak)
+static void soak_source_start(struct soak *soak)
 {
 	char delay[16];
 
-	source_look(soak);
+	soak_source_look(soak);
 	if (soak->source_up)
 		return;
 	snprintf(delay, sizeof(delay), "rdelay=%ums", 1 + random_draw(&soak->random, 8));
@@ -173,7 +173,7 @@ static void source_start(struct soak *soak)
 	soak->source_up = true;
 }
 
-static void source_kill(struct soak *soak)
+static void soak_source_kill(struct soak *soak)
 {
 	if (soak->source_up) {
 		nbdkit_kill(&soak->source);
@@ -183,7 +183,7 @@ static void source_kill(struct soak *soak)
 }
 
 /* Those that are spared see all of the source's deaths. */
-static void client_kill(struct soak *soak, unsigned int i)
+static void soak_client_kill(struct soak *soak, unsigned int i)
 {
 	if (soak->clients[i] && i < SPARED)
 		return;
@@ -192,22 +192,22 @@ static void client_kill(struct soak *soak, unsigned int i)
 		waitpid(soak->clients[i], NULL, 0);
 		soak->killed++;
 	}
-	start_client(soak, i);
+	soak_start_client(soak, i);
 }
 
-static void strike(struct soak *soak)
+static void soak_strike(struct soak *soak)
 {
 	unsigned int what = random_draw(&soak->random, CLIENTS + 3);
 
 	if (what < CLIENTS)
-		client_kill(soak, what);
+		soak_client_kill(soak, what);
 	else if (soak->source_up)
-		source_kill(soak);
+		soak_source_kill(soak);
 	else
-		source_start(soak);
+		soak_source_start(soak);
 }
 
-static size_t pages_done(const struct soak *soak)
+static size_t soak_pages_done(const struct soak *soak)
 {
 	size_t done = soak->complete;
 
@@ -216,7 +216,7 @@ static size_t pages_done(const struct soak *soak)
 	return done;
 }
 
-static bool all_ended(const struct soak *soak)
+static bool soak_all_ended(const struct soak *soak)
 {
 	for (unsigned int i = 0; i < CLIENTS; i++)
 		if (soak->clients[i])
@@ -225,16 +225,16 @@ static bool all_ended(const struct soak *soak)
 }
 
 /* The source is there, or back: whoever stands still waits for what will never come. */
-static void come_to_end(struct soak *soak)
+static void soak_come_to_end(struct soak *soak)
 {
 	uint64_t moved = clock_ns();
-	size_t before = pages_done(soak);
+	size_t before = soak_pages_done(soak);
 
-	while (attend(soak, 10), !all_ended(soak)) {
-		source_start(soak);
-		if (pages_done(soak) != before)
+	while (soak_attend(soak, 10), !soak_all_ended(soak)) {
+		soak_source_start(soak);
+		if (soak_pages_done(soak) != before)
 			moved = clock_ns();
-		before = pages_done(soak);
+		before = soak_pages_done(soak);
 		for (unsigned int i = 0; i < CLIENTS; i++)
 			if (soak->clients[i] && clock_ns() - moved > STUCK_SECONDS * 1000000000ULL)
 				FAIL("round %u: client %u waits for page %zu for ever", soak->rounds,
@@ -243,7 +243,7 @@ static void come_to_end(struct soak *soak)
 }
 
 /* It notices by itself that all clients are gone. */
-static void end_server(struct soak *soak)
+static void soak_end_server(struct soak *soak)
 {
 	server_until(&soak->server, "clients", 0);
 	server_end(&soak->server, SIGTERM);
@@ -251,25 +251,25 @@ static void end_server(struct soak *soak)
 	CHECK_EQ(server_number(&soak->server, "failed"), 0);
 }
 
-static void one_round(struct soak *soak)
+static void soak_round(struct soak *soak)
 {
 	unsigned int events = 3 + random_draw(&soak->random, EVENTS_MOST - 2);
 
-	source_start(soak);
+	soak_source_start(soak);
 	soak->server = server_run(soak->source.uri, "--window", "4",
 				  random_draw(&soak->random, 2) ? "--no-prefetch" : NULL, NULL);
 	for (unsigned int i = 0; i < CLIENTS; i++)
-		start_client(soak, i);
+		soak_start_client(soak, i);
 	while (events--) {
-		pass_time(soak);
-		strike(soak);
+		soak_pass_time(soak);
+		soak_strike(soak);
 	}
-	come_to_end(soak);
-	end_server(soak);
+	soak_come_to_end(soak);
+	soak_end_server(soak);
 	soak->rounds++;
 }
 
-static void soak(const void *variant)
+static void case_soak(const void *variant)
 {
 	uint64_t until = clock_ns() + soak_options.seconds * 1000000000ULL;
 	struct soak soak = { .random = random_seed(soak_options.seed) };
@@ -279,7 +279,7 @@ static void soak(const void *variant)
 			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	soak.image = image_make(PAGES);
 	while (clock_ns() < until)
-		one_round(&soak);
+		soak_round(&soak);
 	note("%u rounds: %u clients saw all of the image, %u were killed, and %u sources; %u more died by themselves",
 	     soak.rounds, soak.complete, soak.killed, soak.sources_killed,
 	     soak.sources_died);
@@ -287,6 +287,6 @@ static void soak(const void *variant)
 
 void suite_soak(void)
 {
-	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, soak, NULL,
+	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, case_soak, NULL,
 		      "lazymem/soak");
 }

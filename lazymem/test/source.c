@@ -11,7 +11,7 @@
 
 #define PAGES	1024
 
-static void four_clients(const void *variant)
+static void case_four_clients(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image_make(PAGES),
 					  "rdelay=2ms", NULL);
@@ -51,7 +51,7 @@ static const struct loss killed = { SIGKILL, "0", "source lost" };
 static const struct loss silent = { SIGSTOP, "1", "source lost: no answer in 1 s" };
 
 /* It goes away with reads in flight. Nobody gets anything wrong, nobody waits for ever. */
-static void gone_and_back(const void *variant)
+static void case_gone_and_back(const void *variant)
 {
 	const struct loss *loss = variant;
 	const char *image = image_make(PAGES);
@@ -81,7 +81,7 @@ static void gone_and_back(const void *variant)
 }
 
 /* A client that comes while the source is away waits for it too. */
-static void away_at_first(const void *variant)
+static void case_away_at_first(const void *variant)
 {
 	const char *image = image_make(PAGES);
 	struct nbdkit nbdkit = nbdkit_run("file", image, NULL);
@@ -96,7 +96,7 @@ static void away_at_first(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-static void give_up(const void *variant)
+static void case_give_up(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--give-up", "1",
@@ -104,26 +104,26 @@ static void give_up(const void *variant)
 						  "poison", NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
 	nbdkit_kill(&nbdkit);
-	CHECK(is_poisoned(memory.base + 100 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 100 * PAGE));
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
 /* One page cannot be read; its neighbours in the window can. */
-static void bad_page(const void *variant)
+static void case_bad_page(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304", "pread=if [ $4 -le 409600 ] && [ $(($4 + $3)) -gt 409600 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero", NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "poison",
 						  "--no-prefetch", NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
-	CHECK(is_poisoned(memory.base + 100 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 100 * PAGE));
 	CHECK_EQ(content_not_zero(memory.base + 96 * PAGE, 4), 0);
 	CHECK_EQ(content_not_zero(memory.base + 101 * PAGE, 11), 0);
 	server_end(&server, SIGTERM);
@@ -131,28 +131,28 @@ static void bad_page(const void *variant)
 }
 
 /* The file has become shorter. */
-static void shorter(const void *variant)
+static void case_shorter(const void *variant)
 {
 	const char *image = image_make(PAGES);
 	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
 	CHECK_EQ(truncate(image, 500 * PAGE), 0);
 	CHECK_EQ(image_wrong(memory.base + 1 * PAGE, 1, 499), 0);
-	CHECK(is_poisoned(memory.base + 500 * PAGE));
-	CHECK(is_poisoned(memory.base + 1000 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 500 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 1000 * PAGE));
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 2);
 	CHECK_EQ(server_number(&server, "missing"), 0);
 	/* Filling could not bring these. */
-	CHECK(is_poisoned(memory.base + 700 * PAGE));
+	CHECK(memory_is_poisoned(memory.base + 700 * PAGE));
 }
 
 /* Read in both ways that there are for it, in turn. */
-static void in_memory(const void *variant)
+static void case_in_memory(const void *variant)
 {
 	struct lazymem_server server = server_run(image_in_memory(PAGES), NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
@@ -167,7 +167,7 @@ static void in_memory(const void *variant)
  * Read in windows of 64 pages, the first four in one way, the next four in the other:
  * @variant is an end in a window of these or of those, which gets a part of it.
  */
-static void cut(const void *variant)
+static void case_cut(const void *variant)
 {
 	const size_t *end = variant;
 	const char *image = image_in_memory(PAGES);
@@ -175,13 +175,13 @@ static void cut(const void *variant)
 						  "256", NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
 
-	if (!can_poison())
+	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
 	CHECK_EQ(truncate(image, *end * PAGE), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, *end), 0);
-	CHECK(is_poisoned(memory.base + *end * PAGE));
-	CHECK(is_poisoned(memory.base + (PAGES - 1) * PAGE));
+	CHECK(memory_is_poisoned(memory.base + *end * PAGE));
+	CHECK(memory_is_poisoned(memory.base + (PAGES - 1) * PAGE));
 	server_says(&server, "it ends there now");
 	memory = memory_served(&server, PAGES, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, *end), 0);
@@ -194,7 +194,7 @@ static void cut(const void *variant)
 #define HOLE_PAGES	421
 
 /* A hole of the file, with its ends between those of what is read at once. */
-static void holes(const void *variant)
+static void case_holes(const void *variant)
 {
 	const char *image = image_make(PAGES);
 	int fd = open(image, O_WRONLY | O_CLOEXEC);
@@ -216,7 +216,7 @@ static void holes(const void *variant)
 }
 
 /* From page 300 on, 421 are a hole, and to read anything of it fails. */
-static void nbd_holes(const void *variant)
+static void case_nbd_holes(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304",
 		"can_extents=exit 0",
@@ -240,16 +240,16 @@ void suite_source(void)
 {
 	static const size_t ends[] = { 300, 150 };
 
-	add_case(holes, NULL, "lazymem/source/holes");
-	add_case(nbd_holes, NULL, "lazymem/source/nbd-holes");
-	add_case(four_clients, NULL, "lazymem/source/nbd-four-clients");
-	add_case(gone_and_back, &killed, "lazymem/source/gone-and-back");
-	add_case(away_at_first, NULL, "lazymem/source/away-at-first");
-	add_case(gone_and_back, &silent, "lazymem/source/silent");
-	add_case(give_up, NULL, "lazymem/source/give-up");
-	add_case(bad_page, NULL, "lazymem/source/bad-page");
-	add_case(shorter, NULL, "lazymem/source/shorter");
-	add_case(cut, &ends[0], "lazymem/source/cut/sent");
-	add_case(cut, &ends[1], "lazymem/source/cut/read");
-	add_case(in_memory, NULL, "lazymem/source/in-memory");
+	add_case(case_holes, NULL, "lazymem/source/holes");
+	add_case(case_nbd_holes, NULL, "lazymem/source/nbd-holes");
+	add_case(case_four_clients, NULL, "lazymem/source/nbd-four-clients");
+	add_case(case_gone_and_back, &killed, "lazymem/source/gone-and-back");
+	add_case(case_away_at_first, NULL, "lazymem/source/away-at-first");
+	add_case(case_gone_and_back, &silent, "lazymem/source/silent");
+	add_case(case_give_up, NULL, "lazymem/source/give-up");
+	add_case(case_bad_page, NULL, "lazymem/source/bad-page");
+	add_case(case_shorter, NULL, "lazymem/source/shorter");
+	add_case(case_cut, &ends[0], "lazymem/source/cut/sent");
+	add_case(case_cut, &ends[1], "lazymem/source/cut/read");
+	add_case(case_in_memory, NULL, "lazymem/source/in-memory");
 }

@@ -25,7 +25,7 @@ static const struct ways ways[] = {
 #define NR_WAYS	(sizeof(ways) / sizeof(*ways))
 
 /* How often the second is taken, of TIMES. Every @bad-th time takes ten times as long. */
-static unsigned int take(const struct ways *ways, struct tried *tried, unsigned int bad)
+static unsigned int ways_take(const struct ways *ways, struct tried *tried, unsigned int bad)
 {
 	unsigned int taken = 0;
 
@@ -38,7 +38,7 @@ static unsigned int take(const struct ways *ways, struct tried *tried, unsigned 
 	return taken;
 }
 
-static void is_kept_to(unsigned int taken, bool second)
+static void ways_is_kept_to(unsigned int taken, bool second)
 {
 	if (second)
 		taken = TIMES - taken;
@@ -46,25 +46,25 @@ static void is_kept_to(unsigned int taken, bool second)
 	CHECK_REL(taken, <, TRIED);
 }
 
-static void keeps_faster(const void *variant)
+static void case_keeps_faster(const void *variant)
 {
 	for (size_t i = 0; i < NR_WAYS; i++) {
 		struct tried tried = {};
 
-		is_kept_to(take(&ways[i], &tried, 7), ways[i].second);
+		ways_is_kept_to(ways_take(&ways[i], &tried, 7), ways[i].second);
 	}
 }
 
-static void changes(const void *variant)
+static void case_changes(const void *variant)
 {
 	struct tried tried = {};
 
-	is_kept_to(take(&ways[0], &tried, 7), true);
-	CHECK_REL(take(&ways[3], &tried, TIMES + 1), <, TRIED);
-	CHECK_REL(take(&ways[0], &tried, TIMES + 1), >, TIMES - TRIED - 256);
+	ways_is_kept_to(ways_take(&ways[0], &tried, 7), true);
+	CHECK_REL(ways_take(&ways[3], &tried, TIMES + 1), <, TRIED);
+	CHECK_REL(ways_take(&ways[0], &tried, TIMES + 1), >, TIMES - TRIED - 256);
 }
 
-static void no_measure(const void *variant)
+static void case_no_measure(const void *variant)
 {
 	struct tried tried = {};
 	unsigned int taken = 0;
@@ -75,12 +75,12 @@ static void no_measure(const void *variant)
 		tried_note(&tried, second, second ? 0 : BYTES, 1000);
 		taken += second;
 	}
-	is_kept_to(taken, false);
+	ways_is_kept_to(taken, false);
 }
 
 void suite_tried(void)
 {
-	add_case(keeps_faster, NULL, "lazymem/tried/keeps-faster");
-	add_case(changes, NULL, "lazymem/tried/changes");
-	add_case(no_measure, NULL, "lazymem/tried/no-measure");
+	add_case(case_keeps_faster, NULL, "lazymem/tried/keeps-faster");
+	add_case(case_changes, NULL, "lazymem/tried/changes");
+	add_case(case_no_measure, NULL, "lazymem/tried/no-measure");
 }

@@ -25,14 +25,14 @@ struct message {
 	int uffd;
 };
 
-static int fail(char why[LAZYMEM_WHY], const char *text)
+static int handshake_fail(char why[LAZYMEM_WHY], const char *text)
 {
 	snprintf(why, LAZYMEM_WHY, "%s", text);
 	return -EPROTO;
 }
 
 /* The first is kept. */
-static void take_fds(struct message *message, struct msghdr *header)
+static void handshake_take_fds(struct message *message, struct msghdr *header)
 {
 	struct cmsghdr *cmsg;
 
@@ -54,8 +54,8 @@ static void take_fds(struct message *message, struct msghdr *header)
 }
 
 /* Returns how many bytes came, or -errno. */
-static ssize_t receive(struct message *message, int socket, char *text, size_t room,
-		       uint64_t until)
+static ssize_t handshake_receive(struct message *message, int socket, char *text, size_t room,
+				 uint64_t until)
 {
 	char control[CMSG_SPACE(FDS_MOST * sizeof(int))];
 	struct iovec iov = { .iov_base = text, .iov_len = room };
@@ -74,28 +74,28 @@ static ssize_t receive(struct message *message, int socket, char *text, size_t r
 	got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (got < 0)
 		return -errno;
-	take_fds(message, &header);
+	handshake_take_fds(message, &header);
 	return got;
 }
 
-static int read_json(struct message *message, int socket, char why[LAZYMEM_WHY])
+static int handshake_read_json(struct message *message, int socket, char why[LAZYMEM_WHY])
 {
 	uint64_t until = clock_ns() + WAIT_MS * 1000000ULL;
 	enum json_tokener_error state = json_tokener_continue;
 	char text[4096];
 
 	while (state == json_tokener_continue) {
-		ssize_t got = receive(message, socket, text, sizeof(text), until);
+		ssize_t got = handshake_receive(message, socket, text, sizeof(text), until);
 
 		if (got == -EINTR || got == -EAGAIN)
 			continue;
 		if (got == -ETIMEDOUT)
-			return fail(why, "no list of mappings within 10 seconds");
+			return handshake_fail(why, "no list of mappings within 10 seconds");
 		if (got <= 0)
-			return fail(why, "it hung up before the end of its list of mappings");
+			return handshake_fail(why, "it hung up before the end of its list of mappings");
 		message->bytes += got;
 		if (message->bytes > BYTES_MOST)
-			return fail(why, "its list of mappings is longer than 256 KiB");
+			return handshake_fail(why, "its list of mappings is longer than 256 KiB");
 		message->json = json_tokener_parse_ex(message->tokener, text, got);
 		state = json_tokener_get_error(message->tokener);
 	}
@@ -106,7 +106,7 @@ static int read_json(struct message *message, int socket, char why[LAZYMEM_WHY])
 	return -EPROTO;
 }
 
-static bool number_of(struct json_object *object, const char *name, uint64_t *to)
+static bool handshake_number(struct json_object *object, const char *name, uint64_t *to)
 {
 	struct json_object *field;
 
@@ -119,19 +119,19 @@ static bool number_of(struct json_object *object, const char *name, uint64_t *to
 }
 
 /* The older name means KiB, but Firecracker gives bytes under it: 4096 is none of KiB. */
-static uint64_t page_size_of(struct json_object *object)
+static uint64_t handshake_page_size(struct json_object *object)
 {
 	uint64_t size = 4096;
 
-	if (number_of(object, "page_size", &size))
+	if (handshake_number(object, "page_size", &size))
 		return size;
-	if (number_of(object, "page_size_kib", &size) && size < 4096)
+	if (handshake_number(object, "page_size_kib", &size) && size < 4096)
 		return size << 10;
 	return size;
 }
 
-static int range_of(struct json_object *object, size_t i, struct lazymem_range *range,
-		    char why[LAZYMEM_WHY])
+static int handshake_range(struct json_object *object, size_t i, struct lazymem_range *range,
+			   char why[LAZYMEM_WHY])
 {
 	const char *missing = NULL;
 
@@ -139,34 +139,34 @@ static int range_of(struct json_object *object, size_t i, struct lazymem_range *
 		snprintf(why, LAZYMEM_WHY, "mapping %zu is not an object", i);
 		return -EPROTO;
 	}
-	if (!number_of(object, "base_host_virt_addr", &range->start))
+	if (!handshake_number(object, "base_host_virt_addr", &range->start))
 		missing = "base_host_virt_addr";
-	else if (!number_of(object, "size", &range->size))
+	else if (!handshake_number(object, "size", &range->size))
 		missing = "size";
-	else if (!number_of(object, "offset", &range->offset))
+	else if (!handshake_number(object, "offset", &range->offset))
 		missing = "offset";
 	if (missing) {
 		snprintf(why, LAZYMEM_WHY, "mapping %zu has no number \"%s\"", i,
 			 missing);
 		return -EPROTO;
 	}
-	range->page_size = page_size_of(object);
+	range->page_size = handshake_page_size(object);
 	return 0;
 }
 
-static int ranges_of(struct json_object *json, struct lazymem_range ranges[RANGES_MOST],
-		     char why[LAZYMEM_WHY])
+static int handshake_ranges(struct json_object *json, struct lazymem_range ranges[RANGES_MOST],
+			    char why[LAZYMEM_WHY])
 {
 	size_t count;
 
 	if (!json_object_is_type(json, json_type_array))
-		return fail(why, "its list of mappings is not a JSON array");
+		return handshake_fail(why, "its list of mappings is not a JSON array");
 	count = json_object_array_length(json);
 	if (!count || count > RANGES_MOST)
-		return fail(why, "it does not have from 1 to 1024 mappings");
+		return handshake_fail(why, "it does not have from 1 to 1024 mappings");
 	for (size_t i = 0; i < count; i++) {
-		int error = range_of(json_object_array_get_idx(json, i), i, &ranges[i],
-				     why);
+		int error = handshake_range(json_object_array_get_idx(json, i), i, &ranges[i],
+					    why);
 
 		if (error)
 			return error;
@@ -174,19 +174,19 @@ static int ranges_of(struct json_object *json, struct lazymem_range ranges[RANGE
 	return count;
 }
 
-int handshake(int socket, struct lazymem_range ranges[RANGES_MOST], int *uffd,
-	      char why[LAZYMEM_WHY])
+int handshake_read(int socket, struct lazymem_range ranges[RANGES_MOST], int *uffd,
+		   char why[LAZYMEM_WHY])
 {
 	struct message message = { .tokener = json_tokener_new(), .uffd = -1 };
 	int ret;
 
 	if (!message.tokener)
-		return fail(why, "out of memory");
-	ret = read_json(&message, socket, why);
+		return handshake_fail(why, "out of memory");
+	ret = handshake_read_json(&message, socket, why);
 	if (!ret)
-		ret = ranges_of(message.json, ranges, why);
+		ret = handshake_ranges(message.json, ranges, why);
 	if (ret > 0 && message.uffd < 0)
-		ret = fail(why, "no file descriptor came with its list of mappings");
+		ret = handshake_fail(why, "no file descriptor came with its list of mappings");
 	json_object_put(message.json);
 	json_tokener_free(message.tokener);
 	if (ret < 0 && message.uffd >= 0)

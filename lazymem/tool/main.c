@@ -4,7 +4,7 @@
 #include "tool.h"
 
 /* What can be found wrong before there are clients is found here. */
-static void prepare(struct tool *tool)
+static void main_prepare(struct tool *tool)
 {
 	struct lazymem_options *options = &tool->options;
 	struct order_reader order;
@@ -39,8 +39,8 @@ int main(int argc, char **argv)
 	int status;
 
 	options_parse(&tool, argc, argv);
-	prepare(&tool);
-	status = serve(&tool);
+	main_prepare(&tool);
+	status = server_serve(&tool);
 	if (tool.options.record && lazymem_order_close(tool.options.record)) {
 		report_message(0, "the recorded order could not be written");
 		status = 1;

@@ -50,7 +50,7 @@ static const struct option options[] = {
 	{}
 };
 
-static enum lazymem_end on_exit_of(const char *text)
+static enum lazymem_end options_on_exit(const char *text)
 {
 	if (!strcmp(text, "fill"))
 		return LAZYMEM_FILL;
@@ -61,19 +61,19 @@ static enum lazymem_end on_exit_of(const char *text)
 	die("--on-exit is fill, poison or drop, not \"%s\"", text);
 }
 
-static void wrong(void)
+static void options_wrong(void)
 {
 	fputs(usage, stderr);
 	exit(2);
 }
 
-static void help(void)
+static void options_help(void)
 {
 	fputs(usage, stdout);
 	exit(0);
 }
 
-static void take(struct tool *tool, int option)
+static void options_take(struct tool *tool, int option)
 {
 	switch (option) {
 	case 's':
@@ -101,7 +101,7 @@ static void take(struct tool *tool, int option)
 		tool->options.timeout = number("--timeout", optarg, 0, 1000000);
 		break;
 	case 'e':
-		tool->on_exit = on_exit_of(optarg);
+		tool->on_exit = options_on_exit(optarg);
 		break;
 	case 'm':
 		tool->clients_most = number("--max-clients", optarg, 1, 10000);
@@ -110,10 +110,10 @@ static void take(struct tool *tool, int option)
 		tool->json = true;
 		break;
 	case 'h':
-		help();
+		options_help();
 		break;
 	default:
-		wrong();
+		options_wrong();
 	}
 }
 
@@ -122,12 +122,12 @@ void options_parse(struct tool *tool, int argc, char **argv)
 	int option;
 
 	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
+		options_help();
 	if (argc < 2 || strcmp(argv[1], "serve"))
-		wrong();
+		options_wrong();
 	optind = 2;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		take(tool, option);
+		options_take(tool, option);
 	if (optind < argc)
 		die("unexpected \"%s\"; --help shows the options", argv[optind]);
 	if (!tool->socket || !tool->options.image)

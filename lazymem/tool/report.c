@@ -35,42 +35,42 @@ void report_start(bool as_json)
 	began = last_at = clock_ns();
 }
 
-static void print_json(struct json_object *object)
+static void report_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	fflush(stdout);
 	json_object_put(object);
 }
 
-static void add(struct json_object *object, const char *name, uint64_t value)
+static void report_add(struct json_object *object, const char *name, uint64_t value)
 {
 	json_object_object_add(object, name, json_object_new_uint64(value));
 }
 
-static struct json_object *event(const char *name)
+static struct json_object *report_event(const char *name)
 {
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "event", json_object_new_string(name));
-	add(object, "milliseconds", (clock_ns() - began) / 1000000);
+	report_add(object, "milliseconds", (clock_ns() - began) / 1000000);
 	return object;
 }
 
-static void add_sums(struct json_object *object, const struct sums *sums)
+static void report_add_sums(struct json_object *object, const struct sums *sums)
 {
-	add(object, "clients", sums->clients);
-	add(object, "total", sums->total);
-	add(object, "missing", sums->missing);
-	add(object, "served", sums->served);
-	add(object, "prefetched", sums->prefetched);
-	add(object, "zero", sums->zero);
-	add(object, "faults", sums->faults);
-	add(object, "waiting", sums->waiting);
-	add(object, "failed", sums->failed);
-	add(object, "holes", sums->holes);
+	report_add(object, "clients", sums->clients);
+	report_add(object, "total", sums->total);
+	report_add(object, "missing", sums->missing);
+	report_add(object, "served", sums->served);
+	report_add(object, "prefetched", sums->prefetched);
+	report_add(object, "zero", sums->zero);
+	report_add(object, "faults", sums->faults);
+	report_add(object, "waiting", sums->waiting);
+	report_add(object, "failed", sums->failed);
+	report_add(object, "holes", sums->holes);
 }
 
-static void clear_line(void)
+static void report_clear_line(void)
 {
 	if (shown)
 		fputs("\r\033[K", stderr);
@@ -78,9 +78,9 @@ static void clear_line(void)
 }
 
 /* @left: seconds, or negative if there is no telling. */
-static void show_line(const struct sums *sums, uint64_t rate, int64_t left)
+static void report_show_line(const struct sums *sums, uint64_t rate, int64_t left)
 {
-	clear_line();
+	report_clear_line();
 	fprintf(stderr, "%u clients: %" PRIu64 " MiB served, %" PRIu64 " prefetched, %" PRIu64 " of %" PRIu64 " missing, %" PRIu64 " faults/s, %" PRIu64 " waiting",
 		sums->clients, sums->served >> 20, sums->prefetched >> 20,
 		sums->missing >> 20, sums->total >> 20, rate, sums->waiting);
@@ -103,15 +103,15 @@ void report_progress(const struct sums *sums)
 	last_missing = sums->missing;
 	pthread_mutex_lock(&lock);
 	if (json) {
-		struct json_object *object = event("progress");
+		struct json_object *object = report_event("progress");
 
-		add_sums(object, sums);
-		add(object, "faults_per_second", rate);
+		report_add_sums(object, sums);
+		report_add(object, "faults_per_second", rate);
 		if (left >= 0)
-			add(object, "seconds_left", left);
-		print_json(object);
+			report_add(object, "seconds_left", left);
+		report_json(object);
 	} else if (moving) {
-		show_line(sums, rate, left);
+		report_show_line(sums, rate, left);
 	}
 	pthread_mutex_unlock(&lock);
 }
@@ -120,14 +120,14 @@ void report_message(unsigned int client, const char *text)
 {
 	pthread_mutex_lock(&lock);
 	if (json) {
-		struct json_object *object = event("message");
+		struct json_object *object = report_event("message");
 
 		if (client)
-			add(object, "client", client);
+			report_add(object, "client", client);
 		json_object_object_add(object, "text", json_object_new_string(text));
-		print_json(object);
+		report_json(object);
 	} else {
-		clear_line();
+		report_clear_line();
 		if (client)
 			fprintf(stderr, "client %u: %s\n", client, text);
 		else
@@ -139,13 +139,13 @@ void report_message(unsigned int client, const char *text)
 void report_summary(const struct sums *sums)
 {
 	pthread_mutex_lock(&lock);
-	clear_line();
+	report_clear_line();
 	if (json) {
-		struct json_object *object = event("summary");
+		struct json_object *object = report_event("summary");
 
-		add_sums(object, sums);
-		add(object, "clients_served", sums->served_clients);
-		print_json(object);
+		report_add_sums(object, sums);
+		report_add(object, "clients_served", sums->served_clients);
+		report_json(object);
 	} else {
 		printf("%u clients served in %.1f s: %" PRIu64 " faults, %" PRIu64 " KiB served, %" PRIu64 " KiB prefetched, %" PRIu64 " KiB of them zero, %" PRIu64 " faults failed\n",
 		       sums->served_clients, (clock_ns() - began) / 1e9, sums->faults,

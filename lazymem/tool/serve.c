@@ -48,14 +48,14 @@ struct server {
 	uint64_t leave_at;
 };
 
-static void message(void *arg, const char *text)
+static void client_message(void *arg, const char *text)
 {
 	struct client *client = arg;
 
 	report_message(client->number, text);
 }
 
-static void wake_main(struct server *server)
+static void server_wake(struct server *server)
 {
 	uint64_t one = 1;
 
@@ -64,7 +64,7 @@ static void wake_main(struct server *server)
 }
 
 /* The server may be about to end. */
-static void publish(struct client *client, struct lazymem *session)
+static void client_publish(struct client *client, struct lazymem *session)
 {
 	struct server *server = client->server;
 
@@ -75,12 +75,12 @@ static void publish(struct client *client, struct lazymem *session)
 	pthread_mutex_unlock(&server->lock);
 }
 
-static struct lazymem *greet(struct client *client)
+static struct lazymem *client_greet(struct client *client)
 {
 	struct lazymem_range *ranges = calloc(RANGES_MOST, sizeof(*ranges));
 	struct lazymem *session = NULL;
 	char why[LAZYMEM_WHY] = "out of memory";
-	int uffd = -1, count = ranges ? handshake(client->socket, ranges, &uffd, why) : -1;
+	int uffd = -1, count = ranges ? handshake_read(client->socket, ranges, &uffd, why) : -1;
 
 	if (count > 0) {
 		session = lazymem_new(&client->server->tool->options, client, uffd,
@@ -103,21 +103,21 @@ static void *client_main(void *arg)
 {
 	struct client *client = arg;
 	struct server *server = client->server;
-	struct lazymem *session = client->session ?: greet(client);
+	struct lazymem *session = client->session ?: client_greet(client);
 
 	if (session) {
-		publish(client, session);
+		client_publish(client, session);
 		lazymem_run(session);
 	}
 	pthread_mutex_lock(&server->lock);
 	client->over = true;
 	pthread_mutex_unlock(&server->lock);
-	wake_main(server);
+	server_wake(server);
 	return NULL;
 }
 
 /* @session: that of a child, or NULL. Returns 0 or -errno. */
-static int add_client(struct server *server, int socket, struct lazymem *session)
+static int client_add(struct server *server, int socket, struct lazymem *session)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	int error = -ENOMEM;
@@ -145,10 +145,10 @@ static int add_client(struct server *server, int socket, struct lazymem *session
 	return error;
 }
 
-static int forked(void *arg, struct lazymem *child)
+static int client_forked(void *arg, struct lazymem *child)
 {
 	struct client *parent = arg;
-	int error = add_client(parent->server, -1, child);
+	int error = client_add(parent->server, -1, child);
 
 	/* It was the child's client's for a moment. */
 	if (error)
@@ -156,7 +156,7 @@ static int forked(void *arg, struct lazymem *child)
 	return error;
 }
 
-static void accept_one(struct server *server)
+static void server_accept(struct server *server)
 {
 	int socket = accept4(server->socket, NULL, NULL, SOCK_CLOEXEC);
 
@@ -165,13 +165,13 @@ static void accept_one(struct server *server)
 		server->accept_at = clock_ns() + TICK_MS * 1000000ULL;
 		return;
 	}
-	if (add_client(server, socket, NULL)) {
+	if (client_add(server, socket, NULL)) {
 		report_message(0, "no memory or threads for another client");
 		close(socket);
 	}
 }
 
-static void clear_away(struct server *server, struct client *client)
+static void client_free(struct server *server, struct client *client)
 {
 	pthread_join(client->thread, NULL);
 	if (client->session) {
@@ -184,7 +184,7 @@ static void clear_away(struct server *server, struct client *client)
 	free(client);
 }
 
-static void clear_over(struct server *server)
+static void server_clear_over(struct server *server)
 {
 	struct client **at, *client, *over = NULL;
 
@@ -202,11 +202,11 @@ static void clear_over(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 	while ((client = over)) {
 		over = client->next;
-		clear_away(server, client);
+		client_free(server, client);
 	}
 }
 
-static struct sums sum_up(struct server *server)
+static struct sums server_sums(struct server *server)
 {
 	struct sums sums = server->past;
 
@@ -222,7 +222,7 @@ static struct sums sum_up(struct server *server)
 	return sums;
 }
 
-static void tell(struct server *server)
+static void server_report(struct server *server)
 {
 	uint64_t now = clock_ns();
 	struct sums sums;
@@ -230,11 +230,11 @@ static void tell(struct server *server)
 	if (now - server->told_at < TICK_MS * 1000000ULL)
 		return;
 	server->told_at = now;
-	sums = sum_up(server);
+	sums = server_sums(server);
 	report_progress(&sums);
 }
 
-static void stop_client(struct server *server, struct client *client)
+static void client_stop(struct server *server, struct client *client)
 {
 	if (client->session)
 		lazymem_stop(client->session, server->end);
@@ -242,7 +242,7 @@ static void stop_client(struct server *server, struct client *client)
 		shutdown(client->socket, SHUT_RDWR);
 }
 
-static void take_signal(struct server *server)
+static void server_take_signal(struct server *server)
 {
 	struct signalfd_siginfo info;
 
@@ -259,17 +259,17 @@ static void take_signal(struct server *server)
 		server->leave_at = clock_ns() + LEAVE_NS;
 	}
 	for (struct client *client = server->clients; client; client = client->next)
-		stop_client(server, client);
+		client_stop(server, client);
 	pthread_mutex_unlock(&server->lock);
 }
 
-static void on_kick(int signal)
+static void server_on_kick(int signal)
 {
 	(void)signal;
 }
 
 /* Out of a read() that a client has made blocking. */
-static void kick(struct server *server)
+static void server_kick(struct server *server)
 {
 	pthread_mutex_lock(&server->lock);
 	for (struct client *client = server->clients; client; client = client->next)
@@ -279,9 +279,9 @@ static void kick(struct server *server)
 }
 
 /* Threads inherit the mask: signals come through the descriptor, to the main one. */
-static void prepare(struct server *server)
+static void server_prepare(struct server *server)
 {
-	struct sigaction action = { .sa_handler = on_kick };
+	struct sigaction action = { .sa_handler = server_on_kick };
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -297,7 +297,7 @@ static void prepare(struct server *server)
 	server->socket = socket_listen(server->tool->socket);
 }
 
-static void wait(struct server *server)
+static void server_wait(struct server *server)
 {
 	bool full = server->nr_clients >= server->tool->clients_most ||
 		    clock_ns() < server->accept_at;
@@ -311,35 +311,35 @@ static void wait(struct server *server)
 	if (poll(fds, 3, server->end ? END_TICK_MS : TICK_MS) <= 0)
 		return;
 	if (fds[0].revents)
-		accept_one(server);
+		server_accept(server);
 	if (fds[1].revents)
-		take_signal(server);
+		server_take_signal(server);
 	if (fds[2].revents && read(server->wake, &count, sizeof(count)) < 0)
 		return;
 }
 
-int serve(struct tool *tool)
+int server_serve(struct tool *tool)
 {
 	struct server server = { .tool = tool, .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct sums sums;
 
-	tool->options.message = message;
-	tool->options.forked = forked;
-	prepare(&server);
+	tool->options.message = client_message;
+	tool->options.forked = client_forked;
+	server_prepare(&server);
 	report_start(tool->json);
 	report_message(0, "ready");
 	while (!server.end || server.nr_clients) {
-		wait(&server);
-		clear_over(&server);
-		tell(&server);
+		server_wait(&server);
+		server_clear_over(&server);
+		server_report(&server);
 		if (server.end)
-			kick(&server);
+			server_kick(&server);
 		if (server.leave_at && clock_ns() > server.leave_at && server.nr_clients) {
 			report_message(0, "clients hold up their threads; leaving them");
 			_exit(1);
 		}
 	}
-	sums = sum_up(&server);
+	sums = server_sums(&server);
 	report_summary(&sums);
 	close(server.signals);
 	close(server.wake);

@@ -11,7 +11,7 @@
 
 #define BACKLOG	64
 
-static int new_socket(void)
+static int socket_new(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -21,7 +21,7 @@ static int new_socket(void)
 }
 
 /* A server that was killed leaves its socket behind. Nothing else is removed. */
-static void remove_left(const struct sockaddr_un *address)
+static void socket_remove_left(const struct sockaddr_un *address)
 {
 	struct stat stat;
 	int fd;
@@ -30,7 +30,7 @@ static void remove_left(const struct sockaddr_un *address)
 		return;
 	if (!S_ISSOCK(stat.st_mode))
 		die("'%s' exists and is no socket", address->sun_path);
-	fd = new_socket();
+	fd = socket_new();
 	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)))
 		die("'%s' is served by another process", address->sun_path);
 	if (errno != ECONNREFUSED)
@@ -42,13 +42,13 @@ static void remove_left(const struct sockaddr_un *address)
 int socket_listen(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = new_socket();
+	int fd = socket_new();
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		die("the path '%s' is too long for a socket, which has %zu bytes for it",
 		    path, sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
-	remove_left(&address);
+	socket_remove_left(&address);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(fd, BACKLOG))
 		die_errno("cannot listen at '%s'", path);

@@ -26,14 +26,14 @@ struct tool {
 void options_parse(struct tool *tool, int argc, char **argv);
 
 /* Serve until a signal. Returns the program's exit status. */
-int serve(struct tool *tool);
+int server_serve(struct tool *tool);
 
 /*
  * What the client has to send first. Returns how many of @ranges there are, with the
  * userfaultfd in @uffd, or -errno with an explanation.
  */
-int handshake(int socket, struct lazymem_range ranges[RANGES_MOST], int *uffd,
-	      char why[LAZYMEM_WHY]);
+int handshake_read(int socket, struct lazymem_range ranges[RANGES_MOST], int *uffd,
+		   char why[LAZYMEM_WHY]);
 
 /* Listen at @path, where a socket may be that nobody serves. Ends the program. */
 int socket_listen(const char *path);

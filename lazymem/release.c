@@ -13,7 +13,7 @@
 #define CHANGES_MOST	1000
 
 /* Messages are read on, for the client may wait in an event; faults are left. */
-static void let_change(struct lazymem *session)
+static void release_wait_for_change(struct lazymem *session)
 {
 	struct pollfd fd = { .fd = session->uffd, .events = POLLIN };
 
@@ -22,7 +22,7 @@ static void let_change(struct lazymem *session)
 }
 
 /* From page @at on, in the first range that has it. Returns pages done, or -errno. */
-static int64_t poison_run(struct lazymem *session, struct place at, uint64_t end)
+static int64_t release_poison_run(struct lazymem *session, struct page_ref at, uint64_t end)
 {
 	uint64_t run, address = ranges_address(&session->ranges, at, &run), n;
 	int error = 0;
@@ -35,42 +35,42 @@ static int64_t poison_run(struct lazymem *session, struct place at, uint64_t end
 	return n ? (int64_t)n : error;
 }
 
-static uint64_t end_of_missing(const struct pages *pages, uint64_t index)
+static uint64_t release_missing_end(const struct pages *pages, uint64_t index)
 {
-	while (index < pages->count && !page_bit(pages->done, index))
+	while (index < pages->count && !bits_test(pages->done, index))
 		index++;
 	return index;
 }
 
 /* Returns 0 or -errno. */
-static int poison_pages(struct lazymem *session, struct pages *pages)
+static int release_poison_pages(struct lazymem *session, struct pages *pages)
 {
-	struct place at = { .pages = pages };
+	struct page_ref at = { .pages = pages };
 	unsigned int changes = 0;
 
-	while ((at.index = page_missing(pages, at.index)) < pages->count) {
-		int64_t ret = poison_run(session, at, end_of_missing(pages, at.index));
+	while ((at.index = pages_next_missing(pages, at.index)) < pages->count) {
+		int64_t ret = release_poison_run(session, at, release_missing_end(pages, at.index));
 
 		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
-			let_change(session);
+			release_wait_for_change(session);
 			continue;
 		}
 		if (ret < 0)
 			return ret;
 		while (ret--)
-			page_done(&session->ranges, pages, at.index++);
+			ranges_done(&session->ranges, pages, at.index++, 1);
 	}
 	return 0;
 }
 
-static void poison_missing(struct lazymem *session)
+static void release_poison_missing(struct lazymem *session)
 {
 	uint64_t before = session->stats.missing;
 	int error = 0;
 
 	for (struct pages *pages = session->ranges.pages; pages && !error;
 	     pages = pages->next)
-		error = poison_pages(session, pages);
+		error = release_poison_pages(session, pages);
 	if (error == -ESRCH)
 		session->gone = true;
 	else if (error)
@@ -84,7 +84,7 @@ static void poison_missing(struct lazymem *session)
 }
 
 /* Wakes who waits for any page of them, and ends the hold on a copy of the descriptor. */
-static void unregister(struct lazymem *session)
+static void release_unregister(struct lazymem *session)
 {
 	for (size_t i = 0; i < session->ranges.count; i++) {
 		const struct range *range = &session->ranges.at[i];
@@ -94,7 +94,7 @@ static void unregister(struct lazymem *session)
 	}
 }
 
-void session_release(struct lazymem *session)
+void release_memory(struct lazymem *session)
 {
 	session->ahead.on = false;
 	slots_quiesce(session);
@@ -106,10 +106,10 @@ void session_release(struct lazymem *session)
 	if (!session->gone && session->stats.missing &&
 	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {
 		session->ending = LAZYMEM_NOW;
-		poison_missing(session);
+		release_poison_missing(session);
 	}
 	if (!session->gone) {
-		unregister(session);
+		release_unregister(session);
 		session->ending = LAZYMEM_NOW;
 		if (!session->error)
 			messages_read(session);
