@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Reading ahead. It begins with one read of a window, and doubles what is in flight with
- * each read during which no fault came. A fault takes it back to one, and no read
- * begins while a fault waits.
- */
+/* What to read ahead next, and when; see ahead.h. */
 #include "session.h"
 
-/* Entries of a recorded order to look at before the session has to go on. */
+/* Entries of a recorded order to look at before the loop has its turn. */
 #define LOOK	1024
 
 int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY])
@@ -21,6 +17,13 @@ int ahead_open(struct lazymem *session, char why[LAZYMEM_WHY])
 	return order_open(&ahead->order, session->options->replay, why);
 }
 
+void ahead_open_child(struct lazymem *child)
+{
+	child->ahead.on = child->options->read_ahead;
+	child->ahead.depth = 1;
+	child->ahead.pages = child->ranges.pages;
+}
+
 void ahead_restart(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
@@ -32,19 +35,29 @@ void ahead_restart(struct lazymem *session)
 	ahead->index = 0;
 }
 
-void ahead_again(struct lazymem *session, struct page_ref place)
+/* Behind: in an earlier mapping of the list, or earlier in this one. */
+void ahead_again(struct lazymem *session, struct page_ref page)
 {
 	struct ahead *ahead = &session->ahead;
-	const struct pages *pages = place.pages;
+	const struct pages *pages = page.pages;
 
-	if (ahead->pages == pages && ahead->index <= place.index)
+	if (ahead->pages == pages && ahead->index <= page.index)
 		return;
 	while (pages && pages != ahead->pages)
 		pages = pages->next;
 	if (pages != ahead->pages)
 		return;
-	ahead->pages = place.pages;
-	ahead->index = place.index;
+	ahead->pages = page.pages;
+	ahead->index = page.index;
+}
+
+void ahead_widen(struct lazymem *session, const struct slot *slot)
+{
+	struct ahead *ahead = &session->ahead;
+
+	if (slot->ahead && session->stats.faults == slot->faults_before &&
+	    ahead->depth < SLOTS / 2)
+		ahead->depth *= 2;
 }
 
 bool ahead_over(const struct lazymem *session)
@@ -55,6 +68,7 @@ bool ahead_over(const struct lazymem *session)
 	       !session->stats.missing;
 }
 
+/* The page that has the image's @offset. Its @pages is NULL if nothing maps that. */
 static struct page_ref ahead_page_at(const struct lazymem *session, uint64_t offset)
 {
 	struct pages *pages;
@@ -67,14 +81,15 @@ static struct page_ref ahead_page_at(const struct lazymem *session, uint64_t off
 	return (struct page_ref) {};
 }
 
-static bool ahead_is_missing(struct lazymem *session, struct page_ref place)
+/* Neither done nor on its way. */
+static bool ahead_is_missing(struct lazymem *session, struct page_ref page)
 {
-	return place.index < place.pages->count &&
-	       !bits_test(place.pages->done, place.index) &&
-	       !slots_find(session, place);
+	return page.index < page.pages->count &&
+	       !bits_test(page.pages->done, page.index) &&
+	       !slots_find(session, page);
 }
 
-/* Returns false if there is no next entry. */
+/* An order that cannot be read is left out from there on. Returns false at its end. */
 static bool ahead_next_entry(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
@@ -92,104 +107,123 @@ static bool ahead_next_entry(struct lazymem *session)
 	return false;
 }
 
-/* The next page of the recorded order that is missing; none if pages is NULL. */
+/*
+ * The next page of the recorded order that is missing. Its @pages is NULL at the order's end,
+ * and after LOOK pages that are not missing: then there may be more.
+ */
 static struct page_ref ahead_next_listed(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 
 	for (unsigned int i = 0; i < LOOK; i++) {
-		struct page_ref place;
+		struct page_ref page;
 		uint64_t step;
 
 		if (!ahead->list_left && !ahead_next_entry(session))
 			break;
-		place = ahead_page_at(session, ahead->list_at);
-		step = place.pages ? place.pages->size : 4096;
+		page = ahead_page_at(session, ahead->list_at);
+		step = page.pages ? page.pages->size : 4096;
 		if (step > ahead->list_left)
 			step = ahead->list_left;
 		ahead->list_at += step;
 		ahead->list_left -= step;
-		if (place.pages && ahead_is_missing(session, place))
-			return place;
+		if (page.pages && ahead_is_missing(session, page))
+			return page;
 	}
 	return (struct page_ref) {};
 }
 
+/* The next missing page of all mappings. Its @pages is NULL after the last. */
 static struct page_ref ahead_next_in_row(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 
 	while (ahead->pages) {
-		struct page_ref place = { .pages = ahead->pages };
+		struct page_ref page = { .pages = ahead->pages };
 
-		place.index = pages_next_missing(ahead->pages, ahead->index);
-		ahead->index = place.index + 1;
-		if (place.index == ahead->pages->count) {
+		page.index = pages_next_missing(ahead->pages, ahead->index);
+		ahead->index = page.index + 1;
+		if (page.index == ahead->pages->count) {
 			ahead->pages = ahead->pages->next;
 			ahead->index = 0;
-		} else if (ahead_is_missing(session, place)) {
-			return place;
+		} else if (ahead_is_missing(session, page)) {
+			return page;
 		}
 	}
 	return (struct page_ref) {};
 }
 
-/* As many as follow and are missing; what a recorded fault would bring, at most. */
-static unsigned int ahead_length(struct lazymem *session, struct page_ref place, bool listed)
+/*
+ * How many missing pages to read from @page on. The first read, and what the order names,
+ * are no larger than what a fault brings: a fault may come, and would wait for them.
+ */
+static unsigned int ahead_length(struct lazymem *session, struct page_ref page,
+				 bool listed)
 {
 	size_t bytes = listed || session->ahead.depth == 1 ?
 		       session->options->window : SLOT_BYTES;
-	uint64_t most = slot_pages(place.pages, bytes);
-	uint64_t room = slots_next(session, place) - place.index;
+	uint64_t most = slot_pages(page.pages, bytes);
+	uint64_t room = slots_next(session, page) - page.index;
 	unsigned int n = 1;
 
-	while (n < most && n < room && !bits_test(place.pages->done, place.index + n))
+	while (n < most && n < room && !bits_test(page.pages->done, page.index + n))
 		n++;
 	return n;
 }
 
-/* Returns false if there is nothing to do now. */
+/* Returns false if there is nothing to begin now, or no slot for it. */
 static bool ahead_start_next(struct lazymem *session)
 {
 	struct ahead *ahead = &session->ahead;
 	bool listed = ahead->order.file || ahead->list_left;
-	struct page_ref place = {};
+	struct page_ref page = {};
 
 	if (listed)
-		place = ahead_next_listed(session);
-	if (!place.pages && (ahead->order.file || ahead->list_left)) {
+		page = ahead_next_listed(session);
+	if (!page.pages && (ahead->order.file || ahead->list_left)) {
 		ahead->look_on = true;
 		return false;
 	}
-	if (!place.pages) {
+	if (!page.pages) {
 		listed = false;
-		place = ahead_next_in_row(session);
+		page = ahead_next_in_row(session);
 	}
-	if (!place.pages)
+	if (!page.pages)
 		return false;
-	return slots_start(session, place, ahead_length(session, place, listed), 0);
+	return slots_start(session, page, ahead_length(session, page, listed), 0);
 }
 
+/* At the end no more faults are expected to widen it by their absence. */
 static unsigned int ahead_depth(const struct lazymem *session)
 {
 	return session->ending == LAZYMEM_FILL ? SLOTS / 2 : session->ahead.depth;
 }
 
-bool ahead_may_read(const struct lazymem *session)
+static bool ahead_may_read(const struct lazymem *session)
 {
 	return !ahead_over(session) && session->ending <= LAZYMEM_FILL &&
-	       session->phase == CONNECTION_UP && !faults_waiting(session) &&
+	       session->connection.phase == CONNECTION_UP && !faults_waiting(session) &&
 	       slots_busy(session) < ahead_depth(session);
 }
 
-/* What is there at once lies ready while others are put in place; it need not be much. */
+/*
+ * Content that is in the page cache is loaded at once. It need not be more than what keeps
+ * both threads busy: the session's, and the helper with its jobs.
+ */
 void ahead_run(struct lazymem *session, uint64_t now)
 {
 	bool more = true;
 
 	session->ahead.look_on = false;
-	while (more && ahead_may_read(session) && slots_ready(session, now) <= HELPER_JOBS) {
+	while (more && ahead_may_read(session) &&
+	       slots_ready(session, now) <= HELPER_JOBS) {
 		more = ahead_start_next(session);
 		slots_run(session, now);
 	}
+}
+
+/* What is loaded at once leaves its slot free, and no file descriptor says so. */
+uint64_t ahead_due(const struct lazymem *session, uint64_t now)
+{
+	return session->ahead.look_on || ahead_may_read(session) ? now : DUE_NEVER;
 }

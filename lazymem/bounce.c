@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Bounce buffers, which are files as well; see bounce.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,8 +9,8 @@
 #include "bounce.h"
 
 /*
- * Sealed: who touches a mapping of a file that was cut gets SIGBUS. Not beyond what
- * `ulimit -f` allows: SIGXFSZ would end the program. -1: there is none.
+ * Returns -1 if there can be no file. Sealed, since access to a mapping of a file that was
+ * truncated gets SIGBUS. Not larger than `ulimit -f` allows: SIGXFSZ would end the program.
  */
 static int bounce_file_make(size_t size)
 {
@@ -32,6 +33,7 @@ static void bounce_file_close(struct bounce *bounce)
 		close(bounce->file);
 }
 
+/* Without a file it is ordinary memory: only the faster way is lost. */
 int bounce_make(struct bounce *bounce, size_t size)
 {
 	int file = bounce_file_make(size);

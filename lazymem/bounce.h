@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A bounce buffer: what one thread fetches from a page cache is there until it is copied
- * on. It is a file as well, for kernels copy from file to file, too.
+ * A bounce buffer: memory of one thread for content on its way from a page cache to the
+ * client. It stays in the processor's cache from one page to the next.
+ *
+ * The memory is a memfd, too, since the kernel can copy from file to file (sendfile).
  */
 #ifndef LAZYMEM_BOUNCE_H
 #define LAZYMEM_BOUNCE_H
@@ -10,10 +12,12 @@
 
 #include "tried.h"
 
-/*
- * @at: NULL: there is none
- * @file: the same memory from its beginning on; -1: it is none
- * @send: the source's: whether it is faster to have the kernel copy (the second way)
+/**
+ * struct bounce - a bounce buffer, used by one thread
+ * @at: the memory, or NULL before bounce_make()
+ * @size: bytes
+ * @file: descriptor of the same memory, or -1
+ * @send: for the source: whether sendfile() to @file (the second way) is faster than read()
  */
 struct bounce {
 	char *at;
@@ -22,7 +26,7 @@ struct bounce {
 	struct tried send;
 };
 
-/* @bounce is all zeros. Returns 0 or -ENOMEM. */
+/* @bounce is all zeros before. Returns 0 or -ENOMEM. bounce_free() may be called twice. */
 int bounce_make(struct bounce *bounce, size_t size);
 void bounce_free(struct bounce *bounce);
 

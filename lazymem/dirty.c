@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Which pages have been written to, by way of write protection.
- *
- * A page is protected when it is put in place, and again when its bit is taken; a write
- * faults, which sets the bit and lifts the protection. All of that is done by the
- * session's thread, so that no write falls between a bit and its protection: who asks
- * leaves a request and waits. A request that meets a change of the client's address space
- * goes on after that.
- */
+/* Requests for dirty pages, and what the session's thread does for them; see dirty.h. */
 #include <errno.h>
 
 #include "session.h"
 #include "uffd.h"
 
-/* Returns 0, or -EAGAIN to go on later, or another error. */
+void dirty_init(struct dirty *dirty)
+{
+	pthread_mutex_init(&dirty->lock, NULL);
+	pthread_cond_init(&dirty->done, NULL);
+}
+
+void dirty_destroy(struct dirty *dirty)
+{
+	pthread_cond_destroy(&dirty->done);
+	pthread_mutex_destroy(&dirty->lock);
+}
+
+/*
+ * Begin to watch. Returns 0; -EAGAIN: go on later; -EINVAL: not registered in write-protect
+ * mode; or -ENOMEM. Room for bits comes before ->on, which makes others set them.
+ */
 static int dirty_protect_all(struct lazymem *session)
 {
 	int error = 0;
@@ -31,24 +38,27 @@ static int dirty_protect_all(struct lazymem *session)
 	return error == -ENOENT ? -EINVAL : error;
 }
 
-static int dirty_take_page(struct lazymem *session, struct dirty_request *request, uint64_t i)
+/* Protect first: a write after that faults, and sets the bit that is cleared here. */
+static int dirty_take_page(struct lazymem *session, struct dirty_request *request,
+			   uint64_t i)
 {
-	struct page_ref place = { request->pages, request->first + i };
-	uint64_t run, address = ranges_address(&session->ranges, place, &run);
+	struct page_ref page = { request->pages, request->first + i };
+	uint64_t run, address = ranges_address(&session->ranges, page, &run);
 	int error = 0;
 
 	if (address)
 		error = uffd_write_protect(session->uffd, (void *)address,
-					   place.pages->size, true);
-	/* Given back, or gone: there is nothing to protect. */
+					   page.pages->size, true);
+	/* -ENOENT: given back or unmapped, so there is nothing to protect. */
 	if (error && error != -ENOENT)
 		return error;
-	bits_clear(place.pages->dirty, place.index);
+	bits_clear(page.pages->dirty, page.index);
 	bits_set(request->bits, i);
 	request->result++;
 	return 0;
 }
 
+/* Goes on at ->at. Returns 0, -EAGAIN to go on later, or another error. */
 static int dirty_take_pages(struct lazymem *session, struct dirty_request *request)
 {
 	int error = 0;
@@ -62,7 +72,7 @@ static int dirty_take_pages(struct lazymem *session, struct dirty_request *reque
 	return error;
 }
 
-/* If so, until the session has done it. */
+/* Only the session's thread removes a request, so a true answer stays true for it. */
 static bool dirty_is_asked(struct dirty *dirty)
 {
 	bool asked;
@@ -85,7 +95,8 @@ void dirty_run(struct lazymem *session)
 	slots_quiesce(session);
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
-	error = request->pages ? dirty_take_pages(session, request) : dirty_protect_all(session);
+	error = request->pages ? dirty_take_pages(session, request) :
+		dirty_protect_all(session);
 	if (error && error != -EAGAIN)
 		request->result = error;
 	if (error != -EAGAIN) {
@@ -94,6 +105,11 @@ void dirty_run(struct lazymem *session)
 	}
 	dirty->pending = dirty->request;
 	pthread_mutex_unlock(&dirty->lock);
+}
+
+uint64_t dirty_due(const struct lazymem *session, uint64_t now)
+{
+	return session->dirty.pending ? now + CHANGING_NS : DUE_NEVER;
 }
 
 void dirty_end(struct lazymem *session)
@@ -109,6 +125,7 @@ void dirty_end(struct lazymem *session)
 	pthread_mutex_unlock(&dirty->lock);
 }
 
+/* By any thread but the session's: wait for one's turn, then for the answer. */
 static int64_t dirty_ask(struct lazymem *session, struct dirty_request *request)
 {
 	struct dirty *dirty = &session->dirty;

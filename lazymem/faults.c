@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The queue of faults, and what is begun for each. */
+/*
+ * The queue of faults, and what is begun for each; see faults.h.
+ *
+ * Faults are answered in the order in which they were read. One that has to wait, for a
+ * free slot or for the client's change of its address space, holds up those behind it.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -9,59 +14,64 @@
 
 uint64_t faults_waiting(const struct lazymem *session)
 {
-	uint64_t waiting = session->queued;
+	uint64_t waiting = session->faults.count;
 
 	for (unsigned int i = 0; i < SLOTS; i++)
-		if (session->slots[i].state != SLOT_FREE)
-			waiting += __builtin_popcountl(session->slots[i].wanted);
+		if (session->slots.at[i].state != SLOT_FREE)
+			waiting += __builtin_popcountl(session->slots.at[i].wanted);
 	return waiting;
 }
 
-static void faults_wake(struct lazymem *session, struct page_ref place)
+static void faults_wake(struct lazymem *session, struct page_ref page)
 {
-	uint64_t run, address = ranges_address(&session->ranges, place, &run);
+	uint64_t run, address = ranges_address(&session->ranges, page, &run);
 
 	if (address)
-		uffd_wake(session->uffd, (void *)address, place.pages->size);
+		uffd_wake(session->uffd, (void *)address, page.pages->size);
 }
 
-static void faults_note(struct lazymem *session, struct page_ref place)
+static void faults_note(struct lazymem *session, struct page_ref page)
 {
-	const struct pages *pages = place.pages;
+	const struct pages *pages = page.pages;
 
-	if (session->options->record && !bits_test(pages->done, place.index))
+	if (session->options->record && !bits_test(pages->done, page.index))
 		order_note(session->options->record,
-			   pages->offset + place.index * pages->size, pages->size);
+			   pages->offset + page.index * pages->size, pages->size);
 }
 
-/* A fault that is woken comes again, and stands in the kernel's queue meanwhile. */
 void faults_queue(struct lazymem *session, struct fault fault)
 {
-	if (session->queued == QUEUE)
-		faults_wake(session, fault.place);
+	struct faults *faults = &session->faults;
+
+	/* Once woken, it comes again; until it is read, the kernel keeps it. */
+	if (faults->count == FAULTS_MOST)
+		faults_wake(session, fault.page);
 	else
-		session->queue[(session->head + session->queued++) % QUEUE] = fault;
+		faults->queue[(faults->head + faults->count++) % FAULTS_MOST] = fault;
 }
 
 void faults_add(struct lazymem *session, struct fault fault)
 {
-	/* The end wakes those who came too late. */
+	/* Too late: release_memory() wakes it. */
 	if (session->ending >= LAZYMEM_POISON)
 		return;
 	session->stats.faults++;
 	session->ahead.depth = 1;
 	if (fault.kind == FAULT_MISSING)
-		faults_note(session, fault.place);
+		faults_note(session, fault.page);
 	faults_queue(session, fault);
 }
 
-/* The missing neighbours of a page in its window, as far as there is no gap. */
-static struct slot *faults_start_window(struct lazymem *session, struct page_ref place)
+/*
+ * Bring a page with its neighbours in the window around it, as far as they follow without
+ * a gap: up to the next page that is done or on its way. NULL: no slot is free.
+ */
+static struct slot *faults_start_window(struct lazymem *session, struct page_ref page)
 {
-	struct pages *pages = place.pages;
+	struct pages *pages = page.pages;
 	unsigned int most = slot_pages(pages, session->options->window);
-	uint64_t least = place.index - place.index % most, end = least + most;
-	struct page_ref low = place, high = place;
+	uint64_t least = page.index - page.index % most, end = least + most;
+	struct page_ref low = page, high = page;
 
 	if (end > pages->count)
 		end = pages->count;
@@ -73,13 +83,13 @@ static struct slot *faults_start_window(struct lazymem *session, struct page_ref
 		if (bits_test(pages->done, high.index) || slots_find(session, high))
 			break;
 	return slots_start(session, low, high.index - low.index,
-			   1UL << (place.index - low.index));
+			   1UL << (page.index - low.index));
 }
 
-/* The source is not asked for what was given back. */
-static struct slot *faults_start_zero(struct lazymem *session, struct page_ref place)
+/* A page that was given back is zeros; the source is not asked. */
+static struct slot *faults_start_zero(struct lazymem *session, struct page_ref page)
 {
-	struct slot *slot = slots_start(session, place, 1, 1);
+	struct slot *slot = slots_start(session, page, 1, 1);
 
 	if (slot) {
 		slot->read = (struct source_read) { .hole = true };
@@ -88,29 +98,33 @@ static struct slot *faults_start_zero(struct lazymem *session, struct page_ref p
 	return slot;
 }
 
-static bool faults_answer_missing(struct lazymem *session, struct page_ref place)
+/* Returns false if no slot is free. */
+static bool faults_answer_missing(struct lazymem *session, struct page_ref page)
 {
-	struct slot *slot = slots_find(session, place);
+	struct slot *slot = slots_find(session, page);
 
 	if (slot) {
-		slot->wanted |= 1UL << (place.index - slot->first.index);
+		slot->wanted |= 1UL << (page.index - slot->first.index);
 		return true;
 	}
-	if (bits_test(place.pages->zero, place.index))
-		return faults_start_zero(session, place);
-	return faults_start_window(session, place);
+	if (bits_test(page.pages->zero, page.index))
+		return faults_start_zero(session, page);
+	return faults_start_window(session, page);
 }
 
-/* Returns false if it has to be tried again after reading messages. */
+/*
+ * Minor and write-protect faults. Returns false if the fault has to be tried again: after
+ * messages are read, or as a missing fault, since the page has left the page cache.
+ */
 static bool faults_answer_present(struct lazymem *session, struct fault *fault,
 				  uint64_t address)
 {
-	size_t size = fault->place.pages->size;
+	size_t size = fault->page.pages->size;
 	int error = 0;
 
-	/* Of what is mapped from the page cache, nobody knows. */
+	/* What another mapping wrote to the page cache is not known: dirty. */
 	if (session->dirty.on)
-		bits_set(fault->place.pages->dirty, fault->place.index);
+		bits_set(fault->page.pages->dirty, fault->page.index);
 	if (fault->kind == FAULT_WRITE_PROTECTED) {
 		error = uffd_write_protect(session->uffd, (void *)address, size, false);
 		if (error == -ENOENT)
@@ -125,26 +139,47 @@ static bool faults_answer_present(struct lazymem *session, struct fault *fault,
 	return error != -EAGAIN && error != -ENOMEM && error != -EFAULT;
 }
 
+static bool faults_can_run(const struct lazymem *session, uint64_t now)
+{
+	return session->faults.count && session->faults.again_at <= now;
+}
+
 void faults_run(struct lazymem *session, uint64_t now)
 {
-	if (!session->queued || session->queue_again_at > now)
-		return;
-	slots_quiesce(session);
-	while (session->queued) {
-		struct fault *fault = &session->queue[session->head];
-		uint64_t run;
-		uint64_t address = ranges_address(&session->ranges, fault->place, &run);
+	struct faults *faults = &session->faults;
 
+	if (!faults_can_run(session, now))
+		return;
+	/* Answers must not meet a job: it could change what the fault is about. */
+	slots_quiesce(session);
+	while (faults->count) {
+		struct fault *fault = &faults->queue[faults->head];
+		uint64_t run, address = ranges_address(&session->ranges, fault->page, &run);
+
+		/* Without an address the page was unmapped, and nobody waits. */
 		if (address && fault->kind != FAULT_MISSING &&
 		    !faults_answer_present(session, fault, address) &&
 		    fault->kind != FAULT_MISSING) {
-			session->queue_again_at = now + CHANGING_NS;
+			faults->again_at = now + CHANGING_NS;
 			return;
 		}
 		if (address && fault->kind == FAULT_MISSING &&
-		    !faults_answer_missing(session, fault->place))
+		    !faults_answer_missing(session, fault->page))
 			return;
-		session->head = (session->head + 1) % QUEUE;
-		session->queued--;
+		faults->head = (faults->head + 1) % FAULTS_MOST;
+		faults->count--;
 	}
+}
+
+/*
+ * A slot may have become free while others were put in place: then the queue has work at
+ * once, and no file descriptor says so. With all slots in use, slots_due() says when.
+ */
+uint64_t faults_due(const struct lazymem *session, uint64_t now)
+{
+	if (!session->faults.count)
+		return DUE_NEVER;
+	if (!faults_can_run(session, now))
+		return session->faults.again_at;
+	return slots_busy(session) < SLOTS ? now : DUE_NEVER;
 }

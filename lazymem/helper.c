@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A second thread that puts in place what nobody waits for.
- *
- * The session leaves slots to it, a job each, and brings others meanwhile. Of two jobs one
- * is under way while the next lies ready, so that it need not wait for the session; that
- * one can be taken back. A job changes nothing but the buffer that it is in and itself; what
- * has come of it the session writes down when it collects it, in the order of giving.
- *
- * Nothing that a job reads may change meanwhile. So whoever reads messages, or changes
- * anything but what other slots have done, has the session wait first (slots_quiesce()).
- *
- * There is no thread before there is a job, and none on one processor.
- */
+/* The second thread of a session, and the ring of its jobs; see helper.h. */
 #include <sched.h>
 #include <signal.h>
 
 #include "session.h"
 
+/* sem_wait() fails only when a signal interrupts it. */
 static void *helper_main(void *arg)
 {
 	struct helper *helper = arg;
@@ -27,6 +16,7 @@ static void *helper_main(void *arg)
 			;
 		if (helper->ending)
 			return NULL;
+		/* The session may have taken it back after posting. */
 		runs = atomic_exchange(&helper->next, NULL);
 		if (!runs)
 			continue;
@@ -35,6 +25,7 @@ static void *helper_main(void *arg)
 	}
 }
 
+/* On one processor two threads only switch to and fro. */
 static bool helper_has_processor(void)
 {
 	cpu_set_t cpus;
@@ -42,7 +33,7 @@ static bool helper_has_processor(void)
 	return sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1;
 }
 
-/* Signals are for the program's own threads. */
+/* All signals are blocked in it: they are for the program's own threads. */
 static bool helper_start_thread(struct helper *helper)
 {
 	sigset_t all, before;
@@ -51,20 +42,21 @@ static bool helper_start_thread(struct helper *helper)
 	sem_init(&helper->done, 0, 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	helper->there = !pthread_create(&helper->thread, NULL, helper_main, helper);
+	helper->running = !pthread_create(&helper->thread, NULL, helper_main, helper);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return helper->there;
+	return helper->running;
 }
 
+/* Tried once. The helper needs a bounce buffer if the session has one. */
 static bool helper_start(struct helper *helper, const struct lazymem *session)
 {
-	if (helper->there || helper->never)
-		return helper->there;
+	if (helper->running || helper->never)
+		return helper->running;
 	helper->never = !helper_has_processor() ||
-			(session->bounce.at &&
-			 bounce_make(&helper->bounce, session->bounce.size)) ||
+			(session->slots.bounce.at &&
+			 bounce_make(&helper->bounce, session->slots.bounce.size)) ||
 			!helper_start_thread(helper);
-	return helper->there;
+	return helper->running;
 }
 
 bool helper_give(struct helper *helper, struct slot *slot)
@@ -75,6 +67,7 @@ bool helper_give(struct helper *helper, struct slot *slot)
 	if (helper->given == HELPER_JOBS || atomic_load(&helper->next) ||
 	    !helper_start(helper, slot->session))
 		return false;
+	/* The job is complete before the helper can see it. */
 	*job = (struct runs) { .slot = slot };
 	helper->given++;
 	atomic_store(&helper->next, job);
@@ -88,6 +81,7 @@ struct slot *helper_take_back(struct helper *helper)
 
 	if (!job)
 		return NULL;
+	/* It was the last that was given. */
 	helper->given--;
 	return job->slot;
 }
@@ -117,7 +111,7 @@ struct runs *helper_wait(struct helper *helper)
 
 void helper_end(struct helper *helper)
 {
-	if (helper->there) {
+	if (helper->running) {
 		helper->ending = true;
 		sem_post(&helper->work);
 		pthread_join(helper->thread, NULL);

@@ -40,13 +40,6 @@
  * split and move. The bits are advice for reading ahead; a fault is answered whatever
  * they say, for the kernel knows better.
  *
- * Where what is: faults.c the queue, slots.c from the queue to the client, runs.c what of
- * a slot goes in one call, helper.c the second thread, place.c the ioctls and their errors,
- * ranges.c addresses and bits, messages.c faults and events, connection.c the source's
- * comings and goings, source_*.c the kinds of source, bounce.c what is between a page cache
- * and the client, tried.c which of two ways is faster, ahead.c reading ahead, order.c its
- * recorded order, dirty.c what was written to, session.c the loop, release.c the end,
- * setup.c opening a userfaultfd. tool/ is `lazymem serve`, test/ are the tests of both.
  *
  * Memory. 16 slots of 256 KiB a session (of 2 MiB where the client has huge pages), of
  * which a cached file has next to no use, two bounce buffers of that size, a queue of 1024 faults,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel tells through the userfaultfd. */
+/* Messages of the userfaultfd: read, sorted, applied; see messages.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/userfaultfd.h>
@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include "place.h"
+#include "release.h"
 #include "session.h"
 #include "uffd.h"
 
+/* Messages per read(), and reads before the loop goes on with other work. */
+#define BATCH	64
 #define BATCHES	16
 
 #ifndef UFFD_PAGEFAULT_FLAG_MINOR
@@ -18,37 +21,42 @@
 
 static void messages_take_fault(struct lazymem *session, const struct uffd_msg *msg)
 {
+	struct messages *messages = &session->messages;
 	uint64_t address = msg->arg.pagefault.address;
-	struct fault fault = { .place = ranges_find(&session->ranges, address) };
+	struct fault fault = { .page = ranges_find(&session->ranges, address) };
 
 	if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 		fault.kind = FAULT_WRITE_PROTECTED;
 	else if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_MINOR)
 		fault.kind = FAULT_MINOR;
-	if (fault.place.pages)
+	if (fault.page.pages)
 		faults_add(session, fault);
-	else if (session->nr_strays < BATCH)
-		session->strays[session->nr_strays++] = address;
+	else if (messages->nr_strays < STRAYS_MOST)
+		messages->strays[messages->nr_strays++] = address;
 	else
 		uffd_wake(session->uffd, (void *)(address & ~4095UL), 4096);
 }
 
-/* Nothing is left to read: unless a change is under way, nobody knows this address. */
+/*
+ * Nothing is left to read. Either an event has made the address known, or a change is under
+ * way (-EAGAIN), or the address is in no mapping: then waiting would not end.
+ */
 static void messages_settle_stray(struct lazymem *session, uint64_t address)
 {
-	struct page_ref place = ranges_find(&session->ranges, address);
+	struct messages *messages = &session->messages;
+	struct page_ref known = ranges_find(&session->ranges, address);
 	uint64_t page = address & ~4095UL;
 	int error = 0;
 
-	if (place.pages) {
-		faults_add(session, (struct fault) { .place = place });
+	if (known.pages) {
+		faults_add(session, (struct fault) { .page = known });
 		return;
 	}
 	error = place_probe(session->uffd, page, 4096);
 	if (!error)
 		place_poison(session->uffd, page, 1, 4096, &error);
 	if (error == -EAGAIN || error == -ENOMEM) {
-		session->strays[session->nr_strays++] = address;
+		messages->strays[messages->nr_strays++] = address;
 		return;
 	}
 	session->stats.failed++;
@@ -56,17 +64,23 @@ static void messages_settle_stray(struct lazymem *session, uint64_t address)
 			address, error ? "it stays" : "poisoned");
 }
 
+/* A stray may be put back, so the list is emptied first. */
 static void messages_settle_strays(struct lazymem *session)
 {
-	unsigned int n = session->nr_strays;
-	uint64_t strays[BATCH];
+	struct messages *messages = &session->messages;
+	unsigned int n = messages->nr_strays;
+	uint64_t strays[STRAYS_MOST];
 
-	memcpy(strays, session->strays, n * sizeof(strays[0]));
-	session->nr_strays = 0;
+	memcpy(strays, messages->strays, n * sizeof(strays[0]));
+	messages->nr_strays = 0;
 	for (unsigned int i = 0; i < n; i++)
 		messages_settle_stray(session, strays[i]);
 }
 
+/*
+ * The client has forked, and waits until this is read. @uffd serves the child. A child that
+ * nobody takes must not see zeros where the image's content is missing: poison.
+ */
 static void messages_take_fork(struct lazymem *session, int uffd)
 {
 	struct lazymem *child = session_clone(session, uffd);
@@ -85,6 +99,10 @@ static void messages_take_fork(struct lazymem *session, int uffd)
 	lazymem_free(child);
 }
 
+/*
+ * What is unmapped or moved leaves faults behind at addresses that are no longer served;
+ * they are woken, and the kernel finds out what is there now.
+ */
 static void messages_take_event(struct lazymem *session, const struct uffd_msg *msg)
 {
 	uint64_t start = msg->arg.remove.start, end = msg->arg.remove.end;
@@ -114,7 +132,7 @@ static void messages_take_event(struct lazymem *session, const struct uffd_msg *
 	}
 }
 
-/* Events first: they may tell of addresses that the faults are at. */
+/* Events first: faults of the same batch may be at addresses that they make known. */
 static void messages_take(struct lazymem *session, const struct uffd_msg *msgs, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -125,6 +143,10 @@ static void messages_take(struct lazymem *session, const struct uffd_msg *msgs, 
 			messages_take_fault(session, &msgs[i]);
 }
 
+/*
+ * The helper first: a copy of its could land behind a madvise() that is read here. Bounded,
+ * so that a client that faults without end does not keep the loop from its other work.
+ */
 void messages_read(struct lazymem *session)
 {
 	struct uffd_msg msgs[BATCH];
@@ -148,4 +170,15 @@ void messages_read(struct lazymem *session)
 		}
 		return;
 	}
+}
+
+void messages_run(struct lazymem *session)
+{
+	if (session->messages.nr_strays)
+		messages_read(session);
+}
+
+uint64_t messages_due(const struct lazymem *session, uint64_t now)
+{
+	return session->messages.nr_strays ? now + CHANGING_NS : DUE_NEVER;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Recorded orders: written by many sessions, read by one at a time; see order.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -9,6 +10,7 @@
 
 #define HEAD	"lazymem-order 1\n"
 
+/* @lock: held for one line. A leaf. */
 struct lazymem_order {
 	pthread_mutex_t lock;
 	FILE *file;
@@ -30,7 +32,7 @@ struct lazymem_order *lazymem_order_new(const char *path, char why[LAZYMEM_WHY])
 	return NULL;
 }
 
-/* Whether it worked is asked once, at the end. */
+/* Errors stay in the stream, and lazymem_order_close() returns them. */
 void order_note(struct lazymem_order *order, uint64_t offset, uint64_t size)
 {
 	pthread_mutex_lock(&order->lock);

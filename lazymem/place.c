@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The ioctls that put pages into the client's memory; see place.h. */
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "place.h"
 #include "uffd.h"
 
-/* One call for @length bytes; @moved tells how many were done where it failed. */
+/*
+ * One ioctl() for @length bytes. Returns 0 or -errno; @moved: bytes done before it failed, or
+ * -errno again.
+ */
 typedef int place_call(int uffd, uint64_t to, const void *from, uint64_t length,
 		       int64_t *moved);
 
-static int place_copy_mode(int uffd, uint64_t to, const void *from, uint64_t length, uint64_t mode,
-			   int64_t *moved)
+static int place_copy_mode(int uffd, uint64_t to, const void *from, uint64_t length,
+			   uint64_t mode, int64_t *moved)
 {
 	struct uffdio_copy copy = {
 		.dst = to,
@@ -70,8 +74,12 @@ static int place_call_continue(int uffd, uint64_t to, const void *from, uint64_t
 }
 
 /*
- * A run that crosses from one mapping into another is refused as if nothing were
- * mapped; so is one of which a part is gone. Page by page tells.
+ * Call until all pages are settled or an error stays.
+ *
+ * -ENOENT: nothing is mapped there, or part of it is unmapped, or the pages lie in two
+ * mappings. One page at a time tells these apart: a page that gets -ENOENT by itself is not
+ * mapped. -EEXIST: the page is there, but a fault may have been read before it was put
+ * there, so it is woken.
  */
 static uint64_t place_pages(place_call *call, int uffd, uint64_t to, const char *from,
 			    uint64_t count, size_t size, int *error)
@@ -133,7 +141,10 @@ uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error)
 	return place_pages(place_call_continue, uffd, to, NULL, 1, size, error);
 }
 
-/* A copy from where nothing is: whether there is a client comes first. */
+/*
+ * A copy from address 0, which fails in any case. The kernel looks first whether the client
+ * exists and is changing its address space, and says so.
+ */
 int place_probe(int uffd, uint64_t address, size_t size)
 {
 	int64_t moved;

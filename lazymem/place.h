@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Putting pages into the client's memory, and what the kernel answers.
+ * Put pages into the client's memory: the ioctls, and what their errors mean.
  *
- * All return how many pages, of @size each, are settled, from the first on; fewer than
- * asked for give the reason in @error:
- * -EAGAIN: the client is changing its address space: read messages, look again;
- * -ENOMEM: there is no memory for it now;
- * -ESRCH: the client is gone;
- * others: this page will never do.
- * Pages that are there already, and those that are mapped no more, count as settled;
- * whoever waits for them is woken.
+ * All calls put @count pages of @size bytes at @to and return how many are settled, from
+ * the first on. If these are fewer, @error says why:
+ * -EAGAIN: the client is changing its address space (fork, mremap, munmap, madvise). The
+ *	    kernel refuses until the event was read: read messages, look up addresses again;
+ * -ENOMEM: no memory for the client now: try again later;
+ * -ESRCH: the client's address space is gone: end the session;
+ * others: this page can never be put there.
+ *
+ * Pages that are there already, or no longer mapped, count as settled. Faults that wait for
+ * them are woken.
  */
 #ifndef LAZYMEM_PLACE_H
 #define LAZYMEM_PLACE_H
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
 		    int *error);
-/* The same, and protected against writing. */
+/* As place_copy(), with the pages write-protected from the start. */
 uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
 			 size_t size, int *error);
 uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error);
+/* An access gets SIGBUS. -EINVAL or -ENOTTY: the kernel is older than 6.6. */
 uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *error);
 
-/* Map what the page cache has. -EFAULT: it has nothing. */
+/* Map the page that the page cache has. -EFAULT: it does not have it. */
 uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error);
 
 /*
- * How it stands with the client, without changing anything: 0, -EAGAIN or -ESRCH.
- * @address: of a page of @size that is or was mapped.
+ * Ask the kernel about the client without changing anything. Returns 0, -EAGAIN or -ESRCH as
+ * above. @address: of a page of @size that is or was mapped.
  */
 int place_probe(int uffd, uint64_t address, size_t size);
 

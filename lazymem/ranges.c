@@ -1,63 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges: taken from what a client said, which is checked here; looked up; and changed as
+ * events say. See ranges.h.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "ranges.h"
 
 #define SIZE_LEAST	4096ULL
 #define SIZE_MOST	(2ULL << 20)
+/* The end of user space with five-level page tables; sums of two cannot overflow. */
 #define ADDRESS_MOST	(1ULL << 56)
-
-/* Zeroed, and without memory behind it until bits are set. */
-static unsigned long *bits_new(uint64_t count)
-{
-	void *bits = mmap(NULL, (count + 63) / 64 * 8, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return bits == MAP_FAILED ? NULL : bits;
-}
-
-static void bits_free(unsigned long *bits, uint64_t count)
-{
-	if (bits)
-		munmap(bits, (count + 63) / 64 * 8);
-}
-
-static void pages_free(struct pages *pages)
-{
-	bits_free(pages->done, pages->count);
-	bits_free(pages->zero, pages->count);
-	bits_free(pages->dirty, pages->count);
-	free(pages);
-}
-
-static struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
-{
-	struct pages *pages = calloc(1, sizeof(*pages));
-
-	if (!pages)
-		return NULL;
-	pages->offset = offset;
-	pages->count = count;
-	pages->size = size;
-	pages->done = bits_new(count);
-	pages->zero = bits_new(count);
-	if (pages->done && pages->zero)
-		return pages;
-	pages_free(pages);
-	return NULL;
-}
-
-int pages_watch(struct pages *pages)
-{
-	if (!pages->dirty)
-		pages->dirty = bits_new(pages->count);
-	return pages->dirty ? 0 : -ENOMEM;
-}
 
 static int ranges_add(struct ranges *ranges, struct range range)
 {
@@ -74,7 +30,7 @@ static int ranges_add(struct ranges *ranges, struct range range)
 	return 0;
 }
 
-/* What is wrong with one of them, without regard to the others. */
+/* What is wrong with @range by itself. NULL: nothing. */
 static const char *ranges_refusal(const struct lazymem_range *range, uint64_t image_size)
 {
 	uint64_t size = range->page_size;
@@ -94,7 +50,9 @@ static const char *ranges_refusal(const struct lazymem_range *range, uint64_t im
 	return NULL;
 }
 
-static const struct lazymem_range *ranges_overlapped(const struct lazymem_range *from, size_t i)
+/* A range before @from[i] that it overlaps, or NULL. */
+static const struct lazymem_range *
+ranges_overlapped(const struct lazymem_range *from, size_t i)
 {
 	for (size_t j = 0; j < i; j++)
 		if (from[j].start < from[i].start + from[i].size &&
@@ -114,7 +72,7 @@ static int ranges_check(const struct lazymem_range *from, size_t count, uint64_t
 		if (!fault && ranges_overlapped(from, i))
 			fault = "it overlaps another one";
 		sum += from[i].size;
-		/* The state of pages is bounded by the image, not by what clients say. */
+		/* Bits are allocated per page: the image bounds them, not the client. */
 		if (!fault && sum > image_size + count * SIZE_MOST)
 			fault = "together they are larger than the image";
 		if (!fault)
@@ -128,6 +86,7 @@ static int ranges_check(const struct lazymem_range *from, size_t count, uint64_t
 	return 0;
 }
 
+/* The session's memory for one mapping, and its first range. */
 static int ranges_add_pages(struct ranges *ranges, const struct lazymem_range *from)
 {
 	struct range range = { .start = from->start,
@@ -148,7 +107,7 @@ int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t c
 {
 	int error = ranges_check(from, count, image_size, why);
 
-	/* The last becomes the first, so that reading ahead starts with the lowest. */
+	/* From the last on: each becomes the list's head, and the first is read ahead first. */
 	for (size_t i = count; !error && i; i--) {
 		error = ranges_add_pages(ranges, &from[i - 1]);
 		if (error)
@@ -171,20 +130,9 @@ void ranges_free(struct ranges *ranges)
 	ranges->count = ranges->room = 0;
 }
 
-static struct pages *pages_clone(const struct pages *from)
-{
-	struct pages *pages = pages_new(from->offset, from->count, from->size);
-	size_t bytes = (from->count + 63) / 64 * 8;
-
-	if (!pages)
-		return NULL;
-	memcpy(pages->done, from->done, bytes);
-	memcpy(pages->zero, from->zero, bytes);
-	pages->no_zeropage = from->no_zeropage;
-	return pages;
-}
-
-static int ranges_clone_pages(struct ranges *to, const struct ranges *from, const struct pages *old)
+/* One mapping of the parent, with all ranges that its pages are in. */
+static int ranges_clone_pages(struct ranges *to, const struct ranges *from,
+			      const struct pages *old)
 {
 	struct pages *pages = pages_clone(old);
 	int error = 0;
@@ -235,16 +183,16 @@ struct page_ref ranges_find(const struct ranges *ranges, uint64_t address)
 	return (struct page_ref) {};
 }
 
-uint64_t ranges_address(const struct ranges *ranges, struct page_ref place, uint64_t *run)
+uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint64_t *run)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
 		const struct range *range = &ranges->at[i];
 
-		if (range->pages != place.pages || place.index < range->first ||
-		    place.index >= range->first + range->count)
+		if (range->pages != page.pages || page.index < range->first ||
+		    page.index >= range->first + range->count)
 			continue;
-		*run = range->first + range->count - place.index;
-		return range->start + (place.index - range->first) * range->pages->size;
+		*run = range->first + range->count - page.index;
+		return range->start + (page.index - range->first) * range->pages->size;
 	}
 	*run = 1;
 	return 0;
@@ -262,21 +210,7 @@ void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first, uin
 		ranges->stats->missing -= missing * pages->size;
 }
 
-uint64_t pages_next_missing(const struct pages *pages, uint64_t from)
-{
-	while (from < pages->count) {
-		unsigned long word = ~pages->done[from / 64] >> from % 64;
-
-		if (word) {
-			from += __builtin_ctzl(word);
-			break;
-		}
-		from = (from / 64 + 1) * 64;
-	}
-	return from < pages->count ? from : pages->count;
-}
-
-/* The part of @range in @start ... @end; none if its count is 0. Pages are whole. */
+/* The part of @range in @start ... @end, whole pages only. Its count may be 0. */
 static struct range range_part(const struct range *range, uint64_t start, uint64_t end)
 {
 	struct range part = *range;
@@ -309,7 +243,11 @@ void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 	}
 }
 
-/* What is left of range @i on both sides of @gone. */
+/*
+ * Take @gone, a part of range @i, out of it: up to two ranges are left. The one before it
+ * stays at @i; without one, the last range takes its place. So callers go from the last
+ * range to the first.
+ */
 static int ranges_cut(struct ranges *ranges, size_t i, const struct range *gone)
 {
 	struct range *range = &ranges->at[i];
@@ -324,6 +262,7 @@ static int ranges_cut(struct ranges *ranges, size_t i, const struct range *gone)
 	return after.count ? ranges_add(ranges, after) : 0;
 }
 
+/* Unmapped pages count as done: nothing is to be read for them any more. */
 int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 {
 	for (size_t i = ranges->count; i--;) {

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is mapped where. struct pages is a piece of the image with the state of its pages;
- * struct range says where some of those pages are in the client's address space. Events
- * change ranges; pages stay for the session's life, so that they can be pointed to.
+ * Where the pages of an image are in the client's address space.
  *
- * Ranges are looked for one by one: a machine has few of them.
+ * A struct range is a run of pages at addresses that follow one another. It begins as one
+ * of the client's mappings. Events split ranges (munmap), move them (mremap) and drop
+ * them; struct pages (pages.h) stays. Whoever keeps a page for later keeps a struct
+ * page_ref, and asks ranges_address() each time: the page may have moved meanwhile.
+ *
+ * Ranges are searched one by one, since a client has few: a virtual machine has one per
+ * memory region.
+ *
+ * Only the session's thread changes ranges, and only after slots_quiesce(): the helper
+ * looks up addresses.
  */
 #ifndef LAZYMEM_RANGES_H
 #define LAZYMEM_RANGES_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lazymem.h"
+#include "pages.h"
 
-struct pages {
-	struct pages *next;
-	uint64_t offset;
-	uint64_t count;
-	size_t size;
-	_Atomic bool no_zeropage;
-	unsigned long *done;
-	unsigned long *zero;
-	unsigned long *dirty;	/* NULL: nobody asks */
-};
-
+/* @count pages of @pages, from page @first on, are at @start. */
 struct range {
 	uint64_t start;
 	uint64_t count;
@@ -34,6 +30,12 @@ struct range {
 	struct pages *pages;
 };
 
+/**
+ * struct ranges - all that a session serves
+ * @at: ranges in any order; @count are used and @room are allocated
+ * @pages: owned list of the mappings' pages; goes on existing when ranges are dropped
+ * @stats: the session's: @total and @missing are counted here
+ */
 struct ranges {
 	struct range *at;
 	size_t count;
@@ -42,51 +44,35 @@ struct ranges {
 	struct lazymem_stats *stats;
 };
 
-/* Where a page is in the image; @pages NULL: nowhere. */
-struct page_ref {
-	struct pages *pages;
-	uint64_t index;
-};
-
-/* Returns 0 or -errno with an explanation. */
+/*
+ * Check what the client said, and take it. Nothing in @from is trusted. Returns 0;
+ * -EINVAL, with what is wrong in @why; or -ENOMEM.
+ */
 int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t count,
 	       uint64_t image_size, char why[LAZYMEM_WHY]);
+/* What a child of the client has after fork(). Returns 0 or -ENOMEM. */
 int ranges_clone(struct ranges *to, const struct ranges *from);
 void ranges_free(struct ranges *ranges);
 
+/* The page at @address. Its @pages is NULL if no range is there. */
 struct page_ref ranges_find(const struct ranges *ranges, uint64_t address);
 
-/* The address of a page, 0 if it has none any more, and how many follow it in a row. */
-uint64_t ranges_address(const struct ranges *ranges, struct page_ref place,
-			uint64_t *run);
+/*
+ * The address of @page now, or 0 if it is no longer mapped. @run: how many pages, this one
+ * included, follow in a row.
+ */
+uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint64_t *run);
 
-/* What the client did. These return 0 or -ENOMEM. */
+/* Mark @count pages as done, from page @first on. */
+void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first,
+		 uint64_t count);
+
+/*
+ * What the client did, as its events say. Given back: zeros from then on. The others
+ * return 0 or -ENOMEM: then the ranges are incomplete and the session has to end.
+ */
 void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length);
-
-static inline bool bits_test(const unsigned long *bits, uint64_t index)
-{
-	return bits[index / 64] >> index % 64 & 1;
-}
-
-static inline void bits_set(unsigned long *bits, uint64_t index)
-{
-	bits[index / 64] |= 1UL << index % 64;
-}
-
-static inline void bits_clear(unsigned long *bits, uint64_t index)
-{
-	bits[index / 64] &= ~(1UL << index % 64);
-}
-
-/* Have room for dirty bits. Returns 0 or -ENOMEM. */
-int pages_watch(struct pages *pages);
-
-void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first,
-		uint64_t count);
-
-/* The first page from @from on that is not done, or pages->count. */
-uint64_t pages_next_missing(const struct pages *pages, uint64_t from);
 
 #endif

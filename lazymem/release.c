@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The end of a session: what it leaves in the client's memory. */
+/*
+ * The end of a session: what it leaves in the client's memory; see release.h.
+ *
+ * The order matters. The helper and the source stop first, so that nothing is put in place
+ * any more. What is missing is poisoned while it is still registered: poison needs that,
+ * and afterwards it would read as zeros. Unregistering comes last. It wakes all faults, and
+ * it must be done although closing does it, too: another process may keep a copy of the
+ * descriptor, and faults would wait there for an answer.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 
 #include "place.h"
+#include "release.h"
 #include "session.h"
 #include "uffd.h"
 
-/* How often a change of the client's may be in the way, a millisecond each. */
+/* How often poisoning is tried while the client changes its address space, 1 ms each. */
 #define CHANGES_MOST	1000
 
-/* Messages are read on, for the client may wait in an event; faults are left. */
+/* Let the client go on: it waits until its event is read. Faults are dropped meanwhile. */
 static void release_wait_for_change(struct lazymem *session)
 {
 	struct pollfd fd = { .fd = session->uffd, .events = POLLIN };
@@ -21,7 +30,7 @@ static void release_wait_for_change(struct lazymem *session)
 	messages_read(session);
 }
 
-/* From page @at on, in the first range that has it. Returns pages done, or -errno. */
+/* Up to page @end, as far as addresses follow in a row. Returns pages done, or -errno. */
 static int64_t release_poison_run(struct lazymem *session, struct page_ref at, uint64_t end)
 {
 	uint64_t run, address = ranges_address(&session->ranges, at, &run), n;
@@ -35,6 +44,7 @@ static int64_t release_poison_run(struct lazymem *session, struct page_ref at, u
 	return n ? (int64_t)n : error;
 }
 
+/* Where the missing pages that begin at @index end. */
 static uint64_t release_missing_end(const struct pages *pages, uint64_t index)
 {
 	while (index < pages->count && !bits_test(pages->done, index))
@@ -49,7 +59,8 @@ static int release_poison_pages(struct lazymem *session, struct pages *pages)
 	unsigned int changes = 0;
 
 	while ((at.index = pages_next_missing(pages, at.index)) < pages->count) {
-		int64_t ret = release_poison_run(session, at, release_missing_end(pages, at.index));
+		uint64_t end = release_missing_end(pages, at.index);
+		int64_t ret = release_poison_run(session, at, end);
 
 		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
 			release_wait_for_change(session);
@@ -63,6 +74,7 @@ static int release_poison_pages(struct lazymem *session, struct pages *pages)
 	return 0;
 }
 
+/* What cannot be poisoned is reported: from now on it reads as zeros. */
 static void release_poison_missing(struct lazymem *session)
 {
 	uint64_t before = session->stats.missing;
@@ -83,7 +95,7 @@ static void release_poison_missing(struct lazymem *session)
 				before);
 }
 
-/* Wakes who waits for any page of them, and ends the hold on a copy of the descriptor. */
+/* This wakes all faults that wait for pages of the ranges. */
 static void release_unregister(struct lazymem *session)
 {
 	for (size_t i = 0; i < session->ranges.count; i++) {
@@ -96,13 +108,15 @@ static void release_unregister(struct lazymem *session)
 
 void release_memory(struct lazymem *session)
 {
+	struct source *source = session->connection.source;
+
 	session->ahead.on = false;
 	slots_quiesce(session);
-	session->source->ops->close(session->source);
+	source->ops->close(source);
 	for (unsigned int i = 0; i < SLOTS; i++)
-		session->slots[i].state = SLOT_FREE;
-	session->queued = 0;
-	/* -EINVAL: it was never set up, and nothing is registered. */
+		session->slots.at[i].state = SLOT_FREE;
+	session->faults.count = 0;
+	/* -EINVAL: without UFFDIO_API nothing can be registered. */
 	if (!session->gone && session->stats.missing &&
 	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {
 		session->ending = LAZYMEM_NOW;
@@ -110,6 +124,7 @@ void release_memory(struct lazymem *session)
 	}
 	if (!session->gone) {
 		release_unregister(session);
+		/* A last look: the client may wait in an event. */
 		session->ending = LAZYMEM_NOW;
 		if (!session->error)
 			messages_read(session);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Runs: pages of a slot that follow one another and are alike, put in place by one call. */
+/* From a loaded slot to the client; see runs.h. */
 #include <errno.h>
 #include <string.h>
 
@@ -31,7 +31,10 @@ static bool runs_is_zero(const struct runs *runs, unsigned int i)
 	return runs_all_zero(runs_content(runs, i), pages->size);
 }
 
-/* What was given back while it was read is zero, or nothing if nobody wants it. */
+/*
+ * The kind of page @i. A page that was given back while it was read gets zeros if a fault
+ * waits for it. Otherwise it gets nothing: the client does not want it to take memory.
+ */
 static enum run_kind runs_kind(const struct runs *runs, unsigned int i)
 {
 	const struct slot *slot = runs->slot;
@@ -41,20 +44,21 @@ static enum run_kind runs_kind(const struct runs *runs, unsigned int i)
 		return RUN_SKIP;
 	if (!runs_is_zero(runs, i))
 		return RUN_DATA;
-	/* The zero page cannot be protected. */
+	/* UFFDIO_ZEROPAGE cannot write-protect, so zeros are copied where that is needed. */
 	if (!pages->no_zeropage && !slot->session->dirty.on)
 		return RUN_ZERO;
 	memset(runs_content(runs, i), 0, pages->size);
 	return RUN_DATA;
 }
 
-static void runs_settle(struct slot *slot, unsigned int n, enum run_kind content)
+/* The next @n pages of the slot are settled. Those that were done already do not count. */
+static void runs_settle(struct slot *slot, unsigned int n, enum run_kind kind)
 {
 	struct lazymem *session = slot->session;
 	struct pages *pages = slot->first.pages;
 	uint64_t first = slot->first.index + slot->placed, served = 0, prefetched = 0;
 
-	for (unsigned int i = 0; i < n && content != RUN_SKIP; i++) {
+	for (unsigned int i = 0; i < n && kind != RUN_SKIP; i++) {
 		if (bits_test(pages->done, first + i))
 			continue;
 		if (runs_is_wanted(slot, slot->placed + i))
@@ -65,13 +69,13 @@ static void runs_settle(struct slot *slot, unsigned int n, enum run_kind content
 	ranges_done(&session->ranges, pages, first, n);
 	session->stats.served += served;
 	session->stats.prefetched += prefetched;
-	if (content == RUN_ZERO)
+	if (kind == RUN_ZERO)
 		session->stats.zero += served + prefetched;
 	for (; n; n--)
 		slot->wanted &= ~(1UL << slot->placed++);
 }
 
-/* What page @i of the slot begins. */
+/* The run that page @i of the slot begins. */
 static struct run runs_begin(const struct runs *runs, unsigned int i)
 {
 	const struct slot *slot = runs->slot;
@@ -81,13 +85,13 @@ static struct run runs_begin(const struct runs *runs, unsigned int i)
 		.address = address,
 		.from = runs_content(runs, i),
 		.count = 1,
-		.content = address ? runs_kind(runs, i) : RUN_SKIP,
+		.kind = address ? runs_kind(runs, i) : RUN_SKIP,
 	};
 
-	if (run.content == RUN_SKIP)
+	if (run.kind == RUN_SKIP)
 		return run;
 	while (run.count < most && i + run.count < slot->count &&
-	       runs_kind(runs, i + run.count) == run.content)
+	       runs_kind(runs, i + run.count) == run.kind)
 		run.count++;
 	return run;
 }
@@ -103,21 +107,22 @@ static void runs_prepare(struct runs *runs)
 	}
 }
 
+/* While dirty pages are watched, each page is write-protected as it is put in place. */
 static void runs_place_one(struct runs *runs, struct run *run)
 {
 	const struct lazymem *session = runs->slot->session;
-	typeof(place_copy) *put = session->dirty.on ? place_protected : place_copy;
+	typeof(place_copy) *copy = session->dirty.on ? place_protected : place_copy;
 	size_t size = runs->slot->first.pages->size;
 
-	if (run->content == RUN_ZERO)
+	if (run->kind == RUN_ZERO)
 		run->count = place_zero(session->uffd, run->address, run->count, size,
 					&runs->error);
-	else if (run->content == RUN_DATA)
-		run->count = put(session->uffd, run->address, run->from, run->count,
-				 size, &runs->error);
+	else if (run->kind == RUN_DATA)
+		run->count = copy(session->uffd, run->address, run->from, run->count,
+				  size, &runs->error);
 }
 
-/* What is behind the image's end in its last page is zeros, as in a mapped file. */
+/* Behind the image's end its last page is zeros, as in a mapped file. */
 static void runs_fill_page(const struct runs *runs)
 {
 	const struct slot *slot = runs->slot;
@@ -127,10 +132,13 @@ static void runs_fill_page(const struct runs *runs)
 		memset(runs->from + length, 0, all - length);
 }
 
-/* Where the content is, once that is so. false: it is not there. */
+/*
+ * Find the content: in the slot's buffer, or, if the source left it in the page cache, in
+ * @bounce after fetching it. Returns false if it is not in the page cache any more.
+ */
 static bool runs_fetch(struct runs *runs, struct bounce *bounce)
 {
-	struct source *source = runs->slot->session->source;
+	struct source *source = runs->slot->session->connection.source;
 	const struct source_read *read = &runs->slot->read;
 
 	runs->from = read->late ? bounce->at : runs->slot->buffer;
@@ -149,13 +157,14 @@ void runs_do(struct runs *runs, struct bounce *bounce)
 		runs_place_one(runs, &runs->of[runs->done++]);
 }
 
+/* -EINVAL for zero pages: hugetlb has none. The rest of the slot is then copied. */
 int runs_end(const struct runs *runs)
 {
 	struct slot *slot = runs->slot;
 
 	for (unsigned int i = 0; i < runs->done; i++)
-		runs_settle(slot, runs->of[i].count, runs->of[i].content);
-	if (runs->error == -EINVAL && runs->of[runs->done - 1].content == RUN_ZERO) {
+		runs_settle(slot, runs->of[i].count, runs->of[i].kind);
+	if (runs->error == -EINVAL && runs->of[runs->done - 1].kind == RUN_ZERO) {
 		slot->first.pages->no_zeropage = true;
 		return 0;
 	}
@@ -169,7 +178,7 @@ int runs_place(struct slot *slot)
 	while (!error && slot->placed < slot->count) {
 		struct runs runs = { .slot = slot };
 
-		runs_do(&runs, &slot->session->bounce);
+		runs_do(&runs, &slot->session->slots.bounce);
 		error = runs_end(&runs);
 	}
 	return error;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Opening a userfaultfd: which way is allowed, and which features there are. */
+/*
+ * Opening a userfaultfd for the caller's own memory: lazymem_uffd().
+ *
+ * Two ways lead to one: /dev/userfaultfd (6.1 and newer), whose file mode decides who may,
+ * and the system call, which takes a capability or a sysctl.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,7 +21,7 @@
 #define USERFAULTFD_IOC_NEW	_IO(0xAA, 0x00)
 #endif
 
-/* The device is there from 6.1 on, and its file mode decides. */
+/* The device first: it needs no capability. The error is the system call's. */
 static int setup_open(void)
 {
 	int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
@@ -32,6 +37,7 @@ static int setup_open(void)
 	return uffd < 0 ? -error : uffd;
 }
 
+/* Explain @error, and return it. */
 static int setup_refused(int error, char why[LAZYMEM_WHY])
 {
 	if (error == -EPERM)
@@ -44,7 +50,10 @@ static int setup_refused(int error, char why[LAZYMEM_WHY])
 	return error;
 }
 
-/* An API call with features the kernel lacks spoils the descriptor, so ask by another. */
+/*
+ * Which features the kernel has. UFFDIO_API can be called once on a descriptor, and fails
+ * with features that the kernel lacks. So another descriptor is asked.
+ */
 static int setup_ask_features(uint64_t *features)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -81,7 +90,7 @@ int lazymem_uffd(uint64_t needed, uint64_t wanted, uint64_t *features,
 	if (ioctl(uffd, UFFDIO_API, &api)) {
 		error = -errno;
 		close(uffd);
-		/* EVENT_FORK is for those who may trace, wherever the descriptor is from. */
+		/* -EPERM: EVENT_FORK takes CAP_SYS_PTRACE even by the device. */
 		return setup_refused(error, why);
 	}
 	*features = needed | (wanted & has);

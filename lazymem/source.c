@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What all kinds of source have in common; see source.h. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,6 +42,11 @@ void source_free(struct source *source)
 	source->ops->free(source);
 }
 
+/*
+ * A read for a fault is not shortened, so it is a hole only as a whole. Others end where the
+ * hole or the data does, but have one page at least: a page that begins with a hole and has
+ * data in it is read.
+ */
 void source_found(struct source_read *read, uint64_t alike, bool hole)
 {
 	read->hole = hole && alike >= (read->length < read->unit ? read->length : read->unit);
@@ -51,6 +57,7 @@ void source_found(struct source_read *read, uint64_t alike, bool hole)
 	read->length = alike < read->unit ? read->unit : alike - alike % read->unit;
 }
 
+/* Without a session there is no loop: poll() here. */
 static enum source_state source_wait_open(struct source *source)
 {
 	struct pollfd fd;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where images come from. One object of a source serves one session, in its thread but for
- * ->fetch(): no locks. A kind of source is one file with its struct source_ops.
+ * Where images come from. A kind of source is one .c file with its struct source_ops.
  *
- * A source that is lost becomes SOURCE_GONE. The session closes it, opens it again when
- * it sees fit, and repeats the reads that have not been answered.
+ * A struct source serves one session and is used by its thread only, so there are no locks.
+ * The exception is ->fetch(), which the helper calls, too.
+ *
+ *	GONE --open()--> OPENING or READY --lost--> GONE --close(), open()--> ...
+ *
+ * A source that is lost becomes SOURCE_GONE by itself, and ->why says the reason. The
+ * session closes it, opens it again later, and repeats the reads that were not answered
+ * (connection.c). Reads are answered by ->done, in any order.
  */
 #ifndef LAZYMEM_SOURCE_H
 #define LAZYMEM_SOURCE_H
@@ -16,7 +21,7 @@
 
 #include "bounce.h"
 
-/* Reads in flight at once, at most; whoever reads sees to that. */
+/* The most reads in flight at once. The caller keeps to it: a session has as many slots. */
 #define SOURCE_READS	16
 
 enum source_state {
@@ -25,13 +30,19 @@ enum source_state {
 	SOURCE_READY,
 };
 
-/*
- * @done is called from within ->run() or ->read(). -ENOTCONN: the source is lost.
- * @patient: nobody waits for it. The source may look for holes first, and shorten @length,
- *	     to a multiple of @unit, where a hole begins or ends.
- * @hole: set by the source: all of it is zeros, and @buffer was left as it is
- * @late: whether ->read() may leave it to ->fetch(), @buffer being left as it is; set by the
- *	  source: whether it has
+/**
+ * struct source_read - a read; the caller's, and valid until @done
+ * @offset: where in the image, in bytes
+ * @buffer: for the content
+ * @length: bytes. The source may shorten it if @patient
+ * @unit: page size; a shortened @length is a multiple of it
+ * @patient: no fault waits. The source may look for holes first, and end the read where a
+ *	     hole begins or ends
+ * @late: whether ->read() may leave the content in the page cache, for ->fetch(), and
+ *	  @buffer untouched; set by the source: whether it has done so
+ * @hole: set by the source: all of it is zeros, and @buffer is untouched
+ * @done: called from ->run() or from ->read() itself, with 0 or -errno. -ENOTCONN: the
+ *	  source is lost; -ENODATA: the image ends before the read does
  */
 struct source_read {
 	uint64_t offset;
@@ -44,7 +55,13 @@ struct source_read {
 	void (*done)(struct source_read *read, int error);
 };
 
-/* @timeout: see struct lazymem_options. */
+/**
+ * struct source - what all kinds have; the first member of each kind's struct
+ * @ops: the kind
+ * @where: path or URI, the caller's
+ * @timeout: see struct lazymem_options
+ * @why: why it is SOURCE_GONE; empty if that has no reason yet
+ */
 struct source {
 	const struct source_ops *ops;
 	const char *where;
@@ -54,19 +71,20 @@ struct source {
 
 /**
  * struct source_ops - a kind of source
- * @new: make an object for @where that is SOURCE_GONE
- * @open: begin to open; what failed goes into source->why
+ * @new: allocate one; it is SOURCE_GONE. NULL: out of memory
+ * @open: begin to open it. A failure shows as SOURCE_GONE with a reason in ->why
  * @state: how far that is
- * @size: the image's size, while SOURCE_READY
- * @read: start to read, while SOURCE_READY
- * @fetch: bring what was left for later into the bounce buffer of the calling thread, which
- *	   may be any, several at a time, between ->open() and ->close(). false: it is not
- *	   all there any more. NULL: nothing is left for later
- * @poll: what to wait for
- * @run: go on after poll(), with what it told
- * @close: forget all that is in flight, of which no @done is called any more and whose
- *	   buffers are not written to any more; then SOURCE_GONE
- * @free: after ->close()
+ * @size: bytes of the image, while SOURCE_READY
+ * @read: begin to read, while SOURCE_READY
+ * @fetch: bring what @read left in the page cache into @to, which is the calling thread's.
+ *	   By any thread, several at a time, between @open and @close. Returns false if the
+ *	   content is not all there any more: read it again without @late. NULL for kinds
+ *	   that leave nothing for later
+ * @poll: what the loop must wait for; @fd->fd is -1 if there is nothing
+ * @run: go on after poll(), with what it returned
+ * @close: drop all that is in flight. Afterwards no @done is called for it, and nothing
+ *	   writes to its buffers. The source is SOURCE_GONE then
+ * @free: after @close
  */
 struct source_ops {
 	struct source *(*new)(const char *where);
@@ -83,14 +101,15 @@ struct source_ops {
 };
 
 /*
- * The first @alike bytes of @read are a hole, or are none; what follows differs. A page
- * that is both is no hole.
+ * For kinds of source that know holes: the first @alike bytes of @read are a hole, or are
+ * none (@hole); what follows differs. Shortens @read to that if it may be. A page with data
+ * in it is no hole.
  */
 void source_found(struct source_read *read, uint64_t alike, bool hole);
 
 extern const struct source_ops source_file, source_nbd;
 
-/* Of the kind that @where asks for. NULL: out of memory. */
+/* Of the kind that @where asks for: an NBD URI or a path. NULL: out of memory. */
 struct source *source_new(const char *where, unsigned int timeout);
 void source_free(struct source *source);
 

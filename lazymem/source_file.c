@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A local file or block device, read through io_uring.
+ * A source that is a local file or block device, read through io_uring.
  *
- * What the page cache has wholly is not asked of the ring: it is fetched when it is put in
- * place, by the thread that does that, into a buffer which the processor's cache has
- * already, and still has when it is copied on to the client.
+ * Content that is in the page cache does not go through the ring. It is left there, and
+ * fetched when it is put in place, by the thread that does so, into its bounce buffer
+ * (bounce.h): that is in the processor's cache, and is still when the kernel copies it to
+ * the client.
  *
- * Of a file in memory there are two ways to do that: read(), and to have the kernel copy
- * from file to file, the buffer being the other. Processors copy to user space at least as
- * fast, but emulated ones do not: 2.5 us a page from file to file, 8.5 us by read() (QEMU's
- * TCG, 6.12). So each thread tries both for what is large, and keeps to the faster.
+ * For a file in memory (tmpfs, memfd) there are two ways to fetch: read(), and sendfile() to
+ * the bounce buffer's file. Real processors copy to user space at least as fast as from file
+ * to file; emulated ones do not: 2.5 us a page by sendfile(), 8.5 us by read() (QEMU's TCG,
+ * 6.12). So each thread tries both for large reads and keeps the faster (tried.h).
  *
- * Holes are not read.
+ * Holes are found by lseek() and not read.
  *
- * The size is that of the time of opening. A file that has become shorter gives -ENODATA
- * where it ends now.
+ * The size is the one at the time of opening. If the file has become shorter since, reads
+ * behind its new end get -ENODATA.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,20 +34,32 @@
 #include "source.h"
 #include "tried.h"
 
-/* Large enough to tell. */
+/* Shorter reads take too little time to tell the two ways apart. */
 #define TRY_BYTES	(64UL << 10)
 
+/**
+ * struct file - a file or block device
+ * @source: what all kinds have
+ * @ring: valid while @fd is
+ * @fd: -1: SOURCE_GONE
+ * @at_once: flags for preadv2() that make it fail instead of waiting for the disk; 0 for a
+ *	     file in memory, which never waits for one
+ * @size: when it was opened
+ * @data: from here to @data_end the file is known to have no holes
+ * @data_end: see @data
+ * @in_flight: reads in the ring; ->fetch() is not counted
+ */
 struct file {
 	struct source source;
 	struct io_uring ring;
 	int fd;
 	int at_once;
 	int64_t size;
-	off_t data, data_end;	/* where there are no holes */
+	off_t data, data_end;
 	unsigned int in_flight;
 };
 
-/* io_uring may give less than was asked for; @got of @read's bytes are there. */
+/* A read in the ring, which may be answered in parts: @got bytes of @read are there. */
 struct part {
 	struct source_read *read;
 	size_t got;
@@ -68,7 +81,7 @@ static struct source *source_file_new(const char *where)
 	return &file->source;
 }
 
-/* Files in memory do not know the flag, and need none. */
+/* tmpfs refuses RWF_NOWAIT, and does not need it. */
 static int source_file_flags(int fd)
 {
 	struct statfs fs;
@@ -78,6 +91,7 @@ static int source_file_flags(int fd)
 	return RWF_NOWAIT;
 }
 
+/* Opening failed: keep the reason. */
 static void source_file_failed(struct file *file, const char *what, int error)
 {
 	snprintf(file->source.why, sizeof(file->source.why), "%s: %s", what,
@@ -94,14 +108,14 @@ static void source_file_no_ring(struct file *file, int error)
 			   "cannot set up io_uring", error);
 }
 
-/* lseek() tells a block device's size too. */
+/* The size is lseek()'s, since stat() has none for a block device. */
 static void source_file_open(struct source *source)
 {
 	struct file *file = source_file_of(source);
 	struct stat stat;
 	int ret;
 
-	/* To open a FIFO would wait for its writer. */
+	/* O_NONBLOCK: opening a FIFO would wait for its writer. */
 	file->fd = open(source->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0) {
 		source_file_failed(file, "cannot open", errno);
@@ -134,6 +148,7 @@ static int64_t source_file_size(struct source *source)
 	return source_file_of(source)->size;
 }
 
+/* Ask for what is left of a read. */
 static void source_file_submit(struct file *file, struct part *part)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&file->ring);
@@ -143,11 +158,11 @@ static void source_file_submit(struct file *file, struct part *part)
 			   read->length - part->got, read->offset + part->got);
 	io_uring_sqe_set_data(sqe, part);
 	file->in_flight++;
-	/* What the kernel has no room for now goes with the next one, or with run(). */
+	/* If the kernel has no room now, the next submit or ->run() passes it on. */
 	io_uring_submit(&file->ring);
 }
 
-/* What a file that was cut has behind its end is no hole. */
+/* Behind the end of a truncated file lseek() finds no data, but that is no hole. */
 static uint64_t source_file_end_now(const struct file *file)
 {
 	struct stat stat;
@@ -155,7 +170,10 @@ static uint64_t source_file_end_now(const struct file *file)
 	return fstat(file->fd, &stat) ? 0 : stat.st_size;
 }
 
-/* Block devices have no answer. To look for the end of data may take long: only once. */
+/*
+ * A block device has no holes to find. Looking for the end of data may take the file system
+ * long, so that is done for patient reads only, and remembered.
+ */
 static void source_file_find_hole(struct file *file, struct source_read *read)
 {
 	off_t from = read->offset, end = read->offset + read->length, data;
@@ -175,8 +193,9 @@ static void source_file_find_hole(struct file *file, struct source_read *read)
 	}
 }
 
-/* To send waits for what is not there. */
-static bool source_file_can_send(const struct file *file, const struct bounce *to, size_t length)
+/* sendfile() would wait for the disk, so only for files in memory. */
+static bool source_file_can_send(const struct file *file, const struct bounce *to,
+				 size_t length)
 {
 	return !file->at_once && to->file >= 0 && length >= TRY_BYTES;
 }
@@ -199,6 +218,7 @@ static ssize_t source_file_read_now(const struct bounce *to, const struct file *
 	return preadv2(file->fd, &iov, 1, read->offset, file->at_once);
 }
 
+/* By any thread: it uses nothing of the file that changes between open and close. */
 static bool source_file_fetch(struct source *source, const struct source_read *read,
 			      struct bounce *to)
 {
@@ -206,16 +226,19 @@ static bool source_file_fetch(struct source *source, const struct source_read *r
 	bool choice = source_file_can_send(file, to, read->length);
 	bool send = choice && tried_second(&to->send), all;
 	uint64_t began = clock_ns();
+	ssize_t got;
 
-	all = (send ? source_file_send : source_file_read_now)(to, file, read) == (ssize_t)read->length;
+	got = send ? source_file_send(to, file, read) :
+		     source_file_read_now(to, file, read);
+	all = got == (ssize_t)read->length;
 	if (choice)
 		tried_note(&to->send, send, all ? read->length : 0, clock_ns() - began);
 	return all;
 }
 
 /*
- * A guess: what comes last is there if all is. Files in memory are. Where somebody waits,
- * it is found out by fetching it.
+ * A guess from the last byte: if that is in the page cache, so is the rest. It is for
+ * patient reads; for a fault the fetch itself shows it, sooner than two calls would.
  */
 static bool source_file_is_cached(const struct file *file, const struct source_read *read)
 {
@@ -227,6 +250,7 @@ static bool source_file_is_cached(const struct file *file, const struct source_r
 		       file->at_once) == 1;
 }
 
+/* Without @part the read fails, and the slot tries it again later. */
 static void source_file_read(struct source *source, struct source_read *read)
 {
 	struct file *file = source_file_of(source);
@@ -256,6 +280,7 @@ static void source_file_finish(struct part *part, int error)
 	read->done(read, error);
 }
 
+/* -EINTR, -EAGAIN: ask again. 0 bytes: the end of the file. */
 static void source_file_completed(struct file *file, struct part *part, int ret)
 {
 	file->in_flight--;
@@ -274,6 +299,7 @@ static void source_file_completed(struct file *file, struct part *part, int ret)
 	}
 }
 
+/* The ring is readable when a read is completed. */
 static void source_file_poll(struct source *source, struct pollfd *fd)
 {
 	struct file *file = source_file_of(source);
@@ -302,7 +328,10 @@ static void source_file_run(struct source *source, short revents)
 	}
 }
 
-/* Reads of files end; the kernel writes to the buffers until then. */
+/*
+ * Wait for the reads in flight: until they end the kernel may write to their buffers. Reads
+ * of files do end.
+ */
 static void source_file_close(struct source *source)
 {
 	struct file *file = source_file_of(source);

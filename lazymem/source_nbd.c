@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An NBD server, through libnbd: nbdkit, qemu-nbd, and what they reach. All reads of a
- * session are in flight at once over one connection.
+ * A source that is an NBD server, through libnbd: nbdkit, qemu-nbd and what they reach. All
+ * reads of a session are in flight at once, over one connection.
  *
- * Where holes are is asked for a stretch of the image, by a read that can wait; others of
- * that kind wait for the same answer. A read that somebody waits for is never held up by
- * that: it is told what is known.
+ * Holes: a patient read asks the server for the extents of the next 64 MiB of the image, and
+ * is begun when the answer is there. Other patient reads wait for the same answer. A read
+ * that a fault waits for never does; it only uses what is known.
  *
- * libnbd's callbacks must not call it: they keep what they are told for source_nbd_go_on().
+ * libnbd calls back from within its own calls, and its callbacks must not call it. So they
+ * only note what happened, and source_nbd_go_on() acts on it after libnbd has returned.
  */
 #include <errno.h>
 #include <libnbd.h>
@@ -17,31 +18,38 @@
 #include <string.h>
 
 #include "clock.h"
+#include "extents.h"
 #include "source.h"
 
+/* How much of the image extents are asked for at a time. */
 #define ASK_BYTES	(64ULL << 20)
-#define EXTENTS		256
 
-struct extent {
-	uint64_t end;
-	bool zero;
+/* What is known about asking for extents. */
+enum asking {
+	ASK_NOT,	/* the server cannot tell, or has refused to */
+	ASK_CAN,
+	ASK_ASKED,	/* the answer is on its way */
+	ASK_ANSWERED,	/* it is in ->extents, if there is one; for source_nbd_go_on() */
 };
 
-/* What is known: one stretch, in @count pieces. */
-struct map {
-	uint64_t start;
-	unsigned int count;
-	struct extent at[EXTENTS];
-};
-
-enum asking { ASK_NOT, ASK_CAN, ASKED, ASK_ANSWERED };
-
+/**
+ * struct nbd - a connection to an NBD server
+ * @source: what all kinds have
+ * @handle: libnbd's, or NULL: SOURCE_GONE
+ * @size: bytes of the image; -1: not asked yet
+ * @heard_at: when the server sent something last, or was asked after it had nothing to
+ *	      answer; the timeout counts from here
+ * @extents: the last answer about holes
+ * @asking: see above
+ * @waiting: patient reads that wait for extents
+ * @nr_waiting: how many
+ */
 struct nbd {
 	struct source source;
 	struct nbd_handle *handle;
 	int64_t size;
-	uint64_t heard_at;	/* or asked, after a time of nothing to answer */
-	struct map map;
+	uint64_t heard_at;
+	struct extents extents;
 	enum asking asking;
 	struct source_read *waiting[SOURCE_READS];
 	unsigned int nr_waiting;
@@ -60,7 +68,7 @@ static struct source *source_nbd_new(const char *where)
 	return nbd ? &nbd->source : NULL;
 }
 
-/* The words are libnbd's, which names the call that failed. */
+/* libnbd's own text, which names the call that failed. */
 static void source_nbd_keep_why(struct nbd *nbd)
 {
 	const char *why = nbd_get_error();
@@ -77,7 +85,7 @@ static void source_nbd_close(struct source *source)
 		nbd_close(nbd->handle);
 	nbd->handle = NULL;
 	nbd->size = -1;
-	nbd->map.count = 0;
+	nbd->extents.count = 0;
 	nbd->asking = ASK_NOT;
 	nbd->nr_waiting = 0;
 }
@@ -96,7 +104,7 @@ static void source_nbd_open(struct source *source)
 	}
 }
 
-/* A machine that is gone does not hang up. */
+/* A machine that has lost power does not hang up, so silence counts after a time. */
 static bool source_nbd_is_silent(struct nbd *nbd)
 {
 	unsigned int timeout = nbd->source.timeout;
@@ -125,6 +133,7 @@ static enum source_state source_nbd_state(struct source *source)
 	return SOURCE_READY;
 }
 
+/* Also the first call after opening: whether the server knows extents. */
 static int64_t source_nbd_size(struct source *source)
 {
 	struct nbd *nbd = source_nbd_of(source);
@@ -142,31 +151,31 @@ static int source_nbd_completed(void *arg, int *error)
 	struct source_read *read = arg;
 	int errnum = *error;
 
-	/* What libnbd gives to commands that a dead connection leaves behind. */
+	/* libnbd's errors of commands whose connection died: to be repeated. */
 	if (errnum == ECONNRESET || errnum == EPIPE || errnum == ESHUTDOWN)
 		errnum = ENOTCONN;
 	read->done(read, -errnum);
 	return 1;
 }
 
+/* libnbd's callback: pairs of a length and flags, from @offset on. */
 static int source_nbd_take_extents(void *arg, const char *context, uint64_t offset,
 				   uint32_t *entries, size_t count, int *error)
 {
 	struct nbd *nbd = arg;
-	struct map *map = &nbd->map;
 
 	(void)error;
 	if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION))
 		return 0;
-	map->start = offset;
-	for (map->count = 0; map->count < EXTENTS && count >= 2; count -= 2) {
-		offset += *entries++;
-		map->at[map->count++] = (struct extent) {
-			offset, *entries++ & LIBNBD_STATE_ZERO };
-	}
+	extents_begin(&nbd->extents, offset);
+	for (size_t i = 0; i + 1 < count; i += 2)
+		if (!extents_add(&nbd->extents, entries[i],
+				 entries[i + 1] & LIBNBD_STATE_ZERO))
+			break;
 	return 0;
 }
 
+/* libnbd's callback, after the one above or without it. */
 static int source_nbd_answered(void *arg, int *error)
 {
 	struct nbd *nbd = arg;
@@ -176,17 +185,19 @@ static int source_nbd_answered(void *arg, int *error)
 	return 1;
 }
 
+/* Before a request: the timeout counts from here if nothing else was asked. */
 static void source_nbd_note_request(struct nbd *nbd)
 {
 	if (!nbd_aio_in_flight(nbd->handle))
 		nbd->heard_at = clock_ns();
 }
 
+/* Returns false if it cannot be asked. */
 static bool source_nbd_ask_extents(struct nbd *nbd, uint64_t offset)
 {
 	uint64_t length = nbd->size - offset;
 
-	nbd->asking = ASKED;
+	nbd->asking = ASK_ASKED;
 	source_nbd_note_request(nbd);
 	if (nbd_aio_block_status(nbd->handle, length < ASK_BYTES ? length : ASK_BYTES,
 				 offset,
@@ -202,27 +213,7 @@ static bool source_nbd_ask_extents(struct nbd *nbd, uint64_t offset)
 	return nbd->asking != ASK_NOT;
 }
 
-/* Returns false if nothing is known about it. */
-static bool source_nbd_look_up(const struct nbd *nbd, struct source_read *read)
-{
-	const struct map *map = &nbd->map;
-	uint64_t end;
-	unsigned int i = 0;
-	bool zero;
-
-	if (!map->count || read->offset < map->start)
-		return false;
-	while (i < map->count && map->at[i].end <= read->offset)
-		i++;
-	if (i == map->count)
-		return false;
-	zero = map->at[i].zero;
-	for (end = map->at[i].end; ++i < map->count && map->at[i].zero == zero;)
-		end = map->at[i].end;
-	source_found(read, end - read->offset, zero);
-	return true;
-}
-
+/* Send a read, unless it is a hole. */
 static void source_nbd_start(struct nbd *nbd, struct source_read *read)
 {
 	struct source *source = &nbd->source;
@@ -242,26 +233,30 @@ static void source_nbd_start(struct nbd *nbd, struct source_read *read)
 	read->done(read, source_nbd_state(source) == SOURCE_READY ? -EIO : -ENOTCONN);
 }
 
-/* Those that waited for an answer are begun, whatever it was. A refusal is not asked twice. */
+/*
+ * Begin the reads that waited for extents, whatever the answer was. A server that has
+ * refused is not asked again.
+ */
 static void source_nbd_go_on(struct nbd *nbd)
 {
 	unsigned int count = nbd->nr_waiting;
 
 	if (nbd->asking != ASK_ANSWERED)
 		return;
-	nbd->asking = nbd->map.count ? ASK_CAN : ASK_NOT;
+	nbd->asking = nbd->extents.count ? ASK_CAN : ASK_NOT;
 	nbd->nr_waiting = 0;
 	for (unsigned int i = 0; i < count; i++) {
-		source_nbd_look_up(nbd, nbd->waiting[i]);
+		extents_look_up(&nbd->extents, nbd->waiting[i]);
 		source_nbd_start(nbd, nbd->waiting[i]);
 	}
 }
 
+/* Wait for extents only if no fault waits, and an answer may come. */
 static void source_nbd_read(struct source *source, struct source_read *read)
 {
 	struct nbd *nbd = source_nbd_of(source);
 
-	if (source_nbd_look_up(nbd, read) || !read->patient || nbd->asking == ASK_NOT ||
+	if (extents_look_up(&nbd->extents, read) || !read->patient || nbd->asking == ASK_NOT ||
 	    (nbd->asking == ASK_CAN && !source_nbd_ask_extents(nbd, read->offset)))
 		source_nbd_start(nbd, read);
 	else
@@ -285,7 +280,10 @@ static void source_nbd_poll(struct source *source, struct pollfd *fd)
 		fd->events |= POLLOUT;
 }
 
-/* Only one notification a poll(): the first may change what the second would mean. */
+/*
+ * One notification per poll(): after the first, libnbd may wait for something else, and the
+ * second would be wrong.
+ */
 static void source_nbd_run(struct source *source, short revents)
 {
 	struct nbd *nbd = source_nbd_of(source);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Two ways, measured by use; see tried.h. */
 #include "tried.h"
 
+/* Of this many times TRIED_TIMES are spent on the slower way. */
 #define AGAIN		256
+/* What times are kept for: times of reads of any length compare. */
 #define UNIT		(64UL << 10)
 
+/* The best time; the maximum if none is known. */
 static uint64_t tried_cost(const uint64_t last[TRIED_TIMES])
 {
 	uint64_t least = UINT64_MAX;
@@ -14,6 +18,7 @@ static uint64_t tried_cost(const uint64_t last[TRIED_TIMES])
 	return least;
 }
 
+/* First a few times each way; then the better, and in turns of AGAIN the other. */
 bool tried_second(const struct tried *tried)
 {
 	uint64_t first = tried_cost(tried->last[0]), second = tried_cost(tried->last[1]);
@@ -28,5 +33,6 @@ void tried_note(struct tried *tried, bool second, size_t bytes, uint64_t ns)
 {
 	tried->times++;
 	if (bytes)
-		tried->last[second][tried->next[second]++ % TRIED_TIMES] = ns * UNIT / bytes + 1;
+		tried->last[second][tried->next[second]++ % TRIED_TIMES] =
+			ns * UNIT / bytes + 1;
 }

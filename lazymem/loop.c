@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop of a session: lazymem_run().
+ *
+ * Each round does what can be done now, in the order of urgency: the end, the client's
+ * existence, requests for dirty pages, the source, slots that faults wait for, faults; and
+ * only then what nobody waits for. Then it sleeps in ppoll() until a descriptor is ready or
+ * a part is due (due.h). Nothing else in it waits for the image: one slow read holds up no
+ * other. (A file in memory is taken to be present; what of it is swapped out is waited for.)
+ *
+ * A client can make the userfaultfd blocking, as both processes share its flags, and so
+ * hold this thread in read(). A signal ends that read; the stop is looked at afterwards.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "place.h"
+#include "release.h"
+#include "session.h"
+
+/* Above what sysctl vm.mmap_min_addr keeps free. */
+#define PROBE_ADDRESS	(1UL << 24)
+
+/*
+ * Put an end that was asked for in force. Messages first: faults that came before the end
+ * are still answered.
+ */
+static void loop_take_end(struct lazymem *session)
+{
+	int end = session->end;
+
+	if (end == session->ending)
+		return;
+	messages_read(session);
+	session->ending = end;
+	if (end == LAZYMEM_FILL)
+		ahead_restart(session);
+}
+
+/* Whether the end that is in force has nothing left to do. */
+static bool loop_is_finished(struct lazymem *session)
+{
+	switch (session->ending) {
+	case LAZYMEM_GO_ON:
+		return false;
+	case LAZYMEM_FILL:
+		return !session->faults.count && !slots_busy(session) && ahead_over(session);
+	case LAZYMEM_POISON:
+	case LAZYMEM_DROP:
+		return !faults_waiting(session);
+	default:
+		return true;
+	}
+}
+
+/*
+ * A client that has hung up may live on, and one that is gone may have left no hang-up: the
+ * kernel is asked each second. It looks at the address space first, so any address will do.
+ */
+static void loop_probe(struct lazymem *session, uint64_t now)
+{
+	if (now < session->probe_at)
+		return;
+	session->probe_at = now + SECOND;
+	if (place_probe(session->uffd, PROBE_ADDRESS, 4096) == -ESRCH)
+		session->gone = true;
+}
+
+/* When this has to be called again though no descriptor is ready. */
+static uint64_t loop_due(const struct lazymem *session, uint64_t now)
+{
+	uint64_t due = due_earlier(session->probe_at, now + SECOND);
+
+	due = due_earlier(due, connection_due(session));
+	due = due_earlier(due, dirty_due(session, now));
+	due = due_earlier(due, messages_due(session, now));
+	due = due_earlier(due, faults_due(session, now));
+	due = due_earlier(due, slots_due(session));
+	return due_earlier(due, ahead_due(session, now));
+}
+
+/* An error without POLLIN: poll() reports so that the client has made it blocking. */
+static void loop_read_uffd(struct lazymem *session, short revents)
+{
+	if (revents & POLLIN) {
+		messages_read(session);
+	} else if (revents) {
+		session_unblock(session->uffd);
+		messages_read(session);
+	}
+}
+
+static void loop_wait(struct lazymem *session)
+{
+	struct source *source = session->connection.source;
+	uint64_t now = clock_ns(), due = loop_due(session, now), rest;
+	struct timespec timeout;
+	struct pollfd fds[] = {
+		{ .fd = session->uffd, .events = POLLIN },
+		{ .fd = session->wake_fd, .events = POLLIN },
+		{ .fd = session->peer, .events = POLLRDHUP },
+		{ .fd = -1 },
+	};
+
+	source->ops->poll(source, &fds[3]);
+	rest = due > now ? due - now : 0;
+	timeout = (struct timespec) { rest / SECOND, rest % SECOND };
+	if (ppoll(fds, 4, &timeout, NULL) <= 0)
+		return;
+	if (fds[1].revents && read(session->wake_fd, &rest, sizeof(rest)) < 0)
+		return;
+	if (fds[2].revents) {
+		/* A hang-up would be reported for ever: probe now, then each second. */
+		session->peer = -1;
+		session->probe_at = 0;
+	}
+	loop_read_uffd(session, fds[0].revents);
+	if (fds[3].revents)
+		source->ops->run(source, fds[3].revents);
+}
+
+int lazymem_run(struct lazymem *session)
+{
+	while (!session->gone && !session->error) {
+		uint64_t now = clock_ns();
+
+		loop_take_end(session);
+		loop_probe(session, now);
+		dirty_run(session);
+		connection_run(session, now);
+		/* Twice: free slots for the faults, then bring what is there at once. */
+		slots_run(session, now);
+		faults_run(session, now);
+		slots_run(session, now);
+		if (loop_is_finished(session))
+			break;
+		ahead_run(session, now);
+		slots_place_ahead(session, now);
+		session->stats.waiting = faults_waiting(session);
+		if (!session->gone && !loop_is_finished(session))
+			loop_wait(session);
+		messages_run(session);
+	}
+	release_memory(session);
+	/* Only now: until here a thread may ask for dirty pages and be answered. */
+	dirty_end(session);
+	session->stats.waiting = 0;
+	return session->error;
+}

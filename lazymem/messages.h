@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel says through the userfaultfd: faults, and events of the client's address
+ * space (madvise, munmap, mremap, fork).
+ *
+ * The kernel hands out faults before events. So the address of a fault may be one that a
+ * mremap() has made, whose event is still to be read. A fault at an unknown address is a
+ * stray: it is kept, and judged only once nothing is left to read and no change is under
+ * way. Then nobody knows the address, and its page is poisoned.
+ */
+#ifndef LAZYMEM_MESSAGES_H
+#define LAZYMEM_MESSAGES_H
+
+#include <stdint.h>
+
+struct lazymem;
+
+#define STRAYS_MOST	64
+
+/* @strays: addresses; what has no room is woken, and comes again */
+struct messages {
+	uint64_t strays[STRAYS_MOST];
+	unsigned int nr_strays;
+};
+
+/* Read what there is, apply events, queue faults. The helper is waited for first. */
+void messages_read(struct lazymem *session);
+
+/* Judge strays again. */
+void messages_run(struct lazymem *session);
+uint64_t messages_due(const struct lazymem *session, uint64_t now);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pages of an image: for each mapping of the client one struct pages, with bits that
+ * say what has become of each page. It says nothing about addresses; ranges.h does.
+ *
+ * A struct pages lives as long as its session, even when the client has unmapped all of
+ * it. So the queue of faults and the slots may keep a struct page_ref for any time.
+ *
+ * The bits are advice for reading ahead. A fault is answered whatever they say: the kernel
+ * knows better which pages are there. Only the session's thread writes them. The helper
+ * reads @zero, which is changed only after slots_quiesce().
+ */
+#ifndef LAZYMEM_PAGES_H
+#define LAZYMEM_PAGES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct pages - what the client has mapped of the image, in one piece
+ * @next: next mapping, in the order of lazymem_new()'s ranges
+ * @offset: where page 0 is in the image, in bytes
+ * @count: how many pages there are
+ * @size: bytes per page, 4096 to 2 MiB
+ * @no_zeropage: the kernel refuses UFFDIO_ZEROPAGE here (hugetlb); zeros are copied.
+ *		 Atomic: it is set while the helper may read it
+ * @done: bit i: page i is in place, poisoned, given back or unmapped; reading ahead skips it
+ * @zero: bit i: the client has given page i back to the kernel. From then on its content is
+ *	  zeros, never the image's
+ * @dirty: bit i: page i was written to since it was taken last. NULL: nobody asks
+ */
+struct pages {
+	struct pages *next;
+	uint64_t offset;
+	uint64_t count;
+	size_t size;
+	_Atomic bool no_zeropage;
+	unsigned long *done;
+	unsigned long *zero;
+	unsigned long *dirty;
+};
+
+/* One page of the image. @pages NULL: no page. */
+struct page_ref {
+	struct pages *pages;
+	uint64_t index;
+};
+
+static inline bool bits_test(const unsigned long *bits, uint64_t index)
+{
+	return bits[index / 64] >> index % 64 & 1;
+}
+
+static inline void bits_set(unsigned long *bits, uint64_t index)
+{
+	bits[index / 64] |= 1UL << index % 64;
+}
+
+static inline void bits_clear(unsigned long *bits, uint64_t index)
+{
+	bits[index / 64] &= ~(1UL << index % 64);
+}
+
+/* NULL: out of memory. A clone has the same bits, but is not watched. */
+struct pages *pages_new(uint64_t offset, uint64_t count, size_t size);
+struct pages *pages_clone(const struct pages *from);
+void pages_free(struct pages *pages);
+
+/* Make room for dirty bits. Returns 0 or -ENOMEM. */
+int pages_watch(struct pages *pages);
+
+/* The first page at or after @from that is not done, or @pages->count. */
+uint64_t pages_next_missing(const struct pages *pages, uint64_t from);
+
+#endif

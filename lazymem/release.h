@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Release the client's memory at the end of a session.
+ *
+ * Memory that is no longer registered reads as zeros. So what is missing is poisoned first:
+ * an access gets SIGBUS instead of wrong content. Only LAZYMEM_DROP leaves zeros. Kernels
+ * before 6.6 cannot poison, which is reported.
+ */
+#ifndef LAZYMEM_RELEASE_H
+#define LAZYMEM_RELEASE_H
+
+struct lazymem;
+
+void release_memory(struct lazymem *session);
+
+#endif

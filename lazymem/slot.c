@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One slot: read, tried again, put in place, or poisoned. slot.h has its states, runs.c
+ * how its pages get to the client.
+ *
+ * A failure is narrowed down before it is believed: a read is tried 4 times, with longer
+ * and longer waits; then a slot of several pages is cut down to the one that a fault waits
+ * for, since a neighbour may be what cannot be read. Only a single page is poisoned.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "clock.h"
+#include "place.h"
+#include "session.h"
+
+/* How often a read is tried, and the first wait, which doubles. */
+#define TRIES		4
+#define RETRY_NS	(100 * MS)
+
+/* The queue is given the faults of pages @from and up: the slot will not bring them. */
+static void slot_requeue(const struct slot *slot, unsigned int from)
+{
+	for (unsigned int i = from; i < slot->count; i++)
+		if (slot->wanted >> i & 1)
+			faults_queue(slot->session, (struct fault) {
+				.page = { slot->first.pages, slot->first.index + i },
+			});
+}
+
+/* Cut down to the first page that a fault waits for. */
+static void slot_shrink(struct slot *slot)
+{
+	unsigned int i = __builtin_ctzl(slot->wanted);
+
+	slot_requeue(slot, i + 1);
+	slot->first.index += i;
+	slot->count = 1;
+	slot->wanted = 1;
+	slot->tries = 0;
+	slot->retry_at = 0;
+	slot->state = SLOT_ASKED;
+}
+
+/* The source will not read it. What was only read ahead is dropped. */
+static void slot_read_failed(struct slot *slot, int error)
+{
+	const struct pages *pages = slot->first.pages;
+
+	slot->error = error;
+	slot->placed = 0;
+	if (slot->wanted && slot->count > 1) {
+		slot_shrink(slot);
+		return;
+	}
+	session_message(slot->session, "cannot read %" PRIu64 " bytes at offset 0x%" PRIx64 " of the image: %s",
+			(uint64_t)slot->count * pages->size,
+			pages->offset + slot->first.index * pages->size,
+			error == -ENODATA ? "it ends there now" : strerror(-error));
+	slot->state = slot->wanted ? SLOT_FAILED : SLOT_FREE;
+	slot->retry_at = 0;
+}
+
+/*
+ * The source may have shortened the read (source_found()). The pages that it left out are
+ * read ahead again; faults that meanwhile wait for them go back to the queue.
+ */
+static void slot_take_part(struct slot *slot)
+{
+	struct lazymem *session = slot->session;
+	size_t size = slot->first.pages->size;
+	unsigned int count = (slot->read.length + size - 1) / size;
+
+	if (slot->read.hole)
+		session->stats.holes += slot->read.length;
+	if (count == slot->count)
+		return;
+	slot_requeue(slot, count);
+	slot->wanted &= (1UL << count) - 1;
+	slot->count = count;
+	ahead_again(session, (struct page_ref) { slot->first.pages,
+						 slot->first.index + count });
+}
+
+/*
+ * ->read.done: called by the source, from ->read() or ->run(). -ENOTCONN is no failure of
+ * the read: connection.c opens the source again, and slots that are asked are read then.
+ * -ENODATA, the end of the image, does not change by trying again.
+ */
+static void slot_read_done(struct source_read *read, int error)
+{
+	struct slot *slot = (struct slot *)read;
+
+	if (!error) {
+		slot_take_part(slot);
+		slot->state = SLOT_LOADED;
+	} else if (error == -ENOTCONN || (error != -ENODATA && ++slot->tries < TRIES)) {
+		slot->state = SLOT_ASKED;
+		slot->retry_at = clock_ns() + (RETRY_NS << slot->tries);
+	} else {
+		slot_read_failed(slot, error);
+	}
+}
+
+/* The read may be done before this returns. */
+static void slot_start_read(struct lazymem *session, struct slot *slot)
+{
+	struct source *source = session->connection.source;
+	const struct pages *pages = slot->first.pages;
+	uint64_t offset = pages->offset + slot->first.index * pages->size;
+	uint64_t length = slot->count * pages->size;
+	uint64_t latency = session->options->latency_us;
+
+	/* The image may end within the last page. */
+	if (length > session->image_size - offset)
+		length = session->image_size - offset;
+	slot->state = SLOT_READING;
+	slot->retry_at = latency && !slot->at_once ? clock_ns() + latency * 1000 : 0;
+	slot->read = (struct source_read) {
+		.offset = offset,
+		.buffer = slot->buffer,
+		.length = length,
+		.unit = pages->size,
+		.patient = slot->ahead && !slot->wanted,
+		.late = source->ops->fetch && !slot->at_once,
+		.done = slot_read_done,
+	};
+	source->ops->read(source, &slot->read);
+}
+
+/*
+ * The kernel refuses the page for good: wrong page size, or memory that was never
+ * registered. What the client said about its mappings is wrong, so reading ahead ends.
+ */
+static void slot_misfit(struct slot *slot, int error)
+{
+	struct lazymem *session = slot->session;
+	struct page_ref at = { slot->first.pages, slot->first.index + slot->placed };
+	uint64_t run, address = ranges_address(&session->ranges, at, &run);
+
+	session_message(session, "cannot put a page of %zu bytes at 0x%" PRIx64 ": %s; what is mapped there is not what the client said",
+			at.pages->size, address, strerror(-error));
+	session->ahead.on = false;
+	session->stats.failed += __builtin_popcountl(slot->wanted);
+	slot->state = SLOT_FREE;
+}
+
+void slot_placed(struct slot *slot, int error, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+
+	slot->state = SLOT_LOADED;
+	/* A job of the helper's may leave a rest without an error. */
+	if (!error && slot->placed < slot->count)
+		return;
+	if (!error) {
+		ahead_widen(session, slot);
+		slot->state = SLOT_FREE;
+	} else if (error == -ENODATA) {
+		slot->at_once = true;
+		slot->state = SLOT_ASKED;
+	} else if (error == -ESRCH) {
+		session->gone = true;
+	} else if (error == -EAGAIN) {
+		slot->retry_at = now + CHANGING_NS;
+	} else if (error == -ENOMEM) {
+		session_message(session, "the client's memory is full; trying again");
+		slot->retry_at = now + RETRY_NS;
+	} else {
+		slot_misfit(slot, error);
+	}
+}
+
+/* A fault waits for content that cannot be read: its task gets SIGBUS. */
+static void slot_poison(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+	uint64_t run, address = ranges_address(&session->ranges, slot->first, &run);
+	int error = 0;
+
+	if (address)
+		place_poison(session->uffd, address, 1, slot->first.pages->size, &error);
+	if (error == -EAGAIN || error == -ENOMEM) {
+		slot->retry_at = now + CHANGING_NS;
+		return;
+	}
+	if (error == -ESRCH)
+		session->gone = true;
+	else if (error)
+		session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays", address);
+	else
+		ranges_done(&session->ranges, slot->first.pages, slot->first.index, 1);
+	session->stats.failed++;
+	slot->state = SLOT_FREE;
+}
+
+static bool slot_is_given_up(const struct slot *slot, uint64_t now)
+{
+	const struct lazymem *session = slot->session;
+
+	return session->options->give_up &&
+	       now > slot->began + session->options->give_up * SECOND;
+}
+
+/*
+ * Content that was left in the page cache may be gone by now (-ENODATA). Since a fault
+ * waits, it is read again here, without another round of the loop.
+ */
+static void slot_place_wanted(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+
+	slot_placed(slot, runs_place(slot), now);
+	if (slot->state == SLOT_ASKED && session->connection.phase == CONNECTION_UP)
+		slot_start_read(session, slot);
+}
+
+unsigned int slot_pages(const struct pages *pages, size_t bytes)
+{
+	if (bytes > SLOT_BYTES)
+		bytes = SLOT_BYTES;
+	return bytes > pages->size ? bytes / pages->size : 1;
+}
+
+bool slot_is_ready(const struct slot *slot, uint64_t now)
+{
+	return slot->state == SLOT_LOADED && !slot->wanted && slot->retry_at <= now;
+}
+
+/* A read that is under way wakes the loop through the source's file descriptor. */
+uint64_t slot_due(const struct slot *slot)
+{
+	switch (slot->state) {
+	case SLOT_LOADED:
+	case SLOT_HELPED:
+	case SLOT_FAILED:
+		return slot->retry_at;
+	case SLOT_ASKED:
+		return slot->session->connection.phase == CONNECTION_UP ?
+		       slot->retry_at : DUE_NEVER;
+	default:
+		return DUE_NEVER;
+	}
+}
+
+void slot_run(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+
+	if (slot->state == SLOT_ASKED && session->connection.phase != CONNECTION_UP &&
+	    slot_is_given_up(slot, now))
+		slot_read_failed(slot, -ETIMEDOUT);
+	if (slot_due(slot) > now)
+		return;
+	if (slot->state == SLOT_ASKED)
+		slot_start_read(session, slot);
+	/* It may be loaded already, and options->latency_us still hold it back. */
+	if (slot_due(slot) > now)
+		return;
+	if (slot->state == SLOT_LOADED && slot->wanted)
+		slot_place_wanted(slot, now);
+	else if (slot->state == SLOT_FAILED)
+		slot_poison(slot, now);
+}
