@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The message that Firecracker documents for its page-fault handlers: a JSON array of
- * mappings, with the userfaultfd beside it. Nothing of what comes is believed.
+ * mappings, with the userfaultfd beside its first byte (SCM_RIGHTS).
+ *
+ * Nothing in it is trusted. Its length and the time it takes are bounded here; what the
+ * mappings say is checked by ranges_set().
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -12,12 +15,19 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "tool.h"
+#include "handshake.h"
 
 #define BYTES_MOST	(256 << 10)
 #define WAIT_MS		10000
 #define FDS_MOST	16
 
+/**
+ * struct message - what has come so far
+ * @tokener: parses it as it comes
+ * @json: the whole message, once it is complete
+ * @bytes: its length so far
+ * @uffd: the first descriptor that came, or -1
+ */
 struct message {
 	struct json_tokener *tokener;
 	struct json_object *json;
@@ -31,7 +41,7 @@ static int handshake_fail(char why[LAZYMEM_WHY], const char *text)
 	return -EPROTO;
 }
 
-/* The first is kept. */
+/* Keep the first descriptor. The kernel has opened the others as well: close them. */
 static void handshake_take_fds(struct message *message, struct msghdr *header)
 {
 	struct cmsghdr *cmsg;
@@ -53,7 +63,7 @@ static void handshake_take_fds(struct message *message, struct msghdr *header)
 	}
 }
 
-/* Returns how many bytes came, or -errno. */
+/* Wait for the next piece. Returns its bytes, 0 if the client hung up, or -errno. */
 static ssize_t handshake_receive(struct message *message, int socket, char *text, size_t room,
 				 uint64_t until)
 {
@@ -78,6 +88,7 @@ static ssize_t handshake_receive(struct message *message, int socket, char *text
 	return got;
 }
 
+/* Until the JSON value is complete, whatever follows it. Returns 0 or -errno. */
 static int handshake_read_json(struct message *message, int socket, char why[LAZYMEM_WHY])
 {
 	uint64_t until = clock_ns() + WAIT_MS * 1000000ULL;
@@ -106,6 +117,7 @@ static int handshake_read_json(struct message *message, int socket, char why[LAZ
 	return -EPROTO;
 }
 
+/* A member that is a whole number and not negative. */
 static bool handshake_number(struct json_object *object, const char *name, uint64_t *to)
 {
 	struct json_object *field;
@@ -118,7 +130,10 @@ static bool handshake_number(struct json_object *object, const char *name, uint6
 	return true;
 }
 
-/* The older name means KiB, but Firecracker gives bytes under it: 4096 is none of KiB. */
+/*
+ * page_size_kib, the older name, should be KiB, but Firecracker gives bytes there. No page
+ * has 4096 KiB or more, so such a value is bytes. Without either it is 4096.
+ */
 static uint64_t handshake_page_size(struct json_object *object)
 {
 	uint64_t size = 4096;
@@ -130,6 +145,7 @@ static uint64_t handshake_page_size(struct json_object *object)
 	return size;
 }
 
+/* One mapping. Returns 0 or -errno. */
 static int handshake_range(struct json_object *object, size_t i, struct lazymem_range *range,
 			   char why[LAZYMEM_WHY])
 {
@@ -154,7 +170,9 @@ static int handshake_range(struct json_object *object, size_t i, struct lazymem_
 	return 0;
 }
 
-static int handshake_ranges(struct json_object *json, struct lazymem_range ranges[RANGES_MOST],
+/* Returns how many mappings there are, or -errno. */
+static int handshake_ranges(struct json_object *json,
+			    struct lazymem_range ranges[RANGES_MOST],
 			    char why[LAZYMEM_WHY])
 {
 	size_t count;
@@ -165,8 +183,8 @@ static int handshake_ranges(struct json_object *json, struct lazymem_range range
 	if (!count || count > RANGES_MOST)
 		return handshake_fail(why, "it does not have from 1 to 1024 mappings");
 	for (size_t i = 0; i < count; i++) {
-		int error = handshake_range(json_object_array_get_idx(json, i), i, &ranges[i],
-					    why);
+		struct json_object *object = json_object_array_get_idx(json, i);
+		int error = handshake_range(object, i, &ranges[i], why);
 
 		if (error)
 			return error;

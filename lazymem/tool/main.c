@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `lazymem serve`: checks what can be checked before clients come, and serves. */
 #include "fail.h"
+#include "options.h"
 #include "order.h"
-#include "tool.h"
+#include "report.h"
+#include "server.h"
 
-/* What can be found wrong before there are clients is found here. */
+/* What is wrong with the image or the files ends the program here, not with a client. */
 static void main_prepare(struct tool *tool)
 {
 	struct lazymem_options *options = &tool->options;

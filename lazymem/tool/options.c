@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The command line of `lazymem serve`; see options.h. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,33 +7,34 @@
 
 #include "fail.h"
 #include "number.h"
-#include "tool.h"
+#include "options.h"
 
 static const char usage[] =
 	"usage: lazymem serve --socket PATH --image FILE|NBD-URI [OPTIONS]\n"
 	"\n"
-	"Bring the memory of other processes from an image when it is first accessed. A\n"
-	"client sends its userfaultfd and the list of its mappings over the socket, in the\n"
-	"form of Firecracker's page-fault handlers; lazymem(1) has it.\n"
+	"Fill the memory of other processes from an image when it is first accessed. A client\n"
+	"sends its userfaultfd and a list of its mappings over the socket, in the form that\n"
+	"Firecracker's page-fault handlers use; see lazymem(1).\n"
 	"\n"
-	"  --socket PATH       listen there\n"
+	"  --socket PATH       listen at this path\n"
 	"  --image IMAGE       a file, a block device, or an NBD URI (nbd://HOST/EXPORT,\n"
 	"                      nbd+unix:///EXPORT?socket=PATH)\n"
 	"  --window KIB        bring this much for a fault, from 4 to 256 (default 32)\n"
-	"  --no-prefetch       bring nothing that was not asked for\n"
-	"  --record FILE       keep the order in which pages are asked for\n"
-	"  --replay FILE       prefetch in that order\n"
-	"  --give-up SECONDS   fail what waits for a lost source after this time; 0, the\n"
+	"  --no-prefetch       do not read ahead: bring nothing but windows of faults\n"
+	"  --record FILE       record the order in which pages are asked for\n"
+	"  --replay FILE       read ahead in a recorded order first\n"
+	"  --give-up SECONDS   fail faults that wait this long for a lost source; 0, the\n"
 	"                      default, is never\n"
-	"  --timeout SECONDS   take an NBD server for lost that is asked and says nothing for\n"
-	"                      this time, 30 if not given; 0 is never\n"
+	"  --timeout SECONDS   an NBD server that has a request and sends nothing for this\n"
+	"                      time counts as lost (default 30); 0 is never\n"
 	"  --on-exit HOW       what SIGINT and SIGTERM do with memory that is missing, after\n"
-	"                      all who wait are answered: fill (default) brings it, poison\n"
-	"                      has accesses killed by SIGBUS, drop makes it zeros. A second\n"
-	"                      signal poisons at once\n"
-	"  --max-clients N     at once; more have to wait (default 64)\n"
+	"                      all faults that wait are answered: fill (default) brings it,\n"
+	"                      poison makes accesses get SIGBUS, drop makes it zeros. A\n"
+	"                      second signal poisons it at once\n"
+	"  --max-clients N     how many clients are served at once; more have to wait\n"
+	"                      (default 64)\n"
 	"  --json              progress, messages and the summary as JSON lines on stdout\n"
-	"  --help              this text\n";
+	"  --help              show this text\n";
 
 static const struct option options[] = {
 	{ "socket", required_argument, NULL, 's' },

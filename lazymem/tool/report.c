@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What the user sees: messages on stderr; a line that moves, if that is a terminal; or
- * JSON lines on stdout in place of both. Messages come from all threads.
- */
+/* Messages, progress and the summary; see report.h. */
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "tool.h"
+#include "report.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool json, moving, shown;
-static uint64_t began, last_at, last_faults, last_missing;
+/*
+ * @lock: held while something is written, so that lines of several threads do not mix
+ * @json: JSON lines instead of text
+ * @moving: there is a progress line; @shown: it is on the screen now
+ * @began: when the program was ready
+ * @at, @faults, @missing: of the last progress, to compute rates
+ */
+static struct {
+	pthread_mutex_t lock;
+	bool json, moving, shown;
+	uint64_t began, at, faults, missing;
+} report = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void sums_add(struct sums *sums, const struct lazymem_stats *stats)
 {
@@ -28,13 +35,14 @@ void sums_add(struct sums *sums, const struct lazymem_stats *stats)
 	sums->holes += stats->holes;
 }
 
-void report_start(bool as_json)
+void report_start(bool json)
 {
-	json = as_json;
-	moving = !json && isatty(STDERR_FILENO);
-	began = last_at = clock_ns();
+	report.json = json;
+	report.moving = !json && isatty(STDERR_FILENO);
+	report.began = report.at = clock_ns();
 }
 
+/* Flushed, for a program that reads line by line. */
 static void report_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
@@ -47,12 +55,13 @@ static void report_add(struct json_object *object, const char *name, uint64_t va
 	json_object_object_add(object, name, json_object_new_uint64(value));
 }
 
+/* What each line begins with. */
 static struct json_object *report_event(const char *name)
 {
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "event", json_object_new_string(name));
-	report_add(object, "milliseconds", (clock_ns() - began) / 1000000);
+	report_add(object, "milliseconds", (clock_ns() - report.began) / 1000000);
 	return object;
 }
 
@@ -70,14 +79,15 @@ static void report_add_sums(struct json_object *object, const struct sums *sums)
 	report_add(object, "holes", sums->holes);
 }
 
+/* Before other text, so that the progress line does not stay in it. */
 static void report_clear_line(void)
 {
-	if (shown)
+	if (report.shown)
 		fputs("\r\033[K", stderr);
-	shown = false;
+	report.shown = false;
 }
 
-/* @left: seconds, or negative if there is no telling. */
+/* @left: seconds, or -1 if nothing was brought since the last time. */
 static void report_show_line(const struct sums *sums, uint64_t rate, int64_t left)
 {
 	report_clear_line();
@@ -86,23 +96,24 @@ static void report_show_line(const struct sums *sums, uint64_t rate, int64_t lef
 		sums->missing >> 20, sums->total >> 20, rate, sums->waiting);
 	if (left >= 0)
 		fprintf(stderr, ", %" PRIi64 " s left", left);
-	shown = true;
+	report.shown = true;
 }
 
+/* The rate and the time left are those of the last second. */
 void report_progress(const struct sums *sums)
 {
-	uint64_t now = clock_ns(), past = now - last_at;
-	uint64_t rate = (sums->faults - last_faults) * 1000000000 / (past ?: 1);
-	uint64_t brought = last_missing > sums->missing ?
-			   last_missing - sums->missing : 0;
+	uint64_t now = clock_ns(), past = now - report.at;
+	uint64_t rate = (sums->faults - report.faults) * 1000000000 / (past ?: 1);
+	uint64_t brought = report.missing > sums->missing ?
+			   report.missing - sums->missing : 0;
 	int64_t left = brought ?
 		       (int64_t)(sums->missing / brought * past / 1000000000) : -1;
 
-	last_at = now;
-	last_faults = sums->faults;
-	last_missing = sums->missing;
-	pthread_mutex_lock(&lock);
-	if (json) {
+	report.at = now;
+	report.faults = sums->faults;
+	report.missing = sums->missing;
+	pthread_mutex_lock(&report.lock);
+	if (report.json) {
 		struct json_object *object = report_event("progress");
 
 		report_add_sums(object, sums);
@@ -110,16 +121,16 @@ void report_progress(const struct sums *sums)
 		if (left >= 0)
 			report_add(object, "seconds_left", left);
 		report_json(object);
-	} else if (moving) {
+	} else if (report.moving) {
 		report_show_line(sums, rate, left);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&report.lock);
 }
 
 void report_message(unsigned int client, const char *text)
 {
-	pthread_mutex_lock(&lock);
-	if (json) {
+	pthread_mutex_lock(&report.lock);
+	if (report.json) {
 		struct json_object *object = report_event("message");
 
 		if (client)
@@ -133,14 +144,14 @@ void report_message(unsigned int client, const char *text)
 		else
 			fprintf(stderr, "%s\n", text);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&report.lock);
 }
 
 void report_summary(const struct sums *sums)
 {
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&report.lock);
 	report_clear_line();
-	if (json) {
+	if (report.json) {
 		struct json_object *object = report_event("summary");
 
 		report_add_sums(object, sums);
@@ -148,9 +159,9 @@ void report_summary(const struct sums *sums)
 		report_json(object);
 	} else {
 		printf("%u clients served in %.1f s: %" PRIu64 " faults, %" PRIu64 " KiB served, %" PRIu64 " KiB prefetched, %" PRIu64 " KiB of them zero, %" PRIu64 " faults failed\n",
-		       sums->served_clients, (clock_ns() - began) / 1e9, sums->faults,
+		       sums->served_clients, (clock_ns() - report.began) / 1e9, sums->faults,
 		       sums->served >> 10, sums->prefetched >> 10, sums->zero >> 10,
 		       sums->failed);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&report.lock);
 }

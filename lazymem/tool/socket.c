@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The socket that clients connect to; see socket.h. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "tool.h"
+#include "socket.h"
 
 #define BACKLOG	64
 
@@ -20,7 +21,10 @@ static int socket_new(void)
 	return fd;
 }
 
-/* A server that was killed leaves its socket behind. Nothing else is removed. */
+/*
+ * A server that was killed leaves its socket behind, and nobody answers there. Nothing else
+ * is removed: no other kind of file, and no socket that a process serves.
+ */
 static void socket_remove_left(const struct sockaddr_un *address)
 {
 	struct stat stat;

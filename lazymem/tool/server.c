@@ -1,61 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The clients. The main thread accepts, reports, hears signals and clears away; a client's
- * thread does all for that client. @lock guards the list and what says whether there is a
- * session; only the main thread takes clients off.
+ * The main thread of `lazymem serve`; see server.h.
+ *
+ * A signal ends it in steps. The first closes the socket and has all sessions end as
+ * --on-exit says. The second has them end at once. If threads are still there 3 seconds
+ * after it, the program exits without them.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "clock.h"
 #include "fail.h"
-#include "tool.h"
+#include "server.h"
+#include "socket.h"
 
 #define TICK_MS		1000
+/* While it ends, to send the next signals to threads soon. */
 #define END_TICK_MS	100
+/* After the second signal. */
 #define LEAVE_NS	3000000000ULL
 
-struct client {
-	struct client *next;
-	struct server *server;
-	pthread_t thread;
-	unsigned int number;
-	int socket;
-	struct lazymem *session;
-	bool over;
-};
-
-struct server {
-	struct tool *tool;
-	pthread_mutex_t lock;
-	struct client *clients;
-	_Atomic unsigned int nr_clients;
-	unsigned int last_number;
-	enum lazymem_end end;
-	int socket;
-	int signals;
-	int wake;
-	struct sums past;
-	uint64_t told_at;
-	uint64_t accept_at;
-	uint64_t leave_at;
-};
-
-static void client_message(void *arg, const char *text)
-{
-	struct client *client = arg;
-
-	report_message(client->number, text);
-}
-
-static void server_wake(struct server *server)
+/* The write fails only if the counter is full: then poll() returns anyway. */
+void server_wake(struct server *server)
 {
 	uint64_t one = 1;
 
@@ -63,104 +34,11 @@ static void server_wake(struct server *server)
 		return;
 }
 
-/* The server may be about to end. */
-static void client_publish(struct client *client, struct lazymem *session)
-{
-	struct server *server = client->server;
-
-	pthread_mutex_lock(&server->lock);
-	client->session = session;
-	if (server->end)
-		lazymem_stop(session, server->end);
-	pthread_mutex_unlock(&server->lock);
-}
-
-static struct lazymem *client_greet(struct client *client)
-{
-	struct lazymem_range *ranges = calloc(RANGES_MOST, sizeof(*ranges));
-	struct lazymem *session = NULL;
-	char why[LAZYMEM_WHY] = "out of memory";
-	int uffd = -1, count = ranges ? handshake_read(client->socket, ranges, &uffd, why) : -1;
-
-	if (count > 0) {
-		session = lazymem_new(&client->server->tool->options, client, uffd,
-				      client->socket, ranges, count, why);
-		if (!session)
-			close(uffd);
-	}
-	if (!session) {
-		char text[LAZYMEM_WHY + 64];
-
-		snprintf(text, sizeof(text), "refused (process %d): %s",
-			 socket_peer(client->socket), why);
-		report_message(client->number, text);
-	}
-	free(ranges);
-	return session;
-}
-
-static void *client_main(void *arg)
-{
-	struct client *client = arg;
-	struct server *server = client->server;
-	struct lazymem *session = client->session ?: client_greet(client);
-
-	if (session) {
-		client_publish(client, session);
-		lazymem_run(session);
-	}
-	pthread_mutex_lock(&server->lock);
-	client->over = true;
-	pthread_mutex_unlock(&server->lock);
-	server_wake(server);
-	return NULL;
-}
-
-/* @session: that of a child, or NULL. Returns 0 or -errno. */
-static int client_add(struct server *server, int socket, struct lazymem *session)
-{
-	struct client *client = calloc(1, sizeof(*client));
-	int error = -ENOMEM;
-
-	if (!client)
-		return -ENOMEM;
-	client->server = server;
-	client->socket = socket;
-	client->session = session;
-	if (session)
-		lazymem_set_arg(session, client);
-	pthread_mutex_lock(&server->lock);
-	if (server->nr_clients < server->tool->clients_most) {
-		client->number = ++server->last_number;
-		error = -pthread_create(&client->thread, NULL, client_main, client);
-	}
-	if (!error) {
-		client->next = server->clients;
-		server->clients = client;
-		server->nr_clients++;
-	}
-	pthread_mutex_unlock(&server->lock);
-	if (error)
-		free(client);
-	return error;
-}
-
-static int client_forked(void *arg, struct lazymem *child)
-{
-	struct client *parent = arg;
-	int error = client_add(parent->server, -1, child);
-
-	/* It was the child's client's for a moment. */
-	if (error)
-		lazymem_set_arg(child, parent);
-	return error;
-}
-
 static void server_accept(struct server *server)
 {
 	int socket = accept4(server->socket, NULL, NULL, SOCK_CLOEXEC);
 
-	/* Out of descriptors, it would be tried without end. */
+	/* Out of descriptors the socket stays readable: wait, instead of trying for ever. */
 	if (socket < 0) {
 		server->accept_at = clock_ns() + TICK_MS * 1000000ULL;
 		return;
@@ -171,19 +49,7 @@ static void server_accept(struct server *server)
 	}
 }
 
-static void client_free(struct server *server, struct client *client)
-{
-	pthread_join(client->thread, NULL);
-	if (client->session) {
-		sums_add(&server->past, lazymem_stats(client->session));
-		server->past.served_clients++;
-		lazymem_free(client->session);
-	}
-	if (client->socket >= 0)
-		close(client->socket);
-	free(client);
-}
-
+/* Take clients that are over off the list, then free them without the lock. */
 static void server_clear_over(struct server *server)
 {
 	struct client **at, *client, *over = NULL;
@@ -202,7 +68,7 @@ static void server_clear_over(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 	while ((client = over)) {
 		over = client->next;
-		client_free(server, client);
+		client_free(client);
 	}
 }
 
@@ -210,7 +76,7 @@ static struct sums server_sums(struct server *server)
 {
 	struct sums sums = server->past;
 
-	/* What clients that are gone did not get is not to come. */
+	/* What clients that are gone are missing will never come: it does not count. */
 	sums.total -= sums.missing;
 	sums.missing = 0;
 	pthread_mutex_lock(&server->lock);
@@ -234,14 +100,7 @@ static void server_report(struct server *server)
 	report_progress(&sums);
 }
 
-static void client_stop(struct server *server, struct client *client)
-{
-	if (client->session)
-		lazymem_stop(client->session, server->end);
-	else
-		shutdown(client->socket, SHUT_RDWR);
-}
-
+/* First the way that the user wants, then at once. */
 static void server_take_signal(struct server *server)
 {
 	struct signalfd_siginfo info;
@@ -259,7 +118,7 @@ static void server_take_signal(struct server *server)
 		server->leave_at = clock_ns() + LEAVE_NS;
 	}
 	for (struct client *client = server->clients; client; client = client->next)
-		client_stop(server, client);
+		client_stop(client);
 	pthread_mutex_unlock(&server->lock);
 }
 
@@ -268,7 +127,10 @@ static void server_on_kick(int signal)
 	(void)signal;
 }
 
-/* Out of a read() that a client has made blocking. */
+/*
+ * A client can make its userfaultfd blocking, and its thread then sits in read(). A signal
+ * ends that. It is sent again and again, since it may come just before the read().
+ */
 static void server_kick(struct server *server)
 {
 	pthread_mutex_lock(&server->lock);
@@ -278,7 +140,10 @@ static void server_kick(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
-/* Threads inherit the mask: signals come through the descriptor, to the main one. */
+/*
+ * SIGINT and SIGTERM come through a descriptor. Threads inherit the mask, so this is before
+ * the first. SIGUSR1 has a handler that does nothing: it only ends a read().
+ */
 static void server_prepare(struct server *server)
 {
 	struct sigaction action = { .sa_handler = server_on_kick };
@@ -297,6 +162,7 @@ static void server_prepare(struct server *server)
 	server->socket = socket_listen(server->tool->socket);
 }
 
+/* Clients that come while there are too many stay in the socket's queue. */
 static void server_wait(struct server *server)
 {
 	bool full = server->nr_clients >= server->tool->clients_most ||

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line of `lazymem serve`. */
+#ifndef LAZYMEM_OPTIONS_H
+#define LAZYMEM_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "lazymem.h"
+
+/**
+ * struct tool - what the user asked for
+ * @socket: path to listen at
+ * @on_exit: what the first signal does with memory that is missing
+ * @clients_most: how many clients are served at once
+ * @json: JSON lines on standard output instead of text
+ * @record: file to record the order of faults in, or NULL
+ * @options: for all sessions
+ */
+struct tool {
+	const char *socket;
+	enum lazymem_end on_exit;
+	unsigned int clients_most;
+	bool json;
+	const char *record;
+	struct lazymem_options options;
+};
+
+/* Set what the options say. Wrong options end the program. */
+void options_parse(struct tool *tool, int argc, char **argv);
+
+#endif
