@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reading ahead: that it widens while no fault comes, and yields to those that do. The
- * source notes each read, and holds it back until it is let go: what is asked for, and
- * what is not, can be told without regard to time.
+ * Reading ahead: it widens while no fault comes, and yields to those that do. The source
+ * writes each read to a log, and holds it back until the case answers it. So what is asked
+ * for, and what is not, is seen without regard to time.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,7 +18,12 @@
 #define LARGE		262144
 #define READS_MOST	32
 
-/* @log: a line for each read; @gate.OFFSET lets it go. */
+/*
+ * A server whose source holds reads back.
+ * @log: file with a line for each read
+ * @gate: the read at OFFSET is answered once the file gate.OFFSET exists
+ * @reads: the log, as read last
+ */
 struct held {
 	const char *log, *gate;
 	struct nbdkit nbdkit;
@@ -46,6 +51,7 @@ static void held_start(struct held *held)
 	memory_serve(&held->memory, &held->server);
 }
 
+/* Have the read at @offset answered, whether it has begun or not. */
 static void held_answer(const struct held *held, uint64_t offset)
 {
 	char path[256];
@@ -67,7 +73,10 @@ static unsigned int held_count_reads(struct held *held)
 	return n;
 }
 
-/* There come to be @n, and no more while the server goes round its loop. */
+/*
+ * Wait for @n reads, and check that no more come while the server reports twice: in that
+ * time it has gone round its loop.
+ */
 static void held_reads_are(struct held *held, unsigned int n)
 {
 	while (held_count_reads(held) < n)
@@ -77,6 +86,7 @@ static void held_reads_are(struct held *held, unsigned int n)
 	CHECK_EQ(held_count_reads(held), n);
 }
 
+/* One read of a window, then 2 large ones, then 8: doubled for each that was answered. */
 static void case_widens(const void *variant)
 {
 	struct held held = {};
@@ -99,6 +109,7 @@ static void *touch_page(void *at)
 	return (void *)(uintptr_t)*(volatile char *)at;
 }
 
+/* A fault is read at once; no other read begins until it is answered. */
 static void case_yields(const void *variant)
 {
 	struct held held = {};
@@ -118,7 +129,7 @@ static void case_yields(const void *variant)
 	held_reads_are(&held, 4);
 	held_answer(&held, 512 * PAGE);
 	pthread_join(thread, NULL);
-	/* And it begins with one again. */
+	/* The fault has set it back to one read of a window. */
 	held_reads_are(&held, 5);
 	CHECK_EQ(held.reads[4].offset, WINDOW + 2 * LARGE);
 	CHECK_EQ(held.reads[4].bytes, WINDOW);

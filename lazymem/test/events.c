@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What clients do with their memory while it is served, and the other kinds of faults. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+/* What clients do with their memory while it is filled: give back, unmap, move, fork. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,12 +9,12 @@
 #include <unistd.h>
 
 #include "fixture.h"
-#include "uffd.h"
 
 #define PAGES	256
 
 static const bool fast, slow = true;
 
+/* What was given back is zeros, wherever it was; the rest is the image's. */
 static void case_removed(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -25,7 +22,7 @@ static void case_removed(const void *variant)
 	struct memory memory = memory_served(&server, PAGES, EVENTS);
 
 	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
-	/* Of these, half have been there. */
+	/* Half of them are in place. */
 	CHECK_EQ(madvise(memory.base + 32 * PAGE, 64 * PAGE, MADV_DONTNEED), 0);
 	CHECK_EQ(content_not_zero(memory.base + 32 * PAGE, 64), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, 32), 0);
@@ -33,6 +30,7 @@ static void case_removed(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* Large enough to be still on its way while the case gives pages back. */
 #define FAR_PAGES	16384
 #define AHEAD		256
 #define PIECE		16
@@ -45,7 +43,10 @@ static bool is_there(char *at)
 	return there & 1;
 }
 
-/* Pieces of what comes next, until all but the last is there. Returns how many. */
+/*
+ * Give back pieces of what is brought next, until nearly all is there. @given: which pages.
+ * Returns how many pieces.
+ */
 static unsigned int give_back_ahead(const struct memory *memory, bool given[FAR_PAGES])
 {
 	unsigned int pieces = 0;
@@ -65,7 +66,10 @@ static unsigned int give_back_ahead(const struct memory *memory, bool given[FAR_
 	return pieces;
 }
 
-/* What is given back just where it is being brought, by two threads, stays zeros. */
+/*
+ * Two threads of the server put pages in place just where others are given back. What was
+ * given back must stay zeros: a copy must not land behind its madvise().
+ */
 static unsigned int give_back_and_check(const char *image)
 {
 	static bool given[FAR_PAGES];
@@ -88,6 +92,7 @@ static unsigned int give_back_and_check(const char *image)
 	return pieces;
 }
 
+/* Again until it was hit often enough: a fast machine may have all in place at once. */
 static void case_removed_ahead(const void *variant)
 {
 	const char *image = image_in_memory(FAR_PAGES);
@@ -97,7 +102,7 @@ static void case_removed_ahead(const void *variant)
 		pieces += give_back_and_check(image);
 }
 
-/* A client that does not ask to be heard has the image's content again. */
+/* Without UFFD_FEATURE_EVENT_REMOVE pages that are given back are the image's again. */
 static void case_removed_unheard(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -111,6 +116,7 @@ static void case_removed_unheard(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* What is unmapped is not missing any more. */
 static void case_unmapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -124,6 +130,7 @@ static void case_unmapped(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
+/* The content follows mremap(), whether it was in place or not. */
 static void case_moved(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -141,6 +148,7 @@ static void case_moved(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
+/* A child has what the parent had, missing pages and zeros included. */
 static void case_forked(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -163,7 +171,7 @@ static void case_forked(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 2);
 }
 
-/* There is room for one client: the child gets no wrong content. */
+/* There is room for one client only. The child gets SIGBUS instead of wrong content. */
 static void case_forked_too_many(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -185,97 +193,7 @@ static void case_forked_too_many(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* The content is in the page cache already; the image is not looked at. */
-static void case_minor(const void *variant)
-{
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
-						  "--on-exit", "drop", NULL);
-	int fd = memfd_create("lazymem", 0);
-	char *other;
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_MINOR_SHMEM,
-					   UFFDIO_REGISTER_MODE_MISSING);
-
-	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
-	other = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	munmap(memory.base, PAGES * PAGE);
-	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			   0);
-	content_fill(other, 99, 0, PAGES);
-	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
-			       UFFDIO_REGISTER_MODE_MINOR), 0);
-	memory_serve(&memory, &server);
-	CHECK_EQ(content_wrong(memory.base, 99, 0, PAGES), 0);
-	server_end(&server, SIGTERM);
-	CHECK_EQ(server_number(&server, "served"), 0);
-	CHECK_EQ(server_number(&server, "faults"), PAGES);
-}
-
-/* A file's memory, in both modes; @fd is the file. */
-static struct memory memory_of_file(int fd)
-{
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_MINOR_SHMEM,
-					   UFFDIO_REGISTER_MODE_MISSING);
-
-	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
-	munmap(memory.base, PAGES * PAGE);
-	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			   0);
-	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
-			       UFFDIO_REGISTER_MODE_MISSING |
-			       UFFDIO_REGISTER_MODE_MINOR), 0);
-	return memory;
-}
-
-/* What the page cache does not have is the image's. */
-static void case_minor_missing(const void *variant)
-{
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
-						  NULL);
-	int fd = memfd_create("lazymem", 0);
-	struct memory memory = memory_of_file(fd);
-	char page[PAGE];
-
-	for (size_t i = 0; i < PAGES; i += 2) {
-		content_fill(page, 99, i, 1);
-		CHECK_EQ(pwrite(fd, page, PAGE, i * PAGE), PAGE);
-	}
-	memory_serve(&memory, &server);
-	for (size_t i = 0; i < PAGES; i += 2) {
-		CHECK_EQ(content_wrong(memory.base + i * PAGE, 99, i, 1), 0);
-		CHECK_EQ(image_wrong(memory.base + (i + 1) * PAGE, i + 1, 1), 0);
-	}
-	server_end(&server, SIGTERM);
-}
-
-static void *read_first(void *memory)
-{
-	return (void *)image_wrong(((struct memory *)memory)->base, 0, 1);
-}
-
-/* A page leaves the page cache between its minor fault and the answer. */
-static void case_minor_gone(const void *variant)
-{
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
-						  NULL);
-	int fd = memfd_create("lazymem", 0);
-	struct memory memory = memory_of_file(fd);
-	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
-	pthread_t thread;
-	void *wrong;
-
-	CHECK_EQ(pwrite(fd, "x", 1, 0), 1);
-	CHECK_EQ(pthread_create(&thread, NULL, read_first, &memory), 0);
-	CHECK_EQ(poll(&readable, 1, -1), 1);
-	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), 0);
-	memory_serve(&memory, &server);
-	pthread_join(thread, &wrong);
-	CHECK_EQ((uintptr_t)wrong, 0);
-	server_end(&server, SIGTERM);
-}
-
-/* What has been added to a mapping, and what it has left behind, is nobody's content. */
+/* Pages that mremap() adds to a mapping have no content: they are poisoned. */
 static void case_moved_and_grown(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -295,6 +213,7 @@ static void case_moved_and_grown(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 2);
 }
 
+/* MREMAP_DONTUNMAP leaves an empty mapping behind, which has no content either. */
 static void case_moved_and_kept(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -314,93 +233,10 @@ static void case_moved_and_kept(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
-static void case_write_protected(const void *variant)
-{
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
-						  NULL);
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
-					   UFFDIO_REGISTER_MODE_MISSING |
-					   UFFDIO_REGISTER_MODE_WP);
-
-	memory_serve(&memory, &server);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
-	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
-	for (size_t i = 0; i < PAGES; i++)
-		memory.base[i * PAGE] = i;
-	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(memory.base[i * PAGE], (char)i);
-	server_end(&server, SIGTERM);
-}
-
-static void *run_session(void *session)
-{
-	lazymem_run(session);
-	return NULL;
-}
-
-static void write_pages(const struct memory *memory, size_t step)
-{
-	for (size_t i = 0; i < PAGES; i += step)
-		memory->base[i * PAGE + 9]++;
-}
-
-/* Exactly every @step-th page is dirty. */
-static void dirty_is(struct lazymem *session, size_t step)
-{
-	unsigned long bits[PAGES / 64] = {};
-
-	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), (PAGES + step - 1) / step);
-	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(bits[i / 64] >> i % 64 & 1, i % step == 0);
-}
-
-/* Half of the memory is there when it begins, half is brought while it is watched. */
-static void case_dirty(const void *variant)
-{
-	struct lazymem_options options = {
-		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
-	};
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
-					   UFFD_FEATURE_EVENT_REMOVE,
-					   UFFDIO_REGISTER_MODE_MISSING |
-					   UFFDIO_REGISTER_MODE_WP);
-	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
-	unsigned long bits[PAGES / 64] = {};
-	char why[LAZYMEM_WHY];
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
-					      why);
-	pthread_t thread;
-
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
-	CHECK_EQ(lazymem_dirty_start(session), 0);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES * 3 / 4), 0);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
-	write_pages(&memory, 3);
-	write_pages(&memory, 3);
-	dirty_is(session, 3);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
-	write_pages(&memory, 6);
-	dirty_is(session, 6);
-	CHECK_EQ(madvise(memory.base + 5 * PAGE, PAGE, MADV_DONTNEED), 0);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 4, 60, bits), 1);
-	CHECK_EQ(bits[0], 1 << 1);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 1, PAGES, bits), -EINVAL);
-	CHECK_EQ(lazymem_dirty_take(session, 1, 0, 1, bits), -EINVAL);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -ESRCH);
-	lazymem_free(session);
-}
-
 /*
- * Readers, while another thread gives pages back, moves a piece to and fro, and forks. A
- * page is the image's, or zeros once it may have been given back; a piece that moves is
- * not read meanwhile.
+ * The storm: four threads read while another gives pages back, moves a piece to and fro, and
+ * forks. The memory has three parts: KEPT pages are the image's; GIVEN pages are the image's
+ * or zeros; MOVED pages move, and are read only between two moves.
  */
 #define KEPT	128
 #define GIVEN	64
@@ -412,6 +248,7 @@ struct storm {
 	atomic_bool over;
 };
 
+/* Returns how many pages were wrong. The kept ones are checked at each look. */
 static void *storm_read(void *arg)
 {
 	struct storm *storm = arg;
@@ -496,13 +333,8 @@ void suite_events(void)
 	add_case(case_moved, NULL, "lazymem/events/moved");
 	add_case(case_forked, NULL, "lazymem/events/forked");
 	add_case(case_forked_too_many, NULL, "lazymem/events/forked-too-many");
-	add_case(case_minor, NULL, "lazymem/events/minor");
-	add_case(case_write_protected, NULL, "lazymem/events/write-protected");
-	add_case(case_minor_missing, NULL, "lazymem/events/minor-missing");
-	add_case(case_minor_gone, NULL, "lazymem/events/minor-gone");
 	add_case(case_moved_and_grown, NULL, "lazymem/events/moved-and-grown");
 	add_case(case_moved_and_kept, NULL, "lazymem/events/moved-and-kept");
-	add_case(case_dirty, NULL, "lazymem/events/dirty");
 	add_case(case_storm, &fast, "lazymem/events/storm");
 	add_case(case_storm, &slow, "lazymem/events/storm-slow-source");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is left behind at the end. */
+/* What a server leaves in its clients' memory when it ends. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 
 #define PAGES	512
 
+/* A client that has pages 64 to 71 in place and misses the others. */
 static struct memory serve_some(struct lazymem_server *server)
 {
 	struct memory memory = memory_served(server, PAGES, EVENTS);
@@ -16,7 +17,7 @@ static struct memory serve_some(struct lazymem_server *server)
 	return memory;
 }
 
-/* The test keeps the userfaultfd open in all of these, which must not matter. */
+/* In all of these the test keeps the userfaultfd open: faults must not wait on it. */
 static void case_fill(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -72,7 +73,7 @@ static void case_second_signal(const void *variant)
 	CHECK(memory_is_poisoned(memory.base));
 }
 
-/* A client that is killed is noticed, and others go on. */
+/* The server notices that a client was killed, and serves the others. */
 static void case_client_dies(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -80,7 +81,7 @@ static void case_client_dies(const void *variant)
 	struct memory memory = serve_some(&server);
 	pid_t pid = fork();
 
-	/* The child's own, beside the one that it has from the parent's fork(). */
+	/* A client of its own, beside the child that the parent's userfaultfd reports. */
 	if (!pid) {
 		serve_some(&server);
 		pause();

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the cases have in common: images, servers, and memory that a server brings. */
+/*
+ * What the cases have in common: images, servers, NBD servers, and memory that a server
+ * fills. One header for image.c, server.c, nbdkit.c, memory.c and fixture.c, since nearly
+ * each case uses all of them.
+ *
+ * A case is a process of its own (lib/harness.h). What it starts dies with it.
+ */
 #ifndef LAZYMEM_FIXTURE_H
 #define LAZYMEM_FIXTURE_H
 
@@ -12,6 +18,7 @@
 
 void suite_serve(void);
 void suite_events(void);
+void suite_faults(void);
 void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
@@ -19,24 +26,27 @@ void suite_ahead(void);
 void suite_tried(void);
 void suite_soak(void);
 
-/* Whether the machine's settings may be changed for the time of a case. */
+/* The machine is there for the tests: a case may change its settings while it runs. */
 extern bool fixture_in_guest;
 
-/* The server is the program `lazymem` beside the one that runs. */
+/* Path of the server: the program `lazymem` beside the one that runs. */
+extern char fixture_program[4096];
+
+/* Before and after all cases. */
 void fixture_start(void);
 void fixture_stop(void);
 
-/* A path that is the test's own; @name must be one of this case. */
+/* Path of a file of this case. */
 const char *fixture_path(const char *name);
 
 /* An image of which every 16th page, from the 7th on, is zeros. */
 const char *image_make(size_t pages);
-/* The same in a file that is in memory, whatever /tmp is. */
+/* As image_make(), but in memory, whatever file system /tmp is. */
 const char *image_in_memory(size_t pages);
-/* How many of memory's pages differ from the image's from page @first on. */
+/* How many of @pages pages at @memory differ from the image's pages from @first on. */
 size_t image_wrong(const void *memory, size_t first, size_t pages);
 
-/* `lazymem serve --json` and what it says. */
+/* `lazymem serve --json`. @line: what it wrote last */
 struct lazymem_server {
 	pid_t pid;
 	FILE *output;
@@ -44,9 +54,9 @@ struct lazymem_server {
 	char line[4096];
 };
 
-/* The options end with NULL. Returns when it listens. */
+/* More options follow, and NULL ends them. Returns when the server is ready. */
 struct lazymem_server server_run(const char *image, ...) __attribute__((sentinel));
-/* Read lines until one has @text. */
+/* Read lines until one contains @text. */
 void server_says(struct lazymem_server *server, const char *text);
 /* The number after "@name": in the last line. */
 uint64_t server_number(const struct lazymem_server *server, const char *name);
@@ -55,19 +65,27 @@ void server_until(struct lazymem_server *server, const char *name, uint64_t valu
 /* Wait for its summary and its end, after SIGTERM if @signal is. */
 void server_end(struct lazymem_server *server, int signal);
 
-/* An NBD server. The options end with NULL. Returns when it listens. */
+/* An NBD server, for the URI @uri. */
 struct nbdkit {
 	pid_t pid;
 	const char *socket;
 	char uri[256];
 };
 
+/* nbdkit with these options, which NULL ends. Returns when it listens. */
 struct nbdkit nbdkit_run(const char *first, ...) __attribute__((sentinel));
 void nbdkit_kill(const struct nbdkit *nbdkit);
-/* By itself; asked once. */
+/* Whether it has ended by itself. Ask once: the process is gone then. */
 bool nbdkit_ended(const struct nbdkit *nbdkit);
 
-/* Memory with a userfaultfd; @flags are those of mmap(). */
+/**
+ * struct memory - memory that is registered on a userfaultfd
+ * @base: its address
+ * @pages: 4 KiB pages
+ * @page_size: bytes per page of the mapping
+ * @uffd: the userfaultfd; stays open
+ * @socket: connection to the server
+ */
 struct memory {
 	char *base;
 	size_t pages;
@@ -79,18 +97,19 @@ struct memory {
 #define EVENTS	(UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |	\
 		 UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_FORK)
 
+/* Not served yet. @flags: of mmap(); @mode: UFFDIO_REGISTER_MODE_*. */
 struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t mode);
-/* Have it served as the image's, from the image's beginning on. */
+/* Send it to the server, with the image's content from its beginning on. */
 void memory_serve(struct memory *memory, const struct lazymem_server *server);
 
-/* The same of anonymous memory of @pages that are missing, with @features. */
+/* Both: anonymous memory of @pages, registered for missing faults, and served. */
 struct memory memory_served(const struct lazymem_server *server, size_t pages,
 			    uint64_t features);
 
-/* Returns a connection on which @text and, unless it is -1, @fd were sent. */
+/* Connect, and send @text with @fd, unless that is -1. Returns the connection. */
 int server_send(const struct lazymem_server *server, const char *text, int fd);
 
-/* Whether reading there is killed by SIGBUS. */
+/* Whether reading there gets SIGBUS. */
 bool memory_is_poisoned(const volatile char *at);
 /* Whether pages can be poisoned here: from 6.6 on. */
 bool memory_can_poison(void);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Clients that lie, vanish or hold things up; each beside one that is served well. */
+/*
+ * Clients that lie, vanish or hold things up, each beside one that behaves and must be
+ * served well.
+ */
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
@@ -18,7 +21,7 @@
 
 #define PAGES	512
 
-/* The server is asked for what it says to each. */
+/* Each of these is refused, and the message says what is wrong. */
 static void case_refused(const void *variant)
 {
 	static const struct {
@@ -59,9 +62,11 @@ static void case_refused(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 1);
 }
 
+/* Right in itself: the mapping of another process cannot be checked. */
 static const char good[] =
 	"[{\"base_host_virt_addr\":16777216,\"size\":4096,\"offset\":0}]";
 
+/* No descriptor, one of another kind, and one without UFFDIO_API. */
 static void case_wrong_descriptors(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -78,7 +83,7 @@ static void case_wrong_descriptors(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* In the middle of the message, and in pieces, which is no crime. */
+/* A client that hangs up within its message is refused; one that sends bytes is served. */
 static void case_pieces(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -99,7 +104,7 @@ static void case_pieces(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* What is never ended is not waited for beyond its bounds. */
+/* A message without end is cut off at 256 KiB. */
 static void case_endless(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -116,7 +121,7 @@ static void case_endless(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* The mapping is not there; that is the client's affair. */
+/* The mapping does not exist any more: nothing can be put there, and that is no failure. */
 static void case_nothing_mapped(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -131,6 +136,7 @@ static void case_nothing_mapped(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 2);
 }
 
+/* Registered, but not in the list: no content is known, so it is poisoned. */
 static void case_not_listed(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
@@ -158,7 +164,10 @@ static void *make_blocking(void *arg)
 	return NULL;
 }
 
-/* The more it has to read, the sooner is the descriptor made blocking in between. */
+/*
+ * A client that makes its userfaultfd blocking again and again. It faults without end: the
+ * more the server has to read, the more often it finds the descriptor blocking.
+ */
 static void client_misbehave(struct lazymem_server *server)
 {
 	struct memory memory = memory_served(server, PAGES, 0);
@@ -172,6 +181,7 @@ static void client_misbehave(struct lazymem_server *server)
 	}
 }
 
+/* @path: /proc/PID/task/TID/syscall, whose first word is the number of the call. */
 static bool is_in_read(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -201,7 +211,7 @@ static bool server_is_reading(const struct lazymem_server *server)
 	return found;
 }
 
-/* Stops the client at a moment when the server waits for it. */
+/* Stop the client at a moment when its thread in the server sits in read(). */
 static void client_hold_up(struct lazymem_server *server, pid_t client)
 {
 	int status;
@@ -217,8 +227,9 @@ static void client_hold_up(struct lazymem_server *server, pid_t client)
 }
 
 /*
- * Its thread in the server gets to sit in read(), though that makes sure each time that
- * it will not. Nobody else waits for it, and the server ends.
+ * The client gets its thread in the server to sit in read(), although the thread makes the
+ * descriptor non-blocking each time. Other clients are served meanwhile, and the server can
+ * end.
  */
 static void case_blocking(const void *variant)
 {
@@ -236,7 +247,7 @@ static void case_blocking(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* Many that never say anything, beside one that is served. */
+/* 32 clients connect and send nothing. */
 static void case_silent(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of lazymem against the running kernel. The frame is lib/harness.h; the programs
- * they start are those in the folder of this one.
+ * Tests of lazymem against the running kernel: which cases run. The frame is lib/harness.h.
+ * The server that the cases start is in this program's folder.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@ static const char usage[] =
 	"Test the page server on the running kernel: TAP on standard output.\n"
 	"\n"
 	"  --case PATTERN  only cases whose name matches, or begins with, PATTERN\n"
-	"  --list          print their names and run none\n"
-	"  --guest         this machine is there for the tests: set it up as they need it\n"
+	"  --list          print the names and run no case\n"
+	"  --guest         this machine is only for the tests: cases may change its settings\n"
 	"  --seconds N     how long lazymem/soak takes (default 60)\n"
-	"  --seed N        where its randomness begins; without, any, which is printed\n"
+	"  --seed N        seed of its random choices (default: a new one, which is printed)\n"
 	"  --help          this text\n";
 
 static const struct option options[] = {
@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 	}
 	suite_serve();
 	suite_events();
+	suite_faults();
 	suite_source();
 	suite_exit();
 	suite_hostile();

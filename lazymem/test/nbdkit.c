@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* NBD servers for cases: nbdkit, whose plugins and filters can be slow, fail and lie. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 
 #define ARGS	24
 
-/* What it says would get into the report, in colours; it is in the test's folder. */
+/* Its messages go to a file: on standard error they would get into the test's report. */
 static void nbdkit_exec(char **args)
 {
 	int log = open(fixture_path("nbd.log"), O_WRONLY | O_CREAT | O_APPEND, 0600);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Content, from files; kinds of memory; what is brought unasked, and in which order. */
+/* Content from files: kinds of memory, the image's end, reading ahead, its order. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@ static const int private = MAP_PRIVATE | MAP_ANONYMOUS;
 static const int shared = MAP_SHARED | MAP_ANONYMOUS;
 static const int hugetlb = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
 
-/* Each page once, far from its neighbours in time. */
+/* Check each page once, in an order that keeps neighbours apart. */
 static void read_scattered(const struct memory *memory)
 {
 	for (size_t i = 0; i < memory->pages; i++) {
@@ -23,6 +23,7 @@ static void read_scattered(const struct memory *memory)
 	}
 }
 
+/* @variant: flags of mmap(). Each page is brought exactly once. */
 static void case_content(const void *variant)
 {
 	const int *flags = variant;
@@ -40,6 +41,7 @@ static void case_content(const void *variant)
 		 server_number(&server, "prefetched"), PAGES * PAGE);
 }
 
+/* Pages of zeros in the image become zero pages. */
 static void case_zero_pages(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -52,6 +54,7 @@ static void case_zero_pages(const void *variant)
 	CHECK_EQ(server_number(&server, "zero"), PAGES / 16 * PAGE);
 }
 
+/* Each in a process of its own, at the same time. */
 static void case_four_clients(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -75,6 +78,7 @@ static void case_four_clients(const void *variant)
 	CHECK_EQ(server_number(&server, "clients_served"), 4);
 }
 
+/* All is brought without a fault. */
 static void case_prefetch(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), NULL);
@@ -88,7 +92,7 @@ static void case_prefetch(const void *variant)
 	CHECK_EQ(server_number(&server, "faults"), 0);
 }
 
-/* The image ends within a page. */
+/* The image ends within a page, whose rest is zeros. */
 static void case_tail(const void *variant)
 {
 	const char *image = image_make(3);
@@ -108,7 +112,7 @@ static void case_tail(const void *variant)
 #define HUGE_IMAGE	(512 + 32)
 #define DATA_END	(512 + 16)
 
-/* A part of a huge page, and a hole in it: brought unasked, wholly. */
+/* The image ends within a huge page, which has a hole, too: it is brought wholly. */
 static void case_hugetlb_tail(const void *variant)
 {
 	const char *image = image_make(HUGE_IMAGE);
@@ -127,7 +131,7 @@ static void case_hugetlb_tail(const void *variant)
 	CHECK_EQ(server_number(&server, "faults"), 0);
 }
 
-/* Two ranges with parts of the image in the other order, and no page_size. */
+/* Two mappings of parts of the image, in reverse order, without page_size. */
 static void case_offsets(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(64), NULL);
@@ -144,9 +148,11 @@ static void case_offsets(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* Pages in the order in which a client asks for them. */
 static const size_t asked[] = { 50, 3, 61, 4, 12, 13 };
 #define ASKED	(sizeof(asked) / sizeof(asked[0]))
 
+/* Windows of one page: each page that is asked for gives a line. */
 static void record_order(const char *image, const char *order)
 {
 	struct lazymem_server server = server_run(image, "--record", order, "--window",
@@ -162,6 +168,7 @@ static void record_order(const char *image, const char *order)
 	CHECK_EQ(server_number(&server, "faults"), ASKED);
 }
 
+/* The file has the order, and reading ahead accepts it. */
 static void case_replay(const void *variant)
 {
 	const char *image = image_make(64), *order = fixture_path("order");
@@ -187,7 +194,7 @@ static void case_replay(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* All of a large image passes through, and the server stays small. */
+/* An image of 1 GiB passes through a server that needs less than 32 MiB. */
 static void case_bounded(const void *variant)
 {
 	const size_t pages = 1 << 18;

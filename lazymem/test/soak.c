@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Clients and the source are killed at random, over and over, and nothing is lost: each
+ * Clients and the source are killed at random, again and again, and nothing is lost: each
  * client that is left alive sees all of the image, page by page.
  *
- * It goes in rounds, each with a server, which reads ahead or not. Clients read in an order
- * of their own while some of them, and the NBD server, are killed; then the source is
- * there, and all clients have to come to their ends. A fault that was dropped on the way
- * keeps one from it (unless it was read ahead), and the page is named. Clients take their
- * randomness from the seed too, but which read meets which kill is up to the machine: a
- * seed makes runs alike, not equal.
+ * A run has rounds, each with a new server, with or without reading ahead. Clients read in
+ * an order of their own while some of them, and the NBD server, are killed. Then the source
+ * stays, and all clients must come to their ends. A fault that was lost keeps a client from
+ * that (unless its page was read ahead), and the failure names the page.
+ *
+ * Clients take their randomness from the seed, too, but the machine decides which read meets
+ * which kill: runs of one seed are alike, not equal.
  */
 #include <poll.h>
 #include <signal.h>
@@ -29,16 +30,23 @@
 #define EVENTS_MOST	24
 #define PAUSE_MOST_MS	300
 
-/* After which a client that has all it needs, and comes no further, has lost a fault. */
+/* A client that has all it needs and makes no progress for this time has lost a fault. */
 #define STUCK_SECONDS	60
 
 struct soak_options soak_options = { .seconds = 60 };
 
-/* @page, @done: written by the client, in shared memory. */
+/* In shared memory, written by a client: the page it reads, and how many it has read. */
 struct progress {
 	_Atomic size_t page, done;
 };
 
+/**
+ * struct soak - the run
+ * @random: state of the random numbers
+ * @source: the NBD server, if @source_up
+ * @clients: their processes; 0: not running. Of these the first SPARED are never killed
+ * @progress: one for each client
+ */
 struct soak {
 	uint64_t random;
 	const char *image;
@@ -50,6 +58,7 @@ struct soak {
 	unsigned int rounds, complete, killed, sources_killed, sources_died;
 };
 
+/* Before the access, so that a client that waits for ever has named its page. */
 static void client_visit(const struct memory *memory, struct progress *progress, size_t page)
 {
 	progress->page = page;
@@ -57,7 +66,7 @@ static void client_visit(const struct memory *memory, struct progress *progress,
 	progress->done++;
 }
 
-/* A page is given back, and is zeros from then on, whatever was under way for it. */
+/* A page that is given back is zeros from then on, whatever is under way for it. */
 static void client_give_back(const struct memory *memory, size_t page, int advice)
 {
 	char *at = memory->base + page * PAGE;
@@ -66,6 +75,7 @@ static void client_give_back(const struct memory *memory, size_t page, int advic
 	CHECK_EQ(content_not_zero(at, 1), 0);
 }
 
+/* The child is served by a session of its own, which begins with what the parent had. */
 static void client_read_in_child(const struct memory *memory, struct progress *progress)
 {
 	int status;
@@ -80,6 +90,10 @@ static void client_read_in_child(const struct memory *memory, struct progress *p
 	CHECK_EQ(status, 0);
 }
 
+/*
+ * A client: each page once, in steps of an odd number, which meet all pages. One in four gives
+ * back the last GIVEN pages instead of reading them, one in four forks half-way.
+ */
 static void client_main(const struct soak *soak, struct progress *progress, uint64_t random)
 {
 	bool private = random_draw(&random, 4);
@@ -105,6 +119,7 @@ static void client_main(const struct soak *soak, struct progress *progress, uint
 	_exit(0);
 }
 
+/* Both draw from the same state, and this one goes on with another. */
 static void soak_start_client(struct soak *soak, unsigned int i)
 {
 	uint64_t random = soak->random;
@@ -119,7 +134,7 @@ static void soak_start_client(struct soak *soak, unsigned int i)
 	}
 }
 
-/* A client that goes while it is answered can be the end of nbdkit 1.32 (an assertion). */
+/* nbdkit 1.32 can die of an assertion when its client goes while it is answered. */
 static void soak_source_look(struct soak *soak)
 {
 	if (!soak->source_up || !nbdkit_ended(&soak->source))
@@ -128,7 +143,10 @@ static void soak_source_look(struct soak *soak)
 	soak->sources_died++;
 }
 
-/* What the server says is read, lest it waits; those who ended must have done so well. */
+/*
+ * Wait, at most for @milliseconds. The server's output is read, since it would wait when the
+ * pipe is full. Clients that have ended must have seen the whole image.
+ */
 static void soak_attend(struct soak *soak, int milliseconds)
 {
 	struct pollfd fd = { .fd = fileno(soak->server.output), .events = POLLIN };
@@ -182,7 +200,7 @@ static void soak_source_kill(struct soak *soak)
 	soak->source_up = false;
 }
 
-/* Those that are spared see all of the source's deaths. */
+/* Clients that are spared live through each death of the source. */
 static void soak_client_kill(struct soak *soak, unsigned int i)
 {
 	if (soak->clients[i] && i < SPARED)
@@ -195,6 +213,7 @@ static void soak_client_kill(struct soak *soak, unsigned int i)
 	soak_start_client(soak, i);
 }
 
+/* Kill or start a client; or kill the source, or start it. */
 static void soak_strike(struct soak *soak)
 {
 	unsigned int what = random_draw(&soak->random, CLIENTS + 3);
@@ -224,7 +243,7 @@ static bool soak_all_ended(const struct soak *soak)
 	return true;
 }
 
-/* The source is there, or back: whoever stands still waits for what will never come. */
+/* The source stays from here on: a client that makes no progress has lost a fault. */
 static void soak_come_to_end(struct soak *soak)
 {
 	uint64_t moved = clock_ns();
@@ -242,7 +261,7 @@ static void soak_come_to_end(struct soak *soak)
 	}
 }
 
-/* It notices by itself that all clients are gone. */
+/* The server must notice by itself that all clients are gone. */
 static void soak_end_server(struct soak *soak)
 {
 	server_until(&soak->server, "clients", 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* NBD servers, and sources that fail, end early, go away and come back. */
+/* Sources: holes, NBD servers, and sources that fail, end early, go away and come back. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 
 #define PAGES	1024
 
+/* Each with a connection of its own. */
 static void case_four_clients(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("--filter=delay", "file", image_make(PAGES),
@@ -40,7 +41,7 @@ static void *read_all(void *arg)
 	return (void *)image_wrong(memory->base, 0, PAGES);
 }
 
-/* How a source goes away: what it does, and what the server says of that. */
+/* How a source goes away: by which signal, the server's --timeout, and its message. */
 struct loss {
 	int signal;
 	const char *timeout;
@@ -50,7 +51,7 @@ struct loss {
 static const struct loss killed = { SIGKILL, "0", "source lost" };
 static const struct loss silent = { SIGSTOP, "1", "source lost: no answer in 1 s" };
 
-/* It goes away with reads in flight. Nobody gets anything wrong, nobody waits for ever. */
+/* It goes away with reads in flight, and comes back: no page is wrong, no fault is lost. */
 static void case_gone_and_back(const void *variant)
 {
 	const struct loss *loss = variant;
@@ -80,7 +81,7 @@ static void case_gone_and_back(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
-/* A client that comes while the source is away waits for it too. */
+/* A client that comes while the source is away waits for it. */
 static void case_away_at_first(const void *variant)
 {
 	const char *image = image_make(PAGES);
@@ -96,6 +97,7 @@ static void case_away_at_first(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* With --give-up a fault that waits for a lost source fails. */
 static void case_give_up(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
@@ -113,7 +115,7 @@ static void case_give_up(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
-/* One page cannot be read; its neighbours in the window can. */
+/* One page cannot be read. Only that page fails, not its neighbours in the window. */
 static void case_bad_page(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304", "pread=if [ $4 -le 409600 ] && [ $(($4 + $3)) -gt 409600 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero", NULL);
@@ -130,7 +132,7 @@ static void case_bad_page(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
-/* The file has become shorter. */
+/* The file is truncated while it is served: what is left of it is served. */
 static void case_shorter(const void *variant)
 {
 	const char *image = image_make(PAGES);
@@ -147,11 +149,11 @@ static void case_shorter(const void *variant)
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 2);
 	CHECK_EQ(server_number(&server, "missing"), 0);
-	/* Filling could not bring these. */
+	/* LAZYMEM_FILL could not bring this page. */
 	CHECK(memory_is_poisoned(memory.base + 700 * PAGE));
 }
 
-/* Read in both ways that there are for it, in turn. */
+/* A file in memory, which is fetched in two ways in turn (tried.h). */
 static void case_in_memory(const void *variant)
 {
 	struct lazymem_server server = server_run(image_in_memory(PAGES), NULL);
@@ -164,8 +166,9 @@ static void case_in_memory(const void *variant)
 }
 
 /*
- * Read in windows of 64 pages, the first four in one way, the next four in the other:
- * @variant is an end in a window of these or of those, which gets a part of it.
+ * A file in memory is truncated. Of windows of 64 pages the first four are fetched in one
+ * way and the next four in the other. @variant is the new end, within a window of the first
+ * or of the second kind: the fetch gets a part only, and what is there must be served.
  */
 static void case_cut(const void *variant)
 {
@@ -193,7 +196,7 @@ static void case_cut(const void *variant)
 #define HOLE		300
 #define HOLE_PAGES	421
 
-/* A hole of the file, with its ends between those of what is read at once. */
+/* A hole of the file whose ends lie within reads: exactly the hole is not read. */
 static void case_holes(const void *variant)
 {
 	const char *image = image_make(PAGES);
@@ -215,7 +218,7 @@ static void case_holes(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-/* From page 300 on, 421 are a hole, and to read anything of it fails. */
+/* 421 pages from page 300 on are a hole, and reading any of them fails. */
 static void case_nbd_holes(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304",

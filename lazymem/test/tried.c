@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which of two ways is kept to, by times that are made up. */
+/* Which of two ways is kept, by made-up times. */
 #include "fixture.h"
 #include "tried.h"
 
 #define BYTES	(1UL << 20)
 #define TIMES	4000
 
-/* How often at most the way that is slower is taken. */
+/* How often the slower way may be taken. */
 #define TRIED	(TIMES / 64 + 8)
 
-/* Nanoseconds for BYTES in the first way and in the second. */
+/* Nanoseconds for BYTES in each way, and whether the second must be kept. */
 struct ways {
 	uint64_t ns[2];
 	bool second;
@@ -24,8 +24,12 @@ static const struct ways ways[] = {
 
 #define NR_WAYS	(sizeof(ways) / sizeof(*ways))
 
-/* How often the second is taken, of TIMES. Every @bad-th time takes ten times as long. */
-static unsigned int ways_take(const struct ways *ways, struct tried *tried, unsigned int bad)
+/*
+ * Do it TIMES times. Returns how often the second way was taken. Each @bad-th time takes ten
+ * times as long, as when an interrupt comes between.
+ */
+static unsigned int ways_take(const struct ways *ways, struct tried *tried,
+			      unsigned int bad)
 {
 	unsigned int taken = 0;
 
@@ -38,6 +42,7 @@ static unsigned int ways_take(const struct ways *ways, struct tried *tried, unsi
 	return taken;
 }
 
+/* The other way must be tried now and then, but not too often. */
 static void ways_is_kept_to(unsigned int taken, bool second)
 {
 	if (second)
@@ -55,6 +60,7 @@ static void case_keeps_faster(const void *variant)
 	}
 }
 
+/* The machine changes, and what is kept with it, in both directions. */
 static void case_changes(const void *variant)
 {
 	struct tried tried = {};
@@ -64,6 +70,7 @@ static void case_changes(const void *variant)
 	CHECK_REL(ways_take(&ways[0], &tried, TIMES + 1), >, TIMES - TRIED - 256);
 }
 
+/* The second way always fails, so the first is kept. */
 static void case_no_measure(const void *variant)
 {
 	struct tried tried = {};

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kinds of faults other than a missing page: minor faults, write-protect faults, and dirty
+ * pages, which are made of the latter.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "uffd.h"
+
+#define PAGES	256
+
+/* The page cache has all of the content already; nothing is brought from the image. */
+static void case_minor(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--on-exit", "drop", NULL);
+	int fd = memfd_create("lazymem", 0);
+	char *other;
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_MINOR_SHMEM,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	other = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	munmap(memory.base, PAGES * PAGE);
+	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   0);
+	content_fill(other, 99, 0, PAGES);
+	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MINOR), 0);
+	memory_serve(&memory, &server);
+	CHECK_EQ(content_wrong(memory.base, 99, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "served"), 0);
+	CHECK_EQ(server_number(&server, "faults"), PAGES);
+}
+
+/* Shared memory of the file @fd, registered for missing and minor faults. */
+static struct memory memory_of_file(int fd)
+{
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_MINOR_SHMEM,
+					   UFFDIO_REGISTER_MODE_MISSING);
+
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	munmap(memory.base, PAGES * PAGE);
+	memory.base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   0);
+	CHECK_EQ(uffd_register(memory.uffd, memory.base, PAGES * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING |
+			       UFFDIO_REGISTER_MODE_MINOR), 0);
+	return memory;
+}
+
+/* Every other page is in the page cache; the others are the image's. */
+static void case_minor_missing(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	int fd = memfd_create("lazymem", 0);
+	struct memory memory = memory_of_file(fd);
+	char page[PAGE];
+
+	for (size_t i = 0; i < PAGES; i += 2) {
+		content_fill(page, 99, i, 1);
+		CHECK_EQ(pwrite(fd, page, PAGE, i * PAGE), PAGE);
+	}
+	memory_serve(&memory, &server);
+	for (size_t i = 0; i < PAGES; i += 2) {
+		CHECK_EQ(content_wrong(memory.base + i * PAGE, 99, i, 1), 0);
+		CHECK_EQ(image_wrong(memory.base + (i + 1) * PAGE, i + 1, 1), 0);
+	}
+	server_end(&server, SIGTERM);
+}
+
+static void *read_first(void *memory)
+{
+	return (void *)image_wrong(((struct memory *)memory)->base, 0, 1);
+}
+
+/* A page leaves the page cache between its minor fault and the answer. */
+static void case_minor_gone(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	int fd = memfd_create("lazymem", 0);
+	struct memory memory = memory_of_file(fd);
+	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
+	pthread_t thread;
+	void *wrong;
+
+	CHECK_EQ(pwrite(fd, "x", 1, 0), 1);
+	CHECK_EQ(pthread_create(&thread, NULL, read_first, &memory), 0);
+	CHECK_EQ(poll(&readable, 1, -1), 1);
+	CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), 0);
+	memory_serve(&memory, &server);
+	pthread_join(thread, &wrong);
+	CHECK_EQ((uintptr_t)wrong, 0);
+	server_end(&server, SIGTERM);
+}
+
+/* The client protects its memory itself: a write lifts that. */
+static void case_write_protected(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+
+	memory_serve(&memory, &server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		memory.base[i * PAGE] = i;
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(memory.base[i * PAGE], (char)i);
+	server_end(&server, SIGTERM);
+}
+
+static void *run_session(void *session)
+{
+	lazymem_run(session);
+	return NULL;
+}
+
+/* Write to every @step-th page. */
+static void write_pages(const struct memory *memory, size_t step)
+{
+	for (size_t i = 0; i < PAGES; i += step)
+		memory->base[i * PAGE + 9]++;
+}
+
+/* Check that exactly every @step-th page is dirty, and take that. */
+static void dirty_is(struct lazymem *session, size_t step)
+{
+	unsigned long bits[PAGES / 64] = {};
+
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), (PAGES + step - 1) / step);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(bits[i / 64] >> i % 64 & 1, i % step == 0);
+}
+
+/*
+ * The library's calls, without the program. Half of the memory is in place when watching
+ * begins; a part of the rest is brought after that: bringing a page is no write.
+ */
+static void case_dirty(const void *variant)
+{
+	struct lazymem_options options = {
+		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
+	};
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+					   UFFD_FEATURE_EVENT_REMOVE,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
+	unsigned long bits[PAGES / 64] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
+					      why);
+	pthread_t thread;
+
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
+	CHECK_EQ(lazymem_dirty_start(session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES * 3 / 4), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
+	write_pages(&memory, 3);
+	write_pages(&memory, 3);
+	dirty_is(session, 3);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
+	write_pages(&memory, 6);
+	dirty_is(session, 6);
+	CHECK_EQ(madvise(memory.base + 5 * PAGE, PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 4, 60, bits), 1);
+	CHECK_EQ(bits[0], 1 << 1);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 1, PAGES, bits), -EINVAL);
+	CHECK_EQ(lazymem_dirty_take(session, 1, 0, 1, bits), -EINVAL);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -ESRCH);
+	lazymem_free(session);
+}
+
+void suite_faults(void)
+{
+	add_case(case_minor, NULL, "lazymem/faults/minor");
+	add_case(case_minor_missing, NULL, "lazymem/faults/minor-missing");
+	add_case(case_minor_gone, NULL, "lazymem/faults/minor-gone");
+	add_case(case_write_protected, NULL, "lazymem/faults/write-protected");
+	add_case(case_dirty, NULL, "lazymem/faults/dirty");
+}

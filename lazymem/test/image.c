@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Images whose content each case can check page by page. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "fixture.h"
+
+#define SEED	7
+
+/* Pages of zeros: lazymem must recognise them, as they are no holes of the file. */
+static bool image_is_hole(size_t page)
+{
+	return page % 16 == 7;
+}
+
+static void image_fill(int fd, size_t pages)
+{
+	char page[PAGE];
+
+	for (size_t i = 0; i < pages; i++) {
+		content_fill(page, SEED, i, 1);
+		if (image_is_hole(i))
+			memset(page, 0, PAGE);
+		if (write(fd, page, PAGE) != PAGE)
+			die_errno("cannot write an image");
+	}
+}
+
+const char *image_make(size_t pages)
+{
+	const char *path = fixture_path("image");
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	image_fill(fd, pages);
+	close(fd);
+	return path;
+}
+
+const char *image_in_memory(size_t pages)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	char *path;
+
+	image_fill(fd, pages);
+	if (asprintf(&path, "/proc/%d/fd/%d", getpid(), fd) < 0)
+		die("out of memory");
+	return path;
+}
+
+size_t image_wrong(const void *memory, size_t first, size_t pages)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		const char *page = (const char *)memory + i * PAGE;
+
+		wrong += image_is_hole(first + i) ? content_not_zero(page, 1) :
+			 content_wrong(page, SEED, first + i, 1);
+	}
+	return wrong;
+}
