@@ -49,6 +49,7 @@ static void connection_up(struct lazymem *session)
 				size, session->image_size);
 }
 
+/* Each round asks the source for its state: a kind of source does not call back. */
 void connection_run(struct lazymem *session, uint64_t now)
 {
 	struct connection *connection = &session->connection;

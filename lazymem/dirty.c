@@ -83,6 +83,11 @@ static bool dirty_is_asked(struct dirty *dirty)
 	return asked;
 }
 
+/*
+ * Quiesce, since the helper must not put a page in place unprotected while this works.
+ * The lock is held to the end, so the request and its bits stay valid: they are on the stack
+ * of a thread that waits for ->done.
+ */
 void dirty_run(struct lazymem *session)
 {
 	struct dirty *dirty = &session->dirty;
@@ -96,7 +101,7 @@ void dirty_run(struct lazymem *session)
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
 	error = request->pages ? dirty_take_pages(session, request) :
-		dirty_protect_all(session);
+				 dirty_protect_all(session);
 	if (error && error != -EAGAIN)
 		request->result = error;
 	if (error != -EAGAIN) {
@@ -112,6 +117,7 @@ uint64_t dirty_due(const struct lazymem *session, uint64_t now)
 	return session->dirty.pending ? now + CHANGING_NS : DUE_NEVER;
 }
 
+/* Threads that wait for their turn see ->over. */
 void dirty_end(struct lazymem *session)
 {
 	struct dirty *dirty = &session->dirty;
@@ -152,6 +158,7 @@ int lazymem_dirty_start(struct lazymem *session)
 	return dirty_ask(session, &request);
 }
 
+/* The list of mappings does not change after lazymem_new(), so any thread may walk it. */
 int64_t lazymem_dirty_take(struct lazymem *session, size_t range, uint64_t first,
 			   uint64_t count, unsigned long *bits)
 {

@@ -8,6 +8,7 @@ void extents_begin(struct extents *extents, uint64_t start)
 	extents->count = 0;
 }
 
+/* Pieces have their end, not their length: a look-up compares offsets. */
 bool extents_add(struct extents *extents, uint64_t length, bool zero)
 {
 	unsigned int n = extents->count;

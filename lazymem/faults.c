@@ -12,6 +12,7 @@
 #include "session.h"
 #include "uffd.h"
 
+/* A fault that was merged into a slot is a bit there, not an entry here. */
 uint64_t faults_waiting(const struct lazymem *session)
 {
 	uint64_t waiting = session->faults.count;
@@ -22,6 +23,7 @@ uint64_t faults_waiting(const struct lazymem *session)
 	return waiting;
 }
 
+/* The task tries again, and faults again if the page is not there. */
 static void faults_wake(struct lazymem *session, struct page_ref page)
 {
 	uint64_t run, address = ranges_address(&session->ranges, page, &run);
@@ -30,6 +32,7 @@ static void faults_wake(struct lazymem *session, struct page_ref page)
 		uffd_wake(session->uffd, (void *)address, page.pages->size);
 }
 
+/* Record the order. A page that was done before was asked for then. */
 static void faults_note(struct lazymem *session, struct page_ref page)
 {
 	const struct pages *pages = page.pages;
@@ -156,7 +159,7 @@ void faults_run(struct lazymem *session, uint64_t now)
 		struct fault *fault = &faults->queue[faults->head];
 		uint64_t run, address = ranges_address(&session->ranges, fault->page, &run);
 
-		/* Without an address the page was unmapped, and nobody waits. */
+		/* Without an address the page was unmapped, and its faults were woken. */
 		if (address && fault->kind != FAULT_MISSING &&
 		    !faults_answer_present(session, fault, address) &&
 		    fault->kind != FAULT_MISSING) {

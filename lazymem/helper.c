@@ -86,6 +86,7 @@ struct slot *helper_take_back(struct helper *helper)
 	return job->slot;
 }
 
+/* In the order of giving: the helper does them in that order. */
 static struct runs *helper_collect(struct helper *helper)
 {
 	struct runs *job = &helper->jobs[helper->first];
@@ -100,6 +101,7 @@ struct runs *helper_done(struct helper *helper)
 	return helper->given && !sem_trywait(&helper->done) ? helper_collect(helper) : NULL;
 }
 
+/* sem_wait() is tried again after a signal. */
 struct runs *helper_wait(struct helper *helper)
 {
 	if (!helper->given)
@@ -109,6 +111,7 @@ struct runs *helper_wait(struct helper *helper)
 	return helper_collect(helper);
 }
 
+/* The thread ends at the next post, since ->ending is set before. */
 void helper_end(struct helper *helper)
 {
 	if (helper->running) {

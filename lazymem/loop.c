@@ -4,9 +4,9 @@
  *
  * Each round does what can be done now, in the order of urgency: the end, the client's
  * existence, requests for dirty pages, the source, slots that faults wait for, faults; and
- * only then what nobody waits for. Then it sleeps in ppoll() until a descriptor is ready or
- * a part is due (due.h). Nothing else in it waits for the image: one slow read holds up no
- * other. (A file in memory is taken to be present; what of it is swapped out is waited for.)
+ * only then what is read ahead. Then it sleeps in ppoll() until a descriptor is ready or
+ * a part is due (due.h). Nothing else in the loop waits for the image, so a slow read does
+ * not delay others. (The exception: pages of a file in memory that are swapped out.)
  *
  * A client can make the userfaultfd blocking, as both processes share its flags, and so
  * hold this thread in read(). A signal ends that read; the stop is looked at afterwards.

@@ -19,6 +19,7 @@
 #define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
 #endif
 
+/* No flag: the page is missing. */
 static void messages_take_fault(struct lazymem *session, const struct uffd_msg *msg)
 {
 	struct messages *messages = &session->messages;
@@ -79,7 +80,7 @@ static void messages_settle_strays(struct lazymem *session)
 
 /*
  * The client has forked, and waits until this is read. @uffd serves the child. A child that
- * nobody takes must not see zeros where the image's content is missing: poison.
+ * is not served must not see zeros where the image's content is missing: poison.
  */
 static void messages_take_fork(struct lazymem *session, int uffd)
 {

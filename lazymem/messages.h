@@ -6,7 +6,7 @@
  * The kernel hands out faults before events. So the address of a fault may be one that a
  * mremap() has made, whose event is still to be read. A fault at an unknown address is a
  * stray: it is kept, and judged only once nothing is left to read and no change is under
- * way. Then nobody knows the address, and its page is poisoned.
+ * way. If the address is still unknown then, its page is poisoned.
  */
 #ifndef LAZYMEM_MESSAGES_H
 #define LAZYMEM_MESSAGES_H

@@ -16,6 +16,7 @@ struct lazymem_order {
 	FILE *file;
 };
 
+/* "e": the file is not passed on to other programs. */
 struct lazymem_order *lazymem_order_new(const char *path, char why[LAZYMEM_WHY])
 {
 	struct lazymem_order *order = calloc(1, sizeof(*order));
@@ -51,6 +52,7 @@ int lazymem_order_close(struct lazymem_order *order)
 	return error;
 }
 
+/* The first line tells a recorded order from a file that was named by mistake. */
 int order_open(struct order_reader *reader, const char *path, char why[LAZYMEM_WHY])
 {
 	char head[sizeof(HEAD)] = "";
@@ -70,6 +72,7 @@ int order_open(struct order_reader *reader, const char *path, char why[LAZYMEM_W
 	return -EINVAL;
 }
 
+/* Strict: a line that does not match is no order, and nothing behind it is trusted. */
 int order_next(struct order_reader *reader, uint64_t *offset, uint64_t *size,
 	       char why[LAZYMEM_WHY])
 {

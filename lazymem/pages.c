@@ -52,6 +52,7 @@ struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
 	return NULL;
 }
 
+/* Without ->dirty: children of a client are not watched. */
 struct pages *pages_clone(const struct pages *from)
 {
 	struct pages *pages = pages_new(from->offset, from->count, from->size);

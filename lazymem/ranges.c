@@ -15,6 +15,7 @@
 /* The end of user space with five-level page tables; sums of two cannot overflow. */
 #define ADDRESS_MOST	(1ULL << 56)
 
+/* Ranges have no order, so a new one goes to the end. */
 static int ranges_add(struct ranges *ranges, struct range range)
 {
 	if (ranges->count == ranges->room) {
@@ -61,8 +62,9 @@ ranges_overlapped(const struct lazymem_range *from, size_t i)
 	return NULL;
 }
 
-static int ranges_check(const struct lazymem_range *from, size_t count, uint64_t image_size,
-		 char why[LAZYMEM_WHY])
+/* All of them. Returns 0, or -EINVAL with an explanation for the user. */
+static int ranges_check(const struct lazymem_range *from, size_t count,
+			uint64_t image_size, char why[LAZYMEM_WHY])
 {
 	uint64_t sum = 0;
 
@@ -152,6 +154,7 @@ static int ranges_clone_pages(struct ranges *to, const struct ranges *from,
 	return error;
 }
 
+/* In reverse order, so reading ahead for a child begins with the last mapping. */
 int ranges_clone(struct ranges *to, const struct ranges *from)
 {
 	int error = 0;
@@ -198,6 +201,7 @@ uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint6
 	return 0;
 }
 
+/* Pages that are done already do not count twice. */
 void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first, uint64_t count)
 {
 	uint64_t missing = 0;
@@ -229,6 +233,10 @@ static struct range range_part(const struct range *range, uint64_t start, uint64
 	return part;
 }
 
+/*
+ * Done, since nothing is to be read for them; zero, since a fault there gets zeros; dirty,
+ * since the content has changed.
+ */
 void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
@@ -278,6 +286,7 @@ int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* The moved part becomes a range of its own; what it leaves behind is no range. */
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length)
 {
 	for (size_t i = ranges->count; i--;) {

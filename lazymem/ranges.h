@@ -4,7 +4,7 @@
  *
  * A struct range is a run of pages at addresses that follow one another. It begins as one
  * of the client's mappings. Events split ranges (munmap), move them (mremap) and drop
- * them; struct pages (pages.h) stays. Whoever keeps a page for later keeps a struct
+ * them; struct pages (pages.h) stays. Code that keeps a page for later keeps a struct
  * page_ref, and asks ranges_address() each time: the page may have moved meanwhile.
  *
  * Ranges are searched one by one, since a client has few: a virtual machine has one per
@@ -33,7 +33,7 @@ struct range {
 /**
  * struct ranges - all that a session serves
  * @at: ranges in any order; @count are used and @room are allocated
- * @pages: owned list of the mappings' pages; goes on existing when ranges are dropped
+ * @pages: owned list of the mappings' pages; stays when ranges are dropped
  * @stats: the session's: @total and @missing are counted here
  */
 struct ranges {

@@ -16,6 +16,7 @@
 
 #include "session.h"
 
+/* For each session. A client can cause any number of errors. */
 #define TEXTS_MOST	20
 
 void session_message(struct lazymem *session, const char *format, ...)
@@ -28,6 +29,7 @@ void session_message(struct lazymem *session, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	/* The last one says that there are more. */
 	if (session->texts++ == TEXTS_MOST)
 		snprintf(text, sizeof(text), "more messages are left out");
 	session->options->message(session->arg, text);
@@ -124,8 +126,10 @@ static bool session_is_uffd(int fd)
 	return !strcmp(name, "anon_inode:[userfaultfd]");
 }
 
-static int session_set_up(struct lazymem *session, int uffd, const struct lazymem_range *ranges,
-			  size_t count, char why[LAZYMEM_WHY])
+/* What it serves. Returns 0, or -errno with an explanation. */
+static int session_set_up(struct lazymem *session, int uffd,
+			  const struct lazymem_range *ranges, size_t count,
+			  char why[LAZYMEM_WHY])
 {
 	int error;
 

@@ -38,6 +38,7 @@ void slots_free(struct slots *slots)
 	bounce_free(&slots->bounce);
 }
 
+/* 16 slots: searching them is cheaper than any bookkeeping. */
 unsigned int slots_busy(const struct lazymem *session)
 {
 	unsigned int busy = 0;
@@ -109,6 +110,7 @@ void slots_forget_reads(struct lazymem *session)
 			session->slots.at[i].state = SLOT_ASKED;
 }
 
+/* The first slots first; none of them waits for another. */
 void slots_run(struct lazymem *session, uint64_t now)
 {
 	for (unsigned int i = 0; i < SLOTS && !session->gone; i++)
@@ -159,6 +161,10 @@ static struct slot *slots_take_back(struct lazymem *session)
 	return slot;
 }
 
+/*
+ * Take back what is not begun and wait for the rest, one job at most, which takes as long as
+ * a copy of SLOT_BYTES. What was taken back is put in place later.
+ */
 void slots_quiesce(struct lazymem *session)
 {
 	const struct runs *job;
@@ -168,6 +174,7 @@ void slots_quiesce(struct lazymem *session)
 		slots_collect(job, clock_ns());
 }
 
+/* Returns false if it is too small to be worth it, or the helper has enough. */
 static bool slots_give(struct slot *slot)
 {
 	if ((slot->count - slot->placed) * slot->first.pages->size < WORTH ||

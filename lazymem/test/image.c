@@ -39,6 +39,7 @@ const char *image_make(size_t pages)
 	return path;
 }
 
+/* The memfd stays open in this process, and its path is valid as long. */
 const char *image_in_memory(size_t pages)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);

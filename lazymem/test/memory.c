@@ -84,6 +84,7 @@ bool memory_is_poisoned(const volatile char *at)
 	return poisoned;
 }
 
+/* UFFD_FEATURE_POISON came with 6.6. */
 bool memory_can_poison(void)
 {
 	struct utsname name;

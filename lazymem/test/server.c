@@ -66,6 +66,7 @@ void server_says(struct lazymem_server *server, const char *text)
 	while (!strstr(server->line, text));
 }
 
+/* The output is one JSON object a line, so the key is found by its text. */
 uint64_t server_number(const struct lazymem_server *server, const char *name)
 {
 	char key[64];
@@ -96,6 +97,7 @@ void server_end(struct lazymem_server *server, int signal)
 	CHECK_EQ(status, 0);
 }
 
+/* Whatever the case wants to send, be it wrong. */
 int server_send(const struct lazymem_server *server, const char *text, int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -103,12 +103,13 @@ int client_add(struct server *server, int socket, struct lazymem *session)
 	return error;
 }
 
+/* By the parent's thread. The child gets a thread and a number of its own. */
 int client_forked(void *arg, struct lazymem *child)
 {
 	struct client *parent = arg;
 	int error = client_add(parent->server, -1, child);
 
-	/* @arg was set to the client that was just freed. */
+	/* Not the client that was just freed: the session still reports. */
 	if (error)
 		lazymem_set_arg(child, parent);
 	return error;

@@ -31,6 +31,7 @@ static void main_prepare(struct tool *tool)
 	}
 }
 
+/* A recorded order is closed after all sessions have ended. */
 int main(int argc, char **argv)
 {
 	struct tool tool = {

@@ -52,6 +52,7 @@ static const struct option options[] = {
 	{}
 };
 
+/* LAZYMEM_NOW is what a second signal does, and cannot be chosen. */
 static enum lazymem_end options_on_exit(const char *text)
 {
 	if (!strcmp(text, "fill"))
@@ -63,6 +64,7 @@ static enum lazymem_end options_on_exit(const char *text)
 	die("--on-exit is fill, poison or drop, not \"%s\"", text);
 }
 
+/* After an unknown option getopt_long() has named it. */
 static void options_wrong(void)
 {
 	fputs(usage, stderr);
@@ -119,6 +121,7 @@ static void options_take(struct tool *tool, int option)
 	}
 }
 
+/* "serve" is the only command so far, and must come first. */
 void options_parse(struct tool *tool, int argc, char **argv)
 {
 	int option;
