@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages and exit status of programs that cannot go on. */
+/* Messages of programs that end; see fail.h. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "fail.h"
 
+/* Standard output first, so that the order of both is kept where they go to one file. */
 static void die_say(const char *fmt, va_list args)
 {
 	fflush(stdout);

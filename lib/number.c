@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Parses an option's number. */
+/* Numbers in options; see number.h. */
 #include <stdlib.h>
 
 #include "fail.h"

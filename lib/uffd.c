@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userfaultfd's calls; all answers repeat on EAGAIN and after partial copies. */
+/* The userfaultfd ioctls, one function each; see uffd.h. server.c has the page server. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -41,6 +41,7 @@ int uffd_unregister(int uffd, void *start, size_t length)
 	return ioctl(uffd, UFFDIO_UNREGISTER, &range) ? -errno : 0;
 }
 
+/* A non-blocking read() may find nothing: another thread was faster, or the fault is gone. */
 bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
 {
 	struct pollfd fd = { .fd = uffd, .events = POLLIN };
@@ -55,7 +56,11 @@ bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms)
 	}
 }
 
-/* Returns 0 or -errno; @copied gets how much of @length was copied. */
+/*
+ * Copy until all is done or an error stays. -EAGAIN after a part: the rest is tried again.
+ * -EAGAIN without one: the process changes its address space, and this waits for it busily.
+ * Returns 0 or -errno; @copied: how many bytes of @length were copied.
+ */
 static int uffd_copy_loop(int uffd, void *to, const void *from, size_t length,
 			  size_t *copied)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * userfaultfd: its calls, and a small page server.
+ * userfaultfd: a function for each ioctl, and a small page server for tests (server.c).
  *
- * A test that has to act while a fault waits answers by hand: uffd_next() returns once
- * a fault waits. All others start a server.
+ * A test that does something while a fault waits answers the fault by hand: uffd_next()
+ * returns when a fault waits. All others start a server.
  */
 #ifndef LIB_UFFD_H
 #define LIB_UFFD_H
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From 6.6 on; numbers and layouts are those of the kernel's interface. */
+/* New in 6.6: the headers of older kernels do not have it. */
 #ifndef UFFDIO_POISON
 #define _UFFDIO_POISON	0x08
 struct uffdio_poison {
@@ -29,22 +29,23 @@ struct uffdio_poison {
 #endif
 
 /*
- * Open a userfaultfd with all of @features. @flags as for userfaultfd(2), e.g.
- * UFFD_USER_MODE_ONLY. Returns -errno; -EINVAL if a feature is missing.
+ * Open a userfaultfd and set it up with all of @features. @flags: of userfaultfd(2), for
+ * example UFFD_USER_MODE_ONLY. Returns the descriptor or -errno; -EINVAL: the kernel lacks a
+ * feature.
  */
 int uffd_open(uint64_t features, int flags);
 
-/* Register or unregister; return 0 or -errno. */
+/* @mode: UFFDIO_REGISTER_MODE_*. Both return 0 or -errno. */
 int uffd_register(int uffd, void *start, size_t length, uint64_t mode);
 int uffd_unregister(int uffd, void *start, size_t length);
 
 /*
- * Wait for the next message, @timeout_ms at most (-1: for ever). Returns false if none
- * came.
+ * Wait for the next message, at most @timeout_ms (-1: without limit). Returns false if no
+ * message came.
  */
 bool uffd_next(int uffd, struct uffd_msg *msg, int timeout_ms);
 
-/* Answers; all return 0 or -errno, and handle EAGAIN and partial copies. */
+/* Answers. All return 0 or -errno; uffd_copy() goes on after EAGAIN and partial copies. */
 int uffd_copy(int uffd, void *to, const void *from, size_t length);
 int uffd_zeropage(int uffd, void *start, size_t length);
 int uffd_continue(int uffd, void *start, size_t length);
@@ -52,7 +53,7 @@ int uffd_poison(int uffd, void *start, size_t length);
 int uffd_write_protect(int uffd, void *start, size_t length, bool on);
 int uffd_wake(int uffd, void *start, size_t length);
 
-/* As uffd_copy(), up to the first page that fails; returns how many bytes were copied. */
+/* As uffd_copy(), up to the first page that fails. Returns how many bytes were copied. */
 size_t uffd_copy_some(int uffd, void *to, const void *from, size_t length);
 
 /**
@@ -63,9 +64,9 @@ size_t uffd_copy_some(int uffd, void *to, const void *from, size_t length);
  * @pages: length in 4 KiB pages
  * @batch: 4 KiB pages to answer a fault with, a power of two, at least one
  *	   @page_size
- * @delay_us: how long after its fault a page is brought, however many faults there are
- * @threads: how many threads
- * @fill: writes the contents of 4 KiB pages from @first on to @to, at most @batch pages
+ * @delay_us: microseconds from a fault to its answer; other faults wait at the same time
+ * @threads: how many threads answer
+ * @fill: writes the contents of 4 KiB pages @first ... into @to, @batch at most
  * @arg: for @fill
  * @faults: how many faults were answered
  * @served: how many 4 KiB pages were brought
@@ -92,8 +93,8 @@ void server_start(struct server *server);
 void server_stop(struct server *server);
 
 /*
- * Bring @pages pages from @first on that need not have been asked for, through the
- * caller's @buffer.
+ * Bring @pages pages from @first on, whether a fault waits or not. @buffer is the caller's,
+ * and has room for them.
  */
 void server_bring(struct server *server, size_t first, size_t pages,
 		  void *buffer);
