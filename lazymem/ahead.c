@@ -36,7 +36,7 @@ void ahead_restart(struct lazymem *session)
 }
 
 /* Behind: in an earlier mapping of the list, or earlier in this one. */
-void ahead_again(struct lazymem *session, struct page_ref page)
+void ahead_go_back(struct lazymem *session, struct page_ref page)
 {
 	struct ahead *ahead = &session->ahead;
 	const struct pages *pages = page.pages;
@@ -60,7 +60,7 @@ void ahead_widen(struct lazymem *session, const struct slot *slot)
 		ahead->depth *= 2;
 }
 
-bool ahead_over(const struct lazymem *session)
+bool ahead_is_over(const struct lazymem *session)
 {
 	const struct ahead *ahead = &session->ahead;
 
@@ -163,7 +163,7 @@ static unsigned int ahead_length(struct lazymem *session, struct page_ref page,
 	size_t bytes = listed || session->ahead.depth == 1 ?
 		       session->options->window : SLOT_BYTES;
 	uint64_t most = slot_pages(page.pages, bytes);
-	uint64_t room = slots_next(session, page) - page.index;
+	uint64_t room = slots_next_start(session, page) - page.index;
 	unsigned int n = 1;
 
 	while (n < most && n < room && !bits_test(page.pages->done, page.index + n))
@@ -201,7 +201,7 @@ static unsigned int ahead_depth(const struct lazymem *session)
 
 static bool ahead_may_read(const struct lazymem *session)
 {
-	return !ahead_over(session) && session->ending <= LAZYMEM_FILL &&
+	return !ahead_is_over(session) && session->ending <= LAZYMEM_FILL &&
 	       session->connection.phase == CONNECTION_UP && !faults_waiting(session) &&
 	       slots_busy(session) < ahead_depth(session);
 }

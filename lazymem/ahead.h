@@ -48,11 +48,11 @@ void ahead_open_child(struct lazymem *child);
 /* Begin again, without the order, for LAZYMEM_FILL: bring all that was left out. */
 void ahead_restart(struct lazymem *session);
 /* @page was not read after all: go back to it, if that is behind. */
-void ahead_again(struct lazymem *session, struct page_ref page);
+void ahead_go_back(struct lazymem *session, struct page_ref page);
 /* @slot is wholly in place: read more at once if no fault came meanwhile. */
 void ahead_widen(struct lazymem *session, const struct slot *slot);
 /* Nothing is left to begin. */
-bool ahead_over(const struct lazymem *session);
+bool ahead_is_over(const struct lazymem *session);
 
 /* Begin reads. */
 void ahead_run(struct lazymem *session, uint64_t now);

@@ -84,7 +84,8 @@ static bool dirty_is_asked(struct dirty *dirty)
 }
 
 /*
- * Quiesce, since the helper must not put a page in place unprotected while this works.
+ * Quiesce, since the helper must not put a page in place unprotected while this works; before
+ * the lock is taken, since that may call options->message.
  * The lock is held to the end, so the request and its bits stay valid: they are on the stack
  * of a thread that waits for ->done.
  */

@@ -46,7 +46,8 @@ static bool loop_is_finished(struct lazymem *session)
 	case LAZYMEM_GO_ON:
 		return false;
 	case LAZYMEM_FILL:
-		return !session->faults.count && !slots_busy(session) && ahead_over(session);
+		return !session->faults.count && !slots_busy(session) &&
+		       ahead_is_over(session);
 	case LAZYMEM_POISON:
 	case LAZYMEM_DROP:
 		return !faults_waiting(session);

@@ -120,8 +120,8 @@ uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, siz
 	return place_pages(place_call_copy, uffd, to, from, count, size, error);
 }
 
-uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
-			 size_t size, int *error)
+uint64_t place_copy_protected(int uffd, uint64_t to, const void *from, uint64_t count,
+			      size_t size, int *error)
 {
 	return place_pages(place_call_protected, uffd, to, from, count, size, error);
 }

@@ -22,8 +22,8 @@
 uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
 		    int *error);
 /* As place_copy(), with the pages write-protected from the start. */
-uint64_t place_protected(int uffd, uint64_t to, const void *from, uint64_t count,
-			 size_t size, int *error);
+uint64_t place_copy_protected(int uffd, uint64_t to, const void *from, uint64_t count,
+			      size_t size, int *error);
 uint64_t place_zero(int uffd, uint64_t to, uint64_t count, size_t size, int *error);
 /* An access gets SIGBUS. -EINVAL or -ENOTTY: the kernel is older than 6.6. */
 uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *error);

@@ -202,7 +202,8 @@ uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint6
 }
 
 /* Pages that are done already do not count twice. */
-void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first, uint64_t count)
+void ranges_mark_done(struct ranges *ranges, struct pages *pages, uint64_t first,
+		      uint64_t count)
 {
 	uint64_t missing = 0;
 
@@ -246,7 +247,7 @@ void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 			bits_set(gone.pages->zero, j);
 			if (gone.pages->dirty)
 				bits_set(gone.pages->dirty, j);
-			ranges_done(ranges, gone.pages, j, 1);
+			ranges_mark_done(ranges, gone.pages, j, 1);
 		}
 	}
 }
@@ -279,7 +280,7 @@ int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 		if (!gone.count)
 			continue;
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++)
-			ranges_done(ranges, gone.pages, j, 1);
+			ranges_mark_done(ranges, gone.pages, j, 1);
 		if (ranges_cut(ranges, i, &gone))
 			return -ENOMEM;
 	}

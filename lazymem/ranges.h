@@ -64,8 +64,8 @@ struct page_ref ranges_find(const struct ranges *ranges, uint64_t address);
 uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint64_t *run);
 
 /* Mark @count pages as done, from page @first on. */
-void ranges_done(struct ranges *ranges, struct pages *pages, uint64_t first,
-		 uint64_t count);
+void ranges_mark_done(struct ranges *ranges, struct pages *pages, uint64_t first,
+		      uint64_t count);
 
 /*
  * What the client did, as its events say. Given back: zeros from then on. The others

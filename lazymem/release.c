@@ -69,7 +69,7 @@ static int release_poison_pages(struct lazymem *session, struct pages *pages)
 		if (ret < 0)
 			return ret;
 		while (ret--)
-			ranges_done(&session->ranges, pages, at.index++, 1);
+			ranges_mark_done(&session->ranges, pages, at.index++, 1);
 	}
 	return 0;
 }

@@ -66,7 +66,7 @@ static void runs_settle(struct slot *slot, unsigned int n, enum run_kind kind)
 		else
 			prefetched += pages->size;
 	}
-	ranges_done(&session->ranges, pages, first, n);
+	ranges_mark_done(&session->ranges, pages, first, n);
 	session->stats.served += served;
 	session->stats.prefetched += prefetched;
 	if (kind == RUN_ZERO)
@@ -111,7 +111,7 @@ static void runs_prepare(struct runs *runs)
 static void runs_place_one(struct runs *runs, struct run *run)
 {
 	const struct lazymem *session = runs->slot->session;
-	typeof(place_copy) *copy = session->dirty.on ? place_protected : place_copy;
+	typeof(place_copy) *copy = session->dirty.on ? place_copy_protected : place_copy;
 	size_t size = runs->slot->first.pages->size;
 
 	if (run->kind == RUN_ZERO)

@@ -15,7 +15,7 @@
 #include "place.h"
 #include "session.h"
 
-/* How often a read is tried, and the first wait, which doubles. */
+/* How often a read is tried; the wait after the nth time is RETRY_NS << n. */
 #define TRIES		4
 #define RETRY_NS	(100 * MS)
 
@@ -79,7 +79,7 @@ static void slot_take_part(struct slot *slot)
 	slot_requeue(slot, count);
 	slot->wanted &= (1UL << count) - 1;
 	slot->count = count;
-	ahead_again(session, (struct page_ref) { slot->first.pages,
+	ahead_go_back(session, (struct page_ref) { slot->first.pages,
 						 slot->first.index + count });
 }
 
@@ -190,7 +190,7 @@ static void slot_poison(struct slot *slot, uint64_t now)
 	else if (error)
 		session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays", address);
 	else
-		ranges_done(&session->ranges, slot->first.pages, slot->first.index, 1);
+		ranges_mark_done(&session->ranges, slot->first.pages, slot->first.index, 1);
 	session->stats.failed++;
 	slot->state = SLOT_FREE;
 }

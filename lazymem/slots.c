@@ -62,7 +62,7 @@ struct slot *slots_find(struct lazymem *session, struct page_ref page)
 	return NULL;
 }
 
-uint64_t slots_next(const struct lazymem *session, struct page_ref page)
+uint64_t slots_next_start(const struct lazymem *session, struct page_ref page)
 {
 	uint64_t least = page.pages->count;
 

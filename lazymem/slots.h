@@ -43,7 +43,7 @@ unsigned int slots_busy(const struct lazymem *session);
 /* The slot that has yet to bring @page, or NULL. */
 struct slot *slots_find(struct lazymem *session, struct page_ref page);
 /* Where the first slot behind @page begins; without one, the mapping's end. */
-uint64_t slots_next(const struct lazymem *session, struct page_ref page);
+uint64_t slots_next_start(const struct lazymem *session, struct page_ref page);
 /*
  * Begin to bring @count pages from @first on; faults wait for those whose bit is set in
  * @wanted. NULL: all slots are in use.

@@ -224,7 +224,7 @@ static bool source_file_fetch(struct source *source, const struct source_read *r
 {
 	const struct file *file = source_file_of(source);
 	bool choice = source_file_can_send(file, to, read->length);
-	bool send = choice && tried_second(&to->send), all;
+	bool send = choice && tried_use_second(&to->send), all;
 	uint64_t began = clock_ns();
 	ssize_t got;
 
@@ -237,8 +237,9 @@ static bool source_file_fetch(struct source *source, const struct source_read *r
 }
 
 /*
- * A guess from the last byte: if that is in the page cache, so is the rest. It is for
- * patient reads; for a fault the fetch itself shows it, sooner than two calls would.
+ * A guess from the last byte: if that is in the page cache, so is the rest. For patient
+ * reads only, since it makes the kernel read ahead from that byte. Where a fault waits, the
+ * fetch itself finds out.
  */
 static bool source_file_is_cached(const struct file *file, const struct source_read *read)
 {

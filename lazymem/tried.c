@@ -19,7 +19,7 @@ static uint64_t tried_cost(const uint64_t last[TRIED_TIMES])
 }
 
 /* First a few times each way; then the better, and in turns of AGAIN the other. */
-bool tried_second(const struct tried *tried)
+bool tried_use_second(const struct tried *tried)
 {
 	uint64_t first = tried_cost(tried->last[0]), second = tried_cost(tried->last[1]);
 	bool better = second < first - first / 8;

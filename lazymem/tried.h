@@ -30,7 +30,7 @@ struct tried {
 };
 
 /* Whether to do it in the second way now. */
-bool tried_second(const struct tried *tried);
+bool tried_use_second(const struct tried *tried);
 
 /* It took @ns in the @second way or in the first. @bytes 0: it failed, do not count it. */
 void tried_note(struct tried *tried, bool second, size_t bytes, uint64_t ns);

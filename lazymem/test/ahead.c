@@ -77,7 +77,7 @@ static unsigned int held_count_reads(struct held *held)
  * Wait for @n reads, and check that no more come while the server reports twice: in that
  * time it has gone round its loop.
  */
-static void held_reads_are(struct held *held, unsigned int n)
+static void held_expect_reads(struct held *held, unsigned int n)
 {
 	while (held_count_reads(held) < n)
 		usleep(1000);
@@ -92,13 +92,13 @@ static void case_widens(const void *variant)
 	struct held held = {};
 
 	held_start(&held);
-	held_reads_are(&held, 1);
+	held_expect_reads(&held, 1);
 	CHECK_EQ(held.reads[0].bytes, WINDOW);
 	held_answer(&held, held.reads[0].offset);
-	held_reads_are(&held, 3);
+	held_expect_reads(&held, 3);
 	held_answer(&held, held.reads[1].offset);
 	held_answer(&held, held.reads[2].offset);
-	held_reads_are(&held, 11);
+	held_expect_reads(&held, 11);
 	for (unsigned int i = 1; i < 11; i++)
 		CHECK_EQ(held.reads[i].bytes, LARGE);
 	kill(held.server.pid, SIGKILL);
@@ -116,21 +116,21 @@ static void case_yields(const void *variant)
 	pthread_t thread;
 
 	held_start(&held);
-	held_reads_are(&held, 1);
+	held_expect_reads(&held, 1);
 	held_answer(&held, held.reads[0].offset);
-	held_reads_are(&held, 3);
+	held_expect_reads(&held, 3);
 	pthread_create(&thread, NULL, touch_page, held.memory.base + 512 * PAGE);
-	held_reads_are(&held, 4);
+	held_expect_reads(&held, 4);
 	CHECK_EQ(held.reads[3].offset, 512 * PAGE);
 	held_answer(&held, held.reads[1].offset);
 	held_answer(&held, held.reads[2].offset);
 	server_until(&held.server, "prefetched", WINDOW + 2 * LARGE);
 	CHECK_EQ(server_number(&held.server, "waiting"), 1);
-	held_reads_are(&held, 4);
+	held_expect_reads(&held, 4);
 	held_answer(&held, 512 * PAGE);
 	pthread_join(thread, NULL);
 	/* The fault has set it back to one read of a window. */
-	held_reads_are(&held, 5);
+	held_expect_reads(&held, 5);
 	CHECK_EQ(held.reads[4].offset, WINDOW + 2 * LARGE);
 	CHECK_EQ(held.reads[4].bytes, WINDOW);
 	kill(held.server.pid, SIGKILL);

@@ -140,7 +140,7 @@ static void write_pages(const struct memory *memory, size_t step)
 }
 
 /* Check that exactly every @step-th page is dirty, and take that. */
-static void dirty_is(struct lazymem *session, size_t step)
+static void dirty_expect(struct lazymem *session, size_t step)
 {
 	unsigned long bits[PAGES / 64] = {};
 
@@ -179,10 +179,10 @@ static void case_dirty(const void *variant)
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
 	write_pages(&memory, 3);
 	write_pages(&memory, 3);
-	dirty_is(session, 3);
+	dirty_expect(session, 3);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), 0);
 	write_pages(&memory, 6);
-	dirty_is(session, 6);
+	dirty_expect(session, 6);
 	CHECK_EQ(madvise(memory.base + 5 * PAGE, PAGE, MADV_DONTNEED), 0);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 4, 60, bits), 1);
 	CHECK_EQ(bits[0], 1 << 1);

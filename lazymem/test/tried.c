@@ -34,7 +34,7 @@ static unsigned int ways_take(const struct ways *ways, struct tried *tried,
 	unsigned int taken = 0;
 
 	for (unsigned int i = 0; i < TIMES; i++) {
-		bool second = tried_second(tried);
+		bool second = tried_use_second(tried);
 
 		tried_note(tried, second, BYTES, ways->ns[second] * (i % bad ? 1 : 10));
 		taken += second;
@@ -43,7 +43,7 @@ static unsigned int ways_take(const struct ways *ways, struct tried *tried,
 }
 
 /* The other way must be tried now and then, but not too often. */
-static void ways_is_kept_to(unsigned int taken, bool second)
+static void ways_expect_kept(unsigned int taken, bool second)
 {
 	if (second)
 		taken = TIMES - taken;
@@ -56,7 +56,7 @@ static void case_keeps_faster(const void *variant)
 	for (size_t i = 0; i < NR_WAYS; i++) {
 		struct tried tried = {};
 
-		ways_is_kept_to(ways_take(&ways[i], &tried, 7), ways[i].second);
+		ways_expect_kept(ways_take(&ways[i], &tried, 7), ways[i].second);
 	}
 }
 
@@ -65,7 +65,7 @@ static void case_changes(const void *variant)
 {
 	struct tried tried = {};
 
-	ways_is_kept_to(ways_take(&ways[0], &tried, 7), true);
+	ways_expect_kept(ways_take(&ways[0], &tried, 7), true);
 	CHECK_REL(ways_take(&ways[3], &tried, TIMES + 1), <, TRIED);
 	CHECK_REL(ways_take(&ways[0], &tried, TIMES + 1), >, TIMES - TRIED - 256);
 }
@@ -77,12 +77,12 @@ static void case_no_measure(const void *variant)
 	unsigned int taken = 0;
 
 	for (unsigned int i = 0; i < TIMES; i++) {
-		bool second = tried_second(&tried);
+		bool second = tried_use_second(&tried);
 
 		tried_note(&tried, second, second ? 0 : BYTES, 1000);
 		taken += second;
 	}
-	ways_is_kept_to(taken, false);
+	ways_expect_kept(taken, false);
 }
 
 void suite_tried(void)
