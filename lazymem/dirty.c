@@ -84,8 +84,9 @@ static bool dirty_is_asked(struct dirty *dirty)
 }
 
 /*
- * Quiesce, since the helper must not put a page in place unprotected while this works; before
- * the lock is taken, since that may call options->message.
+ * Quiesce, since the helper must not put a page in place unprotected while this works. That
+ * may call options->message, so it comes before the lock.
+ *
  * The lock is held to the end, so the request and its bits stay valid: they are on the stack
  * of a thread that waits for ->done.
  */

@@ -59,7 +59,7 @@ void dirty_destroy(struct dirty *dirty);
 /* Do what is asked. */
 void dirty_run(struct lazymem *session);
 uint64_t dirty_due(const struct lazymem *session, uint64_t now);
-/* Nothing will be done any more: wake those who ask, with -ESRCH. */
+/* Nothing will be done any more: wake threads that ask, with -ESRCH. */
 void dirty_end(struct lazymem *session);
 
 #endif

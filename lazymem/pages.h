@@ -29,7 +29,7 @@
  * @done: bit i: page i is in place, poisoned, given back or unmapped; reading ahead skips it
  * @zero: bit i: the client has given page i back to the kernel. From then on its content is
  *	  zeros, never the image's
- * @dirty: bit i: page i was written to since it was taken last. NULL: nobody asks
+ * @dirty: bit i: page i was written to since it was taken last. NULL: not watched
  */
 struct pages {
 	struct pages *next;

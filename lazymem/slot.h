@@ -32,7 +32,7 @@ enum slot_state {
 	SLOT_ASKED,	/* to be read once the source is up and ->retry_at has passed */
 	SLOT_READING,	/* the source writes to ->buffer and will call ->read.done */
 	SLOT_LOADED,	/* to be put in place, from page ->placed on */
-	SLOT_HELPED,	/* the helper puts it in place; nobody else may touch it */
+	SLOT_HELPED,	/* the helper puts it in place; the session keeps off */
 	SLOT_FAILED,	/* cannot be read and a fault waits: to be poisoned; one page */
 };
 
