@@ -7,6 +7,9 @@
  * not make stale what it is for: so the flight is the owner of these invalidations, and
  * of no others (MMU_NOTIFY_EXCLUSIVE; hmmu_flights_start()).
  *
+ * What is missing is faulted first, by the same flight: so cancelling it ends whatever
+ * it waits for, in a fault or between two tries.
+ *
  * The pages stay locked until they are mapped in the device, which keeps the CPU from
  * having them back; what else may take them away meanwhile makes the flight stale.
  */
@@ -33,6 +36,7 @@
  * @pages: locked, with a reference; NULL where it could not be had
  * @entries: for map()
  * @n: how many could be tried
+ * @request: what is asked of them before
  */
 struct piece {
 	unsigned long start;
@@ -40,6 +44,7 @@ struct piece {
 	struct page *pages[PIECE_PAGES];
 	unsigned long entries[PIECE_PAGES];
 	int n;
+	struct hmmu_request request;
 };
 
 /* Returns whether all could be had. */
@@ -122,16 +127,18 @@ static int have_piece(struct hmmu_flight *flight, struct piece *piece,
 		      hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
-	struct hmmu_request request = {
+	unsigned int tries = 0;
+	int ret;
+
+	piece->request = (struct hmmu_request){
 		.start = piece->start,
 		.end = piece->end,
 		.access = HMMU_ACCESS_WRITE,
 	};
-	unsigned int tries = 0;
-	int ret;
-
+	flight->request = &piece->request;
 	do {
-		ret = hmmu_populate(mirror, &request, NULL);
+		ret = hmmu_flight_collect(flight, piece->entries, piece->start,
+					  piece->end, 0);
 		if (!ret && mirror->ops->prepare)
 			ret = mirror->ops->prepare(mirror, piece->start,
 						   piece->end);
@@ -187,7 +194,10 @@ static int have_range(struct hmmu_flight *flight, unsigned long start,
 int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
 			  unsigned long end, hmmu_map_fn *map)
 {
-	struct hmmu_flight flight = { .mirror = mirror };
+	struct hmmu_flight flight = {
+		.mirror = mirror,
+		.use = hmmu_window_map,
+	};
 	int ret;
 
 	if (!hmmu_has_device_private())
@@ -202,6 +212,8 @@ int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
 		ret = have_range(&flight, start, end, map);
 		mmput(mirror->mm);
 	}
+	if (ret == -EINTR && READ_ONCE(flight.cancelled))
+		ret = -ECANCELED;
 	hmmu_flight_leave(&flight);
 	return ret;
 }

@@ -156,6 +156,10 @@ int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 /* populate.c */
 bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 			  const struct hmmu_request *request);
+int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
+			unsigned long start, unsigned long end,
+			unsigned long timeout);
+int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range);
 int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		  const struct hmmu_prefetch *prefetch);
 

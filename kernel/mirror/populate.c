@@ -176,9 +176,21 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
 	return ret;
 }
 
-static int for_each_window(struct hmmu_flight *flight, unsigned long *entries,
-			   unsigned long start, unsigned long end,
-			   unsigned long timeout)
+/**
+ * hmmu_flight_collect() - collect a range and hand it on, window by window
+ * @flight: one that is under way, with @request and @use set
+ * @entries: room for the entries of the largest window
+ * @start: first address
+ * @end: first address after
+ * @timeout: of each window, as hmmu_request.timeout
+ *
+ * Context: Process context, a reference on the users of the mm, no locks held.
+ * Return: %0, or an errno as hmmu_mirror_populate(); %-EINTR too if the flight was
+ * cancelled.
+ */
+int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
+			unsigned long start, unsigned long end,
+			unsigned long timeout)
 {
 	struct hmm_range range = {
 		.notifier = &flight->notifier,
@@ -214,7 +226,7 @@ static int fly(struct hmmu_flight *flight, unsigned long start,
 	}
 	ret = -ESRCH;
 	if (mmget_not_zero(mm)) {
-		ret = for_each_window(flight, entries, start, end, timeout);
+		ret = hmmu_flight_collect(flight, entries, start, end, timeout);
 		mmput(mm);
 	}
 	hmmu_move_free(flight->move);
@@ -290,7 +302,15 @@ static void tell_places(const struct hmmu_flight *flight,
 		*place++ = place_of(flight->mirror, *entry++);
 }
 
-static int window_map(struct hmmu_flight *flight, struct hmm_range *range)
+/**
+ * hmmu_window_map() - hand a window to the driver's map()
+ * @flight: a populate, whose @use this is
+ * @range: the window, all of it collected
+ *
+ * Context: mirror->lock held.
+ * Return: what map() returned.
+ */
+int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long kept = keep_asked(flight->request, range);
@@ -375,7 +395,7 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
 		.mirror = mirror,
 		.request = request,
 		.prefetch = prefetch,
-		.use = window_map,
+		.use = hmmu_window_map,
 	};
 
 	return fly_counted(&flight, HMMU_MIRROR_POPULATES, request->start,

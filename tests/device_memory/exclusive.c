@@ -265,6 +265,65 @@ static void exclusive_contended(const void *unused)
 	device_is_exact(r.fd, r.area.at, r.area.pages);
 }
 
+/*
+ * Cancelled between two tries. A page of a file is never exclusive, so the call tries
+ * again and sleeps in between. Meanwhile the page is taken out of the file, and the page
+ * server that is asked for it is silent: a fault that begins after the cancelling would
+ * wait for ever, and the cancelling for it.
+ */
+#define CANCELLED	20
+
+struct tries {
+	int fd;
+	struct area area;
+	atomic_int ret;
+};
+
+static void *try_thread(void *arg)
+{
+	struct tries *t = arg;
+
+	t->ret = try_alone(t->fd, t->area.at, 1, SERIES);
+	return NULL;
+}
+
+/* Returns what the call does; the cancelling may come too late for it. */
+static int cancel_between_tries(struct tries *t)
+{
+	uint64_t mapped = mirror_total("pages_mapped");
+	pthread_t thread;
+
+	t->ret = 1;
+	CHECK_EQ(pthread_create(&thread, NULL, try_thread, t), 0);
+	while (mirror_total("pages_mapped") == mapped)
+		CHECK_EQ(t->ret, 1);
+	CHECK_EQ(madvise(t->area.at, PAGE, MADV_REMOVE), 0);
+	CHECK_EQ(dmirror_cancel(t->fd), 0);
+	CHECK_EQ(mirror_total("in_flight"), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	return t->ret;
+}
+
+static void exclusive_cancel(const void *unused)
+{
+	struct tries t = { .fd = exclusive_new(),
+			   .area = area_new(&kind_shmem, 1) };
+	int uffd = uffd_need(0, "missing faults");
+	size_t cancelled = 0, i;
+	int ret;
+
+	for (i = 0; cancelled < CANCELLED; i++) {
+		area_fill(&t.area);
+		CHECK_EQ(uffd_register(uffd, t.area.at, PAGE,
+				       UFFDIO_REGISTER_MODE_MISSING), 0);
+		ret = cancel_between_tries(&t);
+		CHECK(ret == -ECANCELED || ret == -EBUSY);
+		cancelled += ret == -ECANCELED;
+		CHECK_EQ(uffd_unregister(uffd, t.area.at, PAGE), 0);
+	}
+	note("cancelled %zu times of %zu", cancelled, i);
+}
+
 void suite_exclusive(void)
 {
 	static const struct kind *const others[] = {
@@ -282,4 +341,5 @@ void suite_exclusive(void)
 			 others[i]->name);
 	add_case(exclusive_gap, NULL, "exclusive/gap");
 	add_case(exclusive_contended, NULL, "exclusive/contended");
+	add_case(exclusive_cancel, NULL, "exclusive/cancel");
 }
