@@ -16,7 +16,6 @@
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "../compat/memory.h"
@@ -28,6 +27,16 @@
 
 /* Pages are locked by others, or taken away: how often to try. */
 #define TRIES		16
+
+/**
+ * struct exclusive - a call of hmmu_mirror_exclusive()
+ * @flight: under way
+ * @map: maps the pages in the device
+ */
+struct exclusive {
+	struct hmmu_flight flight;
+	hmmu_map_fn *map;
+};
 
 /**
  * struct piece - pages to be had at a time
@@ -138,7 +147,7 @@ static int have_piece(struct hmmu_flight *flight, struct piece *piece,
 	flight->request = &piece->request;
 	do {
 		ret = hmmu_flight_collect(flight, piece->entries, piece->start,
-					  piece->end, 0);
+					  piece->end);
 		if (!ret && mirror->ops->prepare)
 			ret = mirror->ops->prepare(mirror, piece->start,
 						   piece->end);
@@ -153,9 +162,10 @@ static int have_piece(struct hmmu_flight *flight, struct piece *piece,
 	return ret;
 }
 
-static int have_range(struct hmmu_flight *flight, unsigned long start,
-		      unsigned long end, hmmu_map_fn *map)
+static int flight_exclusive(struct hmmu_flight *flight, unsigned long start,
+			    unsigned long end)
 {
+	struct exclusive *exclusive = container_of(flight, struct exclusive, flight);
 	struct piece *piece = kmalloc(sizeof(*piece), GFP_KERNEL);
 	int ret = 0;
 
@@ -165,7 +175,7 @@ static int have_range(struct hmmu_flight *flight, unsigned long start,
 	     piece->start = piece->end) {
 		piece->end = piece->start +
 			     min(end - piece->start, PIECE_PAGES * PAGE_SIZE);
-		ret = have_piece(flight, piece, map);
+		ret = have_piece(flight, piece, exclusive->map);
 	}
 	kfree(piece);
 	return ret;
@@ -194,27 +204,18 @@ static int have_range(struct hmmu_flight *flight, unsigned long start,
 int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
 			  unsigned long end, hmmu_map_fn *map)
 {
-	struct hmmu_flight flight = {
-		.mirror = mirror,
-		.use = hmmu_window_map,
+	struct exclusive exclusive = {
+		.flight.mirror = mirror,
+		.flight.name = "exclusive",
+		.flight.counter = HMMU_MIRROR_POPULATES,
+		.flight.use = hmmu_window_map,
+		.map = map,
 	};
-	int ret;
 
 	if (!hmmu_has_device_private())
 		return -EOPNOTSUPP;
 	if (!hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;
-	ret = hmmu_flight_enter(&flight);
-	if (ret)
-		return ret;
-	ret = -ESRCH;
-	if (mmget_not_zero(mirror->mm)) {
-		ret = have_range(&flight, start, end, map);
-		mmput(mirror->mm);
-	}
-	if (ret == -EINTR && READ_ONCE(flight.cancelled))
-		ret = -ECANCELED;
-	hmmu_flight_leave(&flight);
-	return ret;
+	return hmmu_flight_run(&exclusive.flight, start, end, flight_exclusive);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_exclusive);

@@ -5,6 +5,7 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -26,13 +27,8 @@ void hmmu_flights_init(struct hmmu_mirror *mirror)
 	init_waitqueue_head(&mirror->changed);
 }
 
-/**
- * hmmu_flight_enter() - begin a flight
- * @flight: with @mirror set; its window is set before anything is collected
- *
- * Return: %0, or %-ECANCELED if the mirror is being unregistered.
- */
-int hmmu_flight_enter(struct hmmu_flight *flight)
+/* Its window is set before anything is collected. */
+static int flight_enter(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = 0;
@@ -66,13 +62,8 @@ static void share_pace(struct hmmu_flight *flight)
 	flight->pace = mirror->pace;
 }
 
-/**
- * hmmu_flight_leave() - end a flight
- * @flight: one that hmmu_flight_enter() let in
- *
- * Once the lock is let go of, the mirror may be gone: hence the wake-up under it.
- */
-void hmmu_flight_leave(struct hmmu_flight *flight)
+/* Once the lock is released the mirror may be gone: hence the wake-up under it. */
+static void flight_leave(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 
@@ -81,6 +72,56 @@ void hmmu_flight_leave(struct hmmu_flight *flight)
 	list_del(&flight->list);
 	wake_up_all(&mirror->changed);
 	spin_unlock(&mirror->lock);
+}
+
+static void flight_count(struct hmmu_flight *flight, int ret)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+
+	if (flight->counter == HMMU_MIRROR_NR_COUNTERS)
+		return;
+	spin_lock(&mirror->lock);
+	hmmu_mirror_count(mirror, flight->counter, 1);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_FAILED, ret != 0);
+	hmmu_mirror_count(mirror, HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
+	spin_unlock(&mirror->lock);
+}
+
+/**
+ * hmmu_flight_run() - a flight from its beginning to its end
+ * @flight: with @mirror, @name, @counter and what @fn needs set, all else zero
+ * @start: first address that it is about
+ * @end: first address after
+ * @fn: what it does
+ *
+ * Context: Process context, no locks held. Sleeps.
+ * Return:
+ * * %-ECANCELED - the mirror is being unregistered, or the flight was cancelled, which
+ *		   may be why a wait in @fn was interrupted (%-EINTR)
+ * * %-ESRCH	 - the process has no memory any more
+ * * other	 - what @fn returned
+ */
+int hmmu_flight_run(struct hmmu_flight *flight, unsigned long start,
+		    unsigned long end, hmmu_flight_fn *fn)
+{
+	struct mm_struct *mm = flight->mirror->mm;
+	int ret;
+
+	ret = flight_enter(flight);
+	if (ret)
+		return ret;
+	trace_hmmu_mirror_begin(flight, start, end);
+	ret = -ESRCH;
+	if (mmget_not_zero(mm)) {
+		ret = fn(flight, start, end);
+		mmput(mm);
+	}
+	if (ret == -EINTR && READ_ONCE(flight->cancelled))
+		ret = -ECANCELED;
+	trace_hmmu_mirror_end(flight, start, end, ret);
+	flight_count(flight, ret);
+	flight_leave(flight);
+	return ret;
 }
 
 /**

@@ -40,7 +40,6 @@
 #include <linux/export.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "../fault/call.h"
@@ -247,9 +246,22 @@ static int migrate_one(struct hmmu_mirror *mirror, struct hmmu_move *move,
 	return move_piece(mirror->memory, move, vma, start, *end, to_memory);
 }
 
-static int migrate_range(struct hmmu_flight *flight, unsigned long start,
-			 unsigned long end, bool to_memory, unsigned long *moved)
+/**
+ * struct migration - a call of hmmu_mirror_migrate()
+ * @flight: under way
+ * @to_memory: to the device's memory; else home
+ * @moved: pages that were
+ */
+struct migration {
+	struct hmmu_flight flight;
+	bool to_memory;
+	unsigned long moved;
+};
+
+static int migrate_range(struct migration *migration, unsigned long start,
+			 unsigned long end)
 {
+	struct hmmu_flight *flight = &migration->flight;
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long stop;
 	int n;
@@ -260,11 +272,12 @@ static int migrate_range(struct hmmu_flight *flight, unsigned long start,
 		stop = end;
 		if (mmap_read_lock_killable(mirror->mm))
 			return -EINTR;
-		n = migrate_one(mirror, flight->move, start, &stop, to_memory);
+		n = migrate_one(mirror, flight->move, start, &stop,
+				migration->to_memory);
 		mmap_read_unlock(mirror->mm);
 		if (n < 0)
 			return n;
-		*moved += n;
+		migration->moved += n;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -272,20 +285,16 @@ static int migrate_range(struct hmmu_flight *flight, unsigned long start,
 	return 0;
 }
 
-static int migrate_flight(struct hmmu_flight *flight, unsigned long start,
-			  unsigned long end, bool to_memory, unsigned long *moved)
+static int flight_migrate(struct hmmu_flight *flight, unsigned long start,
+			  unsigned long end)
 {
-	struct mm_struct *mm = flight->mirror->mm;
 	int ret;
 
 	flight->move = hmmu_move_new(HMMU_MOVE_PAGES);
 	if (!flight->move)
 		return -ENOMEM;
-	ret = -ESRCH;
-	if (mmget_not_zero(mm)) {
-		ret = migrate_range(flight, start, end, to_memory, moved);
-		mmput(mm);
-	}
+	ret = migrate_range(container_of(flight, struct migration, flight), start,
+			    end);
 	hmmu_move_free(flight->move);
 	return ret;
 }
@@ -320,17 +329,19 @@ static int migrate_flight(struct hmmu_flight *flight, unsigned long start,
 int hmmu_mirror_migrate(struct hmmu_mirror *mirror, unsigned long start,
 			unsigned long end, bool to_memory, unsigned long *moved)
 {
-	struct hmmu_flight flight = { .mirror = mirror };
+	struct migration migration = {
+		.flight.mirror = mirror,
+		.flight.name = "migrate",
+		.flight.counter = HMMU_MIRROR_NR_COUNTERS,
+		.to_memory = to_memory,
+	};
 	int ret;
 
 	*moved = 0;
 	if (!mirror->memory || !hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;
-	ret = hmmu_flight_enter(&flight);
-	if (ret)
-		return ret;
-	ret = migrate_flight(&flight, start, end, to_memory, moved);
-	hmmu_flight_leave(&flight);
+	ret = hmmu_flight_run(&migration.flight, start, end, flight_migrate);
+	*moved = migration.moved;
 	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_migrate);

@@ -76,6 +76,8 @@
 /**
  * struct hmmu_flight - a populate, prefetch or snapshot under way
  * @mirror: whose
+ * @name: what it is, for tracepoints
+ * @counter: counts flights of its kind; HMMU_MIRROR_NR_COUNTERS: they are not counted
  * @notifier: its sequence, and the window as an interval; see above
  * @list: in mirror->flights, protected by mirror->lock as are all that follow
  * @task: who runs it
@@ -100,6 +102,8 @@
  */
 struct hmmu_flight {
 	struct hmmu_mirror *mirror;
+	const char *name;
+	enum hmmu_mirror_counter counter;
 	struct mmu_interval_notifier notifier;
 
 	struct list_head list;
@@ -125,6 +129,10 @@ struct hmmu_flight {
 	void *data;
 };
 
+/* What a flight does, with a reference on the users of the mm held. */
+typedef int hmmu_flight_fn(struct hmmu_flight *flight, unsigned long start,
+			   unsigned long end);
+
 static inline struct hmmu_flight *
 hmmu_flight_of(const struct mmu_interval_notifier *notifier)
 {
@@ -140,8 +148,8 @@ static inline void hmmu_mirror_count(struct hmmu_mirror *mirror,
 
 /* flight.c */
 void hmmu_flights_init(struct hmmu_mirror *mirror);
-int hmmu_flight_enter(struct hmmu_flight *flight);
-void hmmu_flight_leave(struct hmmu_flight *flight);
+int hmmu_flight_run(struct hmmu_flight *flight, unsigned long start,
+		    unsigned long end, hmmu_flight_fn *fn);
 void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 			unsigned long end);
 unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier);
@@ -157,8 +165,7 @@ int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 			  const struct hmmu_request *request);
 int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
-			unsigned long start, unsigned long end,
-			unsigned long timeout);
+			unsigned long start, unsigned long end);
 int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range);
 int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		  const struct hmmu_prefetch *prefetch);

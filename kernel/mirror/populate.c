@@ -8,14 +8,12 @@
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "../fault/call.h"
 #include "memory.h"
 #include "mirror.h"
-#include "trace.h"
 
 /* How often map() may be short of memory in a window though prepare() had it. */
 #define REFILLS_MAX	8
@@ -154,10 +152,10 @@ static void ask(const struct hmmu_request *request, struct hmm_range *range)
  * map() may be short of memory, which it can't wait for: prepare() can. A call of the
  * engine that fails leaves in the entries what is asked.
  */
-static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
-			   unsigned long timeout)
+static int populate_window(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long timeout = flight->request ? flight->request->timeout : 0;
 	unsigned int refills = 0;
 	int ret;
 
@@ -178,19 +176,17 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range,
 
 /**
  * hmmu_flight_collect() - collect a range and hand it on, window by window
- * @flight: one that is under way, with @request and @use set
+ * @flight: with @use set, and @request or not
  * @entries: room for the entries of the largest window
  * @start: first address
  * @end: first address after
- * @timeout: of each window, as hmmu_request.timeout
  *
  * Context: Process context, a reference on the users of the mm, no locks held.
  * Return: %0, or an errno as hmmu_mirror_populate(); %-EINTR too if the flight was
  * cancelled.
  */
 int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
-			unsigned long start, unsigned long end,
-			unsigned long timeout)
+			unsigned long start, unsigned long end)
 {
 	struct hmm_range range = {
 		.notifier = &flight->notifier,
@@ -202,59 +198,31 @@ int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
 	for (range.start = start; !ret && range.start < end;
 	     range.start = range.end) {
 		range.end = min(end, hmmu_table_end(range.start));
-		ret = populate_window(flight, &range, timeout);
+		ret = populate_window(flight, &range);
 	}
 	return ret;
 }
 
-static int fly(struct hmmu_flight *flight, unsigned long start,
-	       unsigned long end, unsigned long timeout)
+/* A populate or a snapshot. */
+static int flight_populate(struct hmmu_flight *flight, unsigned long start,
+			   unsigned long end)
 {
 	unsigned long pages = min(HMMU_CHUNK_SIZE, end - start) >> PAGE_SHIFT;
-	struct mm_struct *mm = flight->mirror->mm;
 	unsigned long *entries;
-	int ret;
+	int ret = -ENOMEM;
 
 	entries = kmalloc_array(pages, sizeof(*entries), GFP_KERNEL);
 	if (!entries)
 		return -ENOMEM;
-	ret = -ENOMEM;
 	if (flight->request && flight->request->to_memory) {
 		flight->move = hmmu_move_new(pages);
 		if (!flight->move)
 			goto out_free;
 	}
-	ret = -ESRCH;
-	if (mmget_not_zero(mm)) {
-		ret = hmmu_flight_collect(flight, entries, start, end, timeout);
-		mmput(mm);
-	}
+	ret = hmmu_flight_collect(flight, entries, start, end);
 	hmmu_move_free(flight->move);
 out_free:
 	kfree(entries);
-	return ret == -EINTR && READ_ONCE(flight->cancelled) ? -ECANCELED : ret;
-}
-
-static int fly_counted(struct hmmu_flight *flight,
-		       enum hmmu_mirror_counter which, unsigned long start,
-		       unsigned long end, unsigned long timeout)
-{
-	struct hmmu_mirror *mirror = flight->mirror;
-	int ret;
-
-	ret = hmmu_flight_enter(flight);
-	if (ret)
-		return ret;
-	trace_hmmu_mirror_begin(flight, start, end);
-	ret = fly(flight, start, end, timeout);
-	trace_hmmu_mirror_end(flight, start, end, ret);
-
-	spin_lock(&mirror->lock);
-	hmmu_mirror_count(mirror, which, 1);
-	hmmu_mirror_count(mirror, HMMU_MIRROR_FAILED, ret != 0);
-	hmmu_mirror_count(mirror, HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
-	spin_unlock(&mirror->lock);
-	hmmu_flight_leave(flight);
 	return ret;
 }
 
@@ -393,13 +361,15 @@ int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request
 {
 	struct hmmu_flight flight = {
 		.mirror = mirror,
+		.name = prefetch ? "prefetch" : "populate",
+		.counter = HMMU_MIRROR_POPULATES,
 		.request = request,
 		.prefetch = prefetch,
 		.use = hmmu_window_map,
 	};
 
-	return fly_counted(&flight, HMMU_MIRROR_POPULATES, request->start,
-			   request->end, request->timeout);
+	return hmmu_flight_run(&flight, request->start, request->end,
+			       flight_populate);
 }
 
 /**
@@ -471,6 +441,8 @@ int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 {
 	struct hmmu_flight flight = {
 		.mirror = mirror,
+		.name = "snapshot",
+		.counter = HMMU_MIRROR_SNAPSHOTS,
 		.use = window_show,
 		.see = see,
 		.data = data,
@@ -478,6 +450,6 @@ int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 
 	if (!hmmu_mirror_spans(mirror, start, end))
 		return -EINVAL;
-	return fly_counted(&flight, HMMU_MIRROR_SNAPSHOTS, start, end, 0);
+	return hmmu_flight_run(&flight, start, end, flight_populate);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_snapshot);

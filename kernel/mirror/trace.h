@@ -51,16 +51,16 @@ TRACE_EVENT(hmmu_mirror_begin,
 		__field(const void *, mirror)
 		__field(unsigned long, start)
 		__field(unsigned long, end)
-		__field(bool, snapshot)
+		__array(char, name, HMMU_CAUSE_LEN)
 	),
 	TP_fast_assign(
 		__entry->mirror = flight->mirror;
 		__entry->start = start;
 		__entry->end = end;
-		__entry->snapshot = !flight->request;
+		strscpy_pad(__entry->name, flight->name, HMMU_CAUSE_LEN);
 	),
-	TP_printk("mirror=%p range=%#lx-%#lx snapshot=%d", __entry->mirror,
-		  __entry->start, __entry->end, __entry->snapshot)
+	TP_printk("mirror=%p range=%#lx-%#lx name=%s", __entry->mirror,
+		  __entry->start, __entry->end, __entry->name)
 );
 
 TRACE_EVENT(hmmu_mirror_retry,
