@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Device memory, and moving pages there and back: what kernel/mirror/migrate.c calls of the
- * kernel (mm/migrate_device.c) and, in place of kernel/mirror/memory.c, of the kit.
+ * kernel (mm/migrate_device.c) and, in place of kernel/mirror/device_memory.c and move.c, of the kit.
  *
  * A page is ready to be moved when nobody has it mapped any more: an invalidation with
  * the memory as its owner was told, then a migration entry took the page's place. That is
@@ -18,8 +18,9 @@
 #include "scenario.h"
 #include "schedule.h"
 #include "stacks.h"
-#include "../mirror/memory.h"
+#include "../mirror/device_memory.h"
 #include "../mirror/mirror.h"
+#include "../mirror/move.h"
 
 #define ON_DEVICE	0x80
 #define OURS		ON_DEVICE

@@ -20,7 +20,7 @@
 
 #include "../compat/memory.h"
 #include "../fault/call.h"
-#include "memory.h"
+#include "device_memory.h"
 #include "mirror.h"
 
 #define PIECE_PAGES	64U

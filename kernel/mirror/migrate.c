@@ -43,8 +43,9 @@
 #include <linux/sched/signal.h>
 
 #include "../fault/call.h"
-#include "memory.h"
+#include "device_memory.h"
 #include "mirror.h"
+#include "move.h"
 
 /* How often a window may be collected again because pages of it were moved. */
 #define MOVES_MAX	4

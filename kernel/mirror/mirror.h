@@ -29,7 +29,7 @@
  *   flight.c	the above; what the model explores (docs/model.md)
  *   populate.c	windows, access, commit: the calls that collect
  *   prefetch.c	the same in a thread
- *   memory.c	device memory; memory.h
+ *   device_memory.h	device memory, its pages and their way home; move.h
  *   migrate.c	moving pages there and back, in a populate and for its own sake
  *   exclusive.c	access for the device alone
  *   mirror.c	register, unregister, and what the kernel tells us

@@ -12,8 +12,8 @@
 #include <linux/slab.h>
 
 #include "../fault/call.h"
-#include "memory.h"
 #include "mirror.h"
+#include "move.h"
 
 /* How often map() may be short of memory in a window though prepare() had it. */
 #define REFILLS_MAX	8

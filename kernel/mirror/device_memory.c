@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Device memory: its pages, free and in use.
+ *
+ * Principle: a page is on the free list, or it is in use. A page in use belongs to the
+ * kernel until its last reference is dropped. The kit has no list of the pages in use:
+ * they are found through the page tables that map them or, for eviction, by their number.
+ *
+ * The last reference may be dropped in any context. So memory->lock is taken with
+ * interrupts off, and nothing is called under it.
+ *
+ * Each page in use holds a reference on the driver's module. So rmmod is refused instead
+ * of waiting for pages that somebody has pinned.
+ */
+#include <linux/export.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "../compat/memory.h"
+#include "device_memory.h"
+
+/**
+ * hmmu_memory_of() - the device memory that a page is part of
+ * @page: a page of the kit's device memory
+ */
+struct hmmu_memory *hmmu_memory_of(const struct page *page)
+{
+	return container_of(hmmu_pagemap_of(page), struct hmmu_memory, pagemap);
+}
+
+/**
+ * hmmu_memory_has() - is this a page of that memory?
+ * @memory: device memory
+ * @page: any page
+ */
+bool hmmu_memory_has(const struct hmmu_memory *memory, const struct page *page)
+{
+	return (is_device_private_page(page) || is_device_coherent_page(page)) &&
+	       hmmu_pagemap_of(page) == &memory->pagemap;
+}
+EXPORT_SYMBOL_GPL(hmmu_memory_has);
+
+static struct page *device_memory_pop(struct hmmu_memory *memory)
+{
+	struct page *page;
+	unsigned long flags;
+
+	spin_lock_irqsave(&memory->lock, flags);
+	page = memory->closing ? NULL : memory->free;
+	if (page) {
+		memory->free = page->zone_device_data;
+		WRITE_ONCE(memory->in_use, memory->in_use + 1);
+	}
+	spin_unlock_irqrestore(&memory->lock, flags);
+	return page;
+}
+
+static void device_memory_push(struct hmmu_memory *memory, struct page *page)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&memory->lock, flags);
+	page->zone_device_data = memory->free;
+	memory->free = page;
+	WRITE_ONCE(memory->in_use, memory->in_use - 1);
+	spin_unlock_irqrestore(&memory->lock, flags);
+}
+
+/**
+ * hmmu_memory_take() - take a free page into use
+ * @memory: device memory
+ *
+ * Context: Process context. Sleeps: it calls the driver's attach().
+ * Return: a locked page with one reference; or NULL: no page is free, the driver refused,
+ * or its module is being unloaded.
+ */
+struct page *hmmu_memory_take(struct hmmu_memory *memory)
+{
+	struct page *page;
+
+	if (!try_module_get(memory->ops->owner))
+		return NULL;
+	page = device_memory_pop(memory);
+	if (!page)
+		goto out_put;
+	page->zone_device_data = NULL;
+	if (memory->ops->attach && memory->ops->attach(memory, page))
+		goto out_push;
+	zone_device_page_init(page);
+	return page;
+
+out_push:
+	device_memory_push(memory, page);
+out_put:
+	module_put(memory->ops->owner);
+	return NULL;
+}
+
+static void device_memory_page_free(struct page *page)
+{
+	struct hmmu_memory *memory = hmmu_memory_of(page);
+	struct module *owner = memory->ops->owner;
+
+	if (memory->ops->detach)
+		memory->ops->detach(memory, page);
+	device_memory_push(memory, page);
+	module_put(owner);
+}
+
+static const struct dev_pagemap_ops device_memory_pagemap_ops = {
+	.page_free = device_memory_page_free,
+	.migrate_to_ram = hmmu_memory_touch,
+};
+
+/* Addresses that nothing uses; the kernel rounds up to what it can hot-plug. */
+static int device_memory_claim_private(struct hmmu_memory *memory, u64 size)
+{
+	struct resource *region;
+
+	if (!hmmu_has_device_private())
+		return -EOPNOTSUPP;
+	region = request_free_mem_region(&iomem_resource, size, "hmm_unlocked");
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	memory->region = region;
+	memory->pagemap.type = MEMORY_DEVICE_PRIVATE;
+	memory->pagemap.range.start = region->start;
+	memory->pagemap.range.end = region->end;
+	return 0;
+}
+
+static int device_memory_claim(struct hmmu_memory *memory,
+			       enum hmmu_memory_type type, phys_addr_t start,
+			       u64 size)
+{
+	if (type == HMMU_MEMORY_PRIVATE)
+		return device_memory_claim_private(memory, size);
+	if (!IS_ALIGNED(start | size, memremap_compat_align()))
+		return -EINVAL;
+	memory->region = request_mem_region(start, size, "hmm_unlocked");
+	if (!memory->region)
+		return -EBUSY;
+	memory->pagemap.type = MEMORY_DEVICE_COHERENT;
+	memory->pagemap.range.start = start;
+	memory->pagemap.range.end = start + size - 1;
+	return 0;
+}
+
+static void device_memory_release_region(struct hmmu_memory *memory)
+{
+	if (memory->region)
+		release_mem_region(memory->region->start,
+				   resource_size(memory->region));
+}
+
+static void device_memory_list_free(struct hmmu_memory *memory)
+{
+	unsigned long first = PHYS_PFN(memory->pagemap.range.start);
+	unsigned long i = memory->pages;
+
+	while (i--) {
+		struct page *page = pfn_to_page(first + i);
+
+		page->zone_device_data = memory->free;
+		memory->free = page;
+		if (!(i % PTRS_PER_PTE))
+			cond_resched();
+	}
+}
+
+/**
+ * hmmu_memory_add() - here is device memory
+ * @memory: to be filled in; stays where it is until hmmu_memory_remove()
+ * @type: how the CPU sees it
+ * @start: its physical address, if it is coherent: the system must not use it
+ * @size: in bytes. Of coherent memory both are multiples of memremap_compat_align(), 2 MiB
+ *	  on x86-64
+ * @ops: the driver's
+ *
+ * Context: Process context. Sleeps.
+ * Return:
+ * * %0		  - added
+ * * %-EINVAL	  - no @size, @start or @size is not aligned, or no @ops->copy
+ * * %-EBUSY	  - something else is at @start: the system's memory, or a device's
+ * * %-EOPNOTSUPP - private, and the kernel is without CONFIG_DEVICE_PRIVATE
+ * * other	  - what the kernel answers: %-ENOMEM, or that there are no addresses left
+ */
+int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,
+		    phys_addr_t start, u64 size,
+		    const struct hmmu_memory_ops *ops)
+{
+	void *mapped;
+	int ret;
+
+	if (!size || !PAGE_ALIGNED(start | size) || start + size < start ||
+	    !ops->copy)
+		return -EINVAL;
+	memset(memory, 0, sizeof(*memory));
+	memory->pages = size >> PAGE_SHIFT;
+	memory->ops = ops;
+	memory->pagemap.nr_range = 1;
+	memory->pagemap.ops = &device_memory_pagemap_ops;
+	memory->pagemap.owner = memory;
+	spin_lock_init(&memory->lock);
+	ret = device_memory_claim(memory, type, start, size);
+	if (ret)
+		return ret;
+	mapped = memremap_pages(&memory->pagemap, NUMA_NO_NODE);
+	if (IS_ERR(mapped)) {
+		device_memory_release_region(memory);
+		return PTR_ERR(mapped);
+	}
+	device_memory_list_free(memory);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(hmmu_memory_add);
+
+/**
+ * hmmu_memory_remove() - end device memory
+ * @memory: of which no page is in use: in the driver's module_exit() that is so. Where a
+ *	    device can go away before, this waits for its pages, uninterruptibly: evict first
+ *
+ * No page can be had from it from now on.
+ *
+ * Context: Process context. Sleeps.
+ */
+void hmmu_memory_remove(struct hmmu_memory *memory)
+{
+	spin_lock_irq(&memory->lock);
+	memory->closing = true;
+	spin_unlock_irq(&memory->lock);
+	memunmap_pages(&memory->pagemap);
+	WARN_ON_ONCE(memory->in_use);
+	device_memory_release_region(memory);
+}
+EXPORT_SYMBOL_GPL(hmmu_memory_remove);
