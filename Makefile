@@ -107,7 +107,7 @@ install: headers
 	install -D -m 644 $(tree)/hmm_unlocked.ko $(module)
 	install -D -m 644 -t $(driver_files)/include/linux \
 		kernel/include/linux/hmm_unlocked.h kernel/include/linux/hmmu_mirror.h \
-		kernel/include/linux/hmmu_memory.h kernel/include/linux/hmmu_pace.h
+		kernel/include/linux/hmmu_memory.h
 	install -D -m 644 -t $(driver_files)/include/uapi \
 		kernel/include/uapi/hmm_unlocked_counters.h \
 		kernel/include/uapi/hmmu_mirror_counters.h

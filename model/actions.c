@@ -472,7 +472,7 @@ static const void *its_memory(const struct action *a)
 
 static void close_mirror(const struct action *a, struct actor_state *state)
 {
-	world.mirror.closing = true;
+	world.mirror_state.closing = true;
 	contract_may_fail(-ECANCELED);
 }
 

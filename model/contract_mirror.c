@@ -92,7 +92,7 @@ void contract_invalidation_ends(struct invalidation *inv)
 
 void contract_flight_begins(void)
 {
-	if (world.mirror.closing)
+	if (world.mirror_state.closing)
 		violated("begins, and the mirror is being unregistered");
 	if (world.prefetch.cancelled)
 		violated("a prefetch begins that was cancelled");
@@ -178,7 +178,7 @@ static bool is_told_of(const struct mmu_notifier_range *range)
 /* Who is woken looks at once, and may sleep again before anything else happens. */
 void contract_wakes(void)
 {
-	const struct hmmu_mirror *mirror = &world.mirror;
+	const struct hmmu_mirror_state *mirror = &world.mirror_state;
 
 	for (unsigned int i = 0; i < mirror->running_nr; i++)
 		if (!is_told_of(mirror->running[i]))
@@ -219,7 +219,7 @@ static void check_window(const struct hmmu_pages *pages)
 	struct flight_watch *w = &world.flight;
 
 	model_assert_locked();
-	model_assert_held(&world.mirror.lock);
+	model_assert_held(&world.mirror_state.lock);
 	if (page_of(pages->start) != w->window ||
 	    page_of(pages->end) != window_end())
 		violated("pages %u-%u are handed on in place of %u-%u",
@@ -483,10 +483,10 @@ static void check_counters(void)
 	};
 
 	for (int i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
-		if (world.mirror.counters[i] != tally.mirror[i])
+		if (world.mirror_state.counters[i] != tally.mirror[i])
 			violated("counts %llu %s, there were %llu",
-				 world.mirror.counters[i], names[i], tally.mirror[i]);
-	check_engine(&world.mirror.engine);
+				 world.mirror_state.counters[i], names[i], tally.mirror[i]);
+	check_engine(&world.mirror_state.engine);
 }
 
 static void check_left_behind(void)
@@ -498,9 +498,9 @@ static void check_left_behind(void)
 		violated("the address space has %d users afterwards, it had %d",
 			 world.mm.mm_users.counter,
 			 scenario.start.mm.mm_users.counter);
-	if (!list_empty(&world.mirror.flights))
+	if (!list_empty(&world.mirror_state.flights))
 		violated("it has returned, and is listed as under way");
-	if (world.mirror.lock.held)
+	if (world.mirror_state.lock.held)
 		violated("it has returned, and the mirror lock is held");
 }
 

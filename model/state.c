@@ -143,7 +143,7 @@ void state_statics_restore(void)
 
 static uint64_t hash_call_counters(uint64_t hash)
 {
-	const struct hmm_unlocked_counters *before = &world.mirror.engine;
+	const struct hmm_unlocked_counters *before = &world.mirror_state.engine;
 	const uint64_t difference[] = {
 		counters->n[HMM_UNLOCKED_ENTRIES_READ] - tally.entries_read +
 			before->n[HMM_UNLOCKED_ENTRIES_READ],
@@ -161,24 +161,24 @@ static uint64_t hash_mirror_counters(uint64_t hash)
 	uint64_t difference[HMMU_MIRROR_NR_COUNTERS];
 
 	for (int i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
-		difference[i] = world.mirror.counters[i] - tally.mirror[i];
+		difference[i] = world.mirror_state.counters[i] - tally.mirror[i];
 	return hash_bytes(difference, difference + HMMU_MIRROR_NR_COUNTERS, hash);
 }
 
 /* What the mirror counts stands in the middle of it, and is left out likewise. */
 static uint64_t hash_world(uint64_t hash)
 {
-	_Static_assert(offsetof(struct hmmu_mirror, engine) ==
-		       offsetof(struct hmmu_mirror, counters) +
-		       sizeof(world.mirror.counters), "one follows the other");
+	_Static_assert(offsetof(struct hmmu_mirror_state, engine) ==
+		       offsetof(struct hmmu_mirror_state, counters) +
+		       sizeof(world.mirror_state.counters), "one follows the other");
 
 	const struct stack *end = &world.stack[stacks_made()];
 
 	if (!world.mirror.mm)
 		return hash_bytes(&world, end, hash);
 	hash = hash_mirror_counters(hash);
-	hash = hash_bytes(&world, world.mirror.counters, hash);
-	return hash_bytes(&world.mirror.engine + 1, end, hash);
+	hash = hash_bytes(&world, world.mirror_state.counters, hash);
+	return hash_bytes(&world.mirror_state.engine + 1, end, hash);
 }
 
 uint64_t state_hash(void)

@@ -20,7 +20,7 @@ void model_assert_held(const spinlock_t *lock)
 /* A thread, or whoever has set it to work, is not in the middle of a page there. */
 static bool is_the_crews(const spinlock_t *lock)
 {
-	return lock != &world.mirror.lock;
+	return lock != &world.mirror_state.lock;
 }
 
 void spin_lock(spinlock_t *lock)
@@ -45,7 +45,7 @@ void spin_unlock(spinlock_t *lock)
 
 static bool is_the_mirrors(const wait_queue_head_t *queue)
 {
-	return queue == &world.mirror.changed;
+	return queue == &world.mirror_state.changed;
 }
 
 bool waits_for_threads(void)

@@ -26,10 +26,9 @@
 
 #include <string.h>
 
-#include <linux/hmmu_mirror.h>
-
 #include "kernel.h"
 #include "hmm_unlocked_counters.h"
+#include "../mirror/mirror.h"
 
 #define MAX_PAGES	64
 #define MAX_ACTORS	8
@@ -298,6 +297,7 @@ struct world {
 	struct device_entry device[MAX_PAGES];
 	struct call_watch call;
 	struct hmmu_mirror mirror;
+	struct hmmu_mirror_state mirror_state;
 	struct hmmu_prefetch prefetch;
 	struct flight_watch flight;
 	/* The device's own, if the scenario says that it has any; how much was taken. */
@@ -415,7 +415,7 @@ bool cancel_flights(bool all);
 /* Whether the subject's is among those that a cancel would end. */
 static inline bool flight_is_listed(void)
 {
-	return !list_empty(&world.mirror.flights);
+	return !list_empty(&world.mirror_state.flights);
 }
 
 /* mm.c */

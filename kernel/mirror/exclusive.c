@@ -88,7 +88,7 @@ static int map_piece(struct hmmu_flight *flight, struct piece *piece,
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = -EBUSY;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	if (hmmu_flight_is_valid(flight, seq)) {
 		ret = map(mirror, &(struct hmmu_pages){
 			.start = piece->start,
@@ -98,7 +98,7 @@ static int map_piece(struct hmmu_flight *flight, struct piece *piece,
 		if (!ret)
 			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, piece->n);
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return ret;
 }
 
@@ -148,8 +148,8 @@ static int have_piece(struct hmmu_flight *flight, struct piece *piece,
 	do {
 		ret = hmmu_flight_collect(flight, piece->entries, piece->start,
 					  piece->end);
-		if (!ret && mirror->ops->prepare)
-			ret = mirror->ops->prepare(mirror, piece->start,
+		if (!ret && mirror->state->ops->prepare)
+			ret = mirror->state->ops->prepare(mirror, piece->start,
 						   piece->end);
 		if (ret)
 			return ret;

@@ -22,9 +22,9 @@
  */
 void hmmu_flights_init(struct hmmu_mirror *mirror)
 {
-	spin_lock_init(&mirror->lock);
-	INIT_LIST_HEAD(&mirror->flights);
-	init_waitqueue_head(&mirror->changed);
+	spin_lock_init(&mirror->state->lock);
+	INIT_LIST_HEAD(&mirror->state->flights);
+	init_waitqueue_head(&mirror->state->changed);
 }
 
 /* Its window is set before anything is collected. */
@@ -37,12 +37,12 @@ static int flight_enter(struct hmmu_flight *flight)
 	flight->notifier.mm = mirror->mm;
 	flight->notifier.invalidate_seq = FIRST_SEQUENCE;
 
-	spin_lock(&mirror->lock);
-	if (mirror->closing || (flight->prefetch && flight->prefetch->cancelled))
+	spin_lock(&mirror->state->lock);
+	if (mirror->state->closing || (flight->prefetch && flight->prefetch->cancelled))
 		ret = -ECANCELED;
 	else
-		list_add(&flight->list, &mirror->flights);
-	spin_unlock(&mirror->lock);
+		list_add(&flight->list, &mirror->state->flights);
+	spin_unlock(&mirror->state->lock);
 	return ret;
 }
 
@@ -52,14 +52,14 @@ static void share_pace(struct hmmu_flight *flight)
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int limit = READ_ONCE(mirror->faults_in_flight);
 
-	lockdep_assert_held(&mirror->lock);
+	lockdep_assert_held(&mirror->state->lock);
 
-	if (mirror->pace.limit != limit)
-		mirror->pace = (struct hmmu_pace){ .limit = limit };
-	else if (flight->pace.noted > mirror->pace.noted &&
+	if (mirror->state->pace.limit != limit)
+		mirror->state->pace = (struct hmmu_pace){ .limit = limit };
+	else if (flight->pace.noted > mirror->state->pace.noted &&
 		 flight->pace.limit == limit)
-		mirror->pace = flight->pace;
-	flight->pace = mirror->pace;
+		mirror->state->pace = flight->pace;
+	flight->pace = mirror->state->pace;
 }
 
 /* Once the lock is released the mirror may be gone: hence the wake-up under it. */
@@ -67,11 +67,11 @@ static void flight_leave(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	share_pace(flight);
 	list_del(&flight->list);
-	wake_up_all(&mirror->changed);
-	spin_unlock(&mirror->lock);
+	wake_up_all(&mirror->state->changed);
+	spin_unlock(&mirror->state->lock);
 }
 
 static void flight_count(struct hmmu_flight *flight, int ret)
@@ -80,11 +80,11 @@ static void flight_count(struct hmmu_flight *flight, int ret)
 
 	if (flight->counter == HMMU_MIRROR_NR_COUNTERS)
 		return;
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	hmmu_mirror_count(mirror, flight->counter, 1);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_FAILED, ret != 0);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 }
 
 /**
@@ -133,12 +133,12 @@ int hmmu_flight_run(struct hmmu_flight *flight, unsigned long start,
 void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 			unsigned long end)
 {
-	spin_lock(&flight->mirror->lock);
+	spin_lock(&flight->mirror->state->lock);
 	flight->notifier.interval_tree.start = start;
 	flight->notifier.interval_tree.last = end - 1;
 	flight->pass = 0;
 	share_pace(flight);
-	spin_unlock(&flight->mirror->lock);
+	spin_unlock(&flight->mirror->state->lock);
 }
 
 static bool overlaps(const struct hmmu_flight *flight,
@@ -154,12 +154,12 @@ static bool collides(const struct hmmu_flight *flight)
 	const struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int i;
 
-	lockdep_assert_held(&mirror->lock);
+	lockdep_assert_held(&mirror->state->lock);
 
-	for (i = 0; i < mirror->running_nr; i++)
-		if (overlaps(flight, mirror->running[i]))
+	for (i = 0; i < mirror->state->running_nr; i++)
+		if (overlaps(flight, mirror->state->running[i]))
 			return true;
-	return mirror->running_more;
+	return mirror->state->running_more;
 }
 
 static enum hmmu_mirror_counter retry_counter(const struct hmmu_flight *flight)
@@ -198,14 +198,14 @@ static bool pass_begins(struct hmmu_flight *flight, unsigned long *seq)
 	struct hmmu_mirror *mirror = flight->mirror;
 	bool begins;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	begins = flight->cancelled || !collides(flight);
 	if (begins) {
 		flight->stale = false;
 		flight->spared = false;
 	}
 	*seq = flight->notifier.invalidate_seq;
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return begins;
 }
 
@@ -226,15 +226,15 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long seq;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	if (flight->pass++)
 		note_retry(flight);
 	if (collides(flight))
 		hmmu_mirror_count(mirror, HMMU_MIRROR_WAITS, 1);
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 
 	/* If it is killed, the call ends before it uses the sequence. */
-	(void)wait_event_killable(mirror->changed, pass_begins(flight, &seq));
+	(void)wait_event_killable(mirror->state->changed, pass_begins(flight, &seq));
 	return seq;
 }
 
@@ -248,7 +248,7 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
  */
 bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 {
-	lockdep_assert_held(&flight->mirror->lock);
+	lockdep_assert_held(&flight->mirror->state->lock);
 	return !mmu_interval_read_retry((struct mmu_interval_notifier *)
 					&flight->notifier, seq);
 }
@@ -296,15 +296,15 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 	if (!hits(mirror, range))
 		return false;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_INVALIDATIONS, 1);
-	if (mirror->running_nr < HMMU_MIRROR_RUNNING_MAX) {
-		mirror->running[mirror->running_nr++] = range;
+	if (mirror->state->running_nr < HMMU_MIRROR_RUNNING_MAX) {
+		mirror->state->running[mirror->state->running_nr++] = range;
 	} else {
-		mirror->running_more++;
+		mirror->state->running_more++;
 		hmmu_mirror_count(mirror, HMMU_MIRROR_CROWDED, 1);
 	}
-	list_for_each_entry(flight, &mirror->flights, list) {
+	list_for_each_entry(flight, &mirror->state->flights, list) {
 		if (is_for(flight, range))
 			continue;
 		if (overlaps(flight, range))
@@ -312,7 +312,7 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 		else
 			flight->spared = true;
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return true;
 }
 
@@ -321,14 +321,14 @@ static void forget_running(struct hmmu_mirror *mirror,
 {
 	unsigned int i;
 
-	for (i = 0; i < mirror->running_nr; i++) {
-		if (mirror->running[i] != range)
+	for (i = 0; i < mirror->state->running_nr; i++) {
+		if (mirror->state->running[i] != range)
 			continue;
-		mirror->running[i] = mirror->running[--mirror->running_nr];
+		mirror->state->running[i] = mirror->state->running[--mirror->state->running_nr];
 		return;
 	}
-	if (!WARN_ON_ONCE(!mirror->running_more))
-		mirror->running_more--;
+	if (!WARN_ON_ONCE(!mirror->state->running_more))
+		mirror->state->running_more--;
 }
 
 /**
@@ -344,10 +344,10 @@ void hmmu_flights_end(struct hmmu_mirror *mirror,
 	if (!hits(mirror, range))
 		return;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	forget_running(mirror, range);
-	spin_unlock(&mirror->lock);
-	wake_up_all(&mirror->changed);
+	spin_unlock(&mirror->state->lock);
+	wake_up_all(&mirror->state->changed);
 }
 
 /*
@@ -370,15 +370,15 @@ static bool cancelled_left(struct hmmu_mirror *mirror, bool kick_them)
 	struct hmmu_flight *flight;
 	bool left = true;
 
-	spin_lock(&mirror->lock);
-	list_for_each_entry(flight, &mirror->flights, list) {
+	spin_lock(&mirror->state->lock);
+	list_for_each_entry(flight, &mirror->state->flights, list) {
 		if (!flight->cancelled)
 			continue;
 		left = false;
 		if (kick_them)
 			kick(flight);
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return left;
 }
 
@@ -400,16 +400,16 @@ int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 {
 	struct hmmu_flight *flight;
 
-	spin_lock(&mirror->lock);
-	list_for_each_entry(flight, &mirror->flights, list)
+	spin_lock(&mirror->state->lock);
+	list_for_each_entry(flight, &mirror->state->flights, list)
 		if (!prefetch || flight->prefetch == prefetch)
 			WRITE_ONCE(flight->cancelled, true);
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 
 	while (!cancelled_left(mirror, true)) {
 		if (killable && fatal_signal_pending(current))
 			return -EINTR;
-		wait_event_timeout(mirror->changed,
+		wait_event_timeout(mirror->state->changed,
 				   cancelled_left(mirror, false), 1);
 	}
 	return 0;

@@ -197,10 +197,10 @@ static bool move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 		moved += max(n, 0);
 	}
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MOVED, moved);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_STAYED, to - from - moved);
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return tried;
 }
 

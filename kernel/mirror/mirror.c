@@ -4,6 +4,7 @@
  */
 #include <linux/export.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "mirror.h"
@@ -11,7 +12,7 @@
 
 static struct hmmu_mirror *mirror_of(struct mmu_notifier *notifier)
 {
-	return container_of(notifier, struct hmmu_mirror, notifier);
+	return container_of(notifier, struct hmmu_mirror_state, notifier)->mirror;
 }
 
 static int invalidate_start(struct mmu_notifier *notifier,
@@ -22,7 +23,7 @@ static int invalidate_start(struct mmu_notifier *notifier,
 	if (!hmmu_flights_start(mirror, range))
 		return 0;
 	trace_hmmu_mirror_invalidate(mirror, range);
-	mirror->ops->unmap(mirror, max(range->start, mirror->start),
+	mirror->state->ops->unmap(mirror, max(range->start, mirror->start),
 			   min(range->end, mirror->end),
 			   mmu_notifier_range_blockable(range));
 	return 0;
@@ -42,7 +43,7 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct hmmu_mirror *mirror = mirror_of(notifier);
 
-	mirror->ops->unmap(mirror, mirror->start, mirror->end, true);
+	mirror->state->ops->unmap(mirror, mirror->start, mirror->end, true);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -57,21 +58,25 @@ static void prime_lockdep(struct hmmu_mirror *mirror)
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		return;
 	fs_reclaim_acquire(GFP_KERNEL);
-	spin_lock(&mirror->lock);
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	spin_unlock(&mirror->state->lock);
 	fs_reclaim_release(GFP_KERNEL);
+}
+
+static bool config_is_sane(const struct hmmu_mirror_config *config)
+{
+	return config->start < config->end &&
+	       PAGE_ALIGNED(config->start | config->end) &&
+	       config->ops->map && config->ops->unmap;
 }
 
 /**
  * hmmu_mirror_register() - begin to mirror memory of the current process
  * @mirror: to be filled in; stays where it is until hmmu_mirror_unregister() returns
- * @name: of the device, for debugfs
- * @start: first address, a multiple of PAGE_SIZE
- * @end: first address after, likewise; (ULONG_MAX & PAGE_MASK) for all there is
- * @ops: the driver's callbacks; they may be called before this returns
+ * @config: what it is to be; not needed afterwards
  *
  * No reference on the memory is held meanwhile: the process may end, and then
- * @ops->unmap is called for the whole mirror.
+ * @config->ops->unmap is called for the whole mirror.
  *
  * Each mirror of a process is told of all its invalidations: a driver with many
  * ranges of one process is better off with one mirror over them all.
@@ -86,33 +91,41 @@ static void prime_lockdep(struct hmmu_mirror *mirror)
  * * %-ENOMEM - no memory
  * * %-EINTR  - a signal is pending
  */
-int hmmu_mirror_register(struct hmmu_mirror *mirror, const char *name,
-			 unsigned long start, unsigned long end,
-			 const struct hmmu_mirror_ops *ops)
+int hmmu_mirror_register(struct hmmu_mirror *mirror,
+			 const struct hmmu_mirror_config *config)
 {
+	struct hmmu_mirror_state *state;
 	int ret;
 
-	if (start >= end || !PAGE_ALIGNED(start | end) || !ops->map ||
-	    !ops->unmap || !current->mm)
+	if (!config_is_sane(config) || !current->mm)
 		return -EINVAL;
-
+	state = kzalloc(sizeof(*state), GFP_KERNEL_ACCOUNT);
+	if (!state)
+		return -ENOMEM;
+	state->mirror = mirror;
+	state->ops = config->ops;
+	state->notifier.ops = &notifier_ops;
 	*mirror = (struct hmmu_mirror) {
 		.mm = current->mm,
-		.start = start,
-		.end = end,
-		.ops = ops,
-		.notifier.ops = &notifier_ops,
+		.start = config->start,
+		.end = config->end,
+		.memory = config->memory,
+		.faults_in_flight = config->faults_in_flight,
+		.state = state,
 	};
 	hmmu_flights_init(mirror);
 	hmmu_prefetches_init(mirror);
 	prime_lockdep(mirror);
 
-	ret = hmmu_mirror_stats_add(mirror, name);
+	ret = hmmu_mirror_stats_add(mirror, config->name);
 	if (ret)
-		return ret;
-	ret = mmu_notifier_register(&mirror->notifier, mirror->mm);
-	if (ret)
-		hmmu_mirror_stats_remove(mirror);
+		goto out_free;
+	ret = mmu_notifier_register(&state->notifier, mirror->mm);
+	if (!ret)
+		return 0;
+	hmmu_mirror_stats_remove(mirror);
+out_free:
+	kfree(state);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_register);
@@ -137,15 +150,16 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  */
 void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
 {
-	spin_lock(&mirror->lock);
-	mirror->closing = true;
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	mirror->state->closing = true;
+	spin_unlock(&mirror->state->lock);
 
 	hmmu_prefetches_cancel(mirror, NULL, false);
 	hmmu_flights_cancel(mirror, NULL, false);
 	hmmu_prefetches_exit(mirror);
-	mmu_notifier_unregister(&mirror->notifier, mirror->mm);
+	mmu_notifier_unregister(&mirror->state->notifier, mirror->mm);
 	hmmu_mirror_stats_remove(mirror);
+	kfree(mirror->state);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
 

@@ -69,9 +69,81 @@
 #define _MIRROR_MIRROR_H
 
 #include <linux/hmmu_mirror.h>
+#include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 
 #include "../compat/kernel.h"
+#include "../fault/pace.h"
+#include "../include/uapi/hmmu_mirror_counters.h"
+
+/* So many running invalidations of a mirror are told apart; in the model fewer. */
+#ifndef HMMU_MIRROR_RUNNING_MAX
+#define HMMU_MIRROR_RUNNING_MAX	32
+#endif
+
+/**
+ * struct hmmu_mirror_state - what the kit keeps of a registered mirror
+ * @mirror: the driver's; it does not change, nor does @ops
+ * @ops: the driver's callbacks
+ * @notifier: by which the kernel notifies of invalidations
+ *
+ * @lock: the mirror lock: protects the following, up to @prefetches_ended
+ * @flights: struct hmmu_flight, all that are under way
+ * @running: invalidations that are running
+ * @running_nr: number of these
+ * @running_more: number of others that are running, for which there was no place
+ * @closing: it is being unregistered: nothing begins any more
+ * @counters: see hmmu_mirror_counters.h
+ * @engine: what the fault engine did for it
+ * @pace: what flights have learned of how many faults to have in flight
+ * @prefetches: struct hmmu_prefetch, those that have not begun
+ * @prefetching: the one that has, or NULL
+ * @prefetch_ending: its done() has been called
+ * @prefetches_ended: number of those whose done() has returned
+ *
+ * @cancelling: number of tasks that are cancelling prefetches which have not begun;
+ *		written under @lock, read without
+ * @prefetcher: the thread, or NULL before the first prefetch; written once, under @lock;
+ *		read without
+ * @changed: wakes those who wait for the end of an invalidation, a flight or a prefetch
+ * @prefetch_wait: wakes the thread
+ *
+ * @all: in the list of all mirrors, protected by all_lock (stats.c)
+ * @debugfs: its file; for register and unregister only
+ *
+ * Allocated by hmmu_mirror_register(). hmmu_mirror_unregister() frees it, once nothing is
+ * under way and the kernel has stopped to notify.
+ */
+struct hmmu_mirror_state {
+	struct hmmu_mirror *mirror;
+	const struct hmmu_mirror_ops *ops;
+	struct mmu_notifier notifier;
+
+	spinlock_t lock;
+	struct list_head flights;
+	const struct mmu_notifier_range *running[HMMU_MIRROR_RUNNING_MAX];
+	unsigned int running_nr;
+	unsigned int running_more;
+	bool closing;
+	u64 counters[HMMU_MIRROR_NR_COUNTERS];
+	struct hmm_unlocked_counters engine;
+	struct hmmu_pace pace;
+	struct list_head prefetches;
+	struct hmmu_prefetch *prefetching;
+	bool prefetch_ending;
+	u64 prefetches_ended;
+
+	unsigned int cancelling;
+	struct task_struct *prefetcher;
+	wait_queue_head_t changed;
+	wait_queue_head_t prefetch_wait;
+
+	struct list_head all;
+	struct dentry *debugfs;
+};
 
 /**
  * struct hmmu_flight - a populate, prefetch or snapshot under way
@@ -142,8 +214,8 @@ hmmu_flight_of(const struct mmu_interval_notifier *notifier)
 static inline void hmmu_mirror_count(struct hmmu_mirror *mirror,
 				     enum hmmu_mirror_counter which, u64 n)
 {
-	lockdep_assert_held(&mirror->lock);
-	mirror->counters[which] += n;
+	lockdep_assert_held(&mirror->state->lock);
+	mirror->state->counters[which] += n;
 }
 
 /* flight.c */

@@ -62,7 +62,7 @@ static int window_hand_over(struct hmm_range *range)
 	if (flight->again)
 		return -EIO;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	if (hmmu_flight_is_valid(flight, range->notifier_seq)) {
 		flight->error = flight->use(flight, range);
 		ret = flight->error ? -EIO : 0;
@@ -72,7 +72,7 @@ static int window_hand_over(struct hmm_range *range)
 		hmmu_mirror_count(mirror, HMMU_MIRROR_RETRIES_AVOIDED,
 				  flight->spared);
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return ret;
 }
 
@@ -111,9 +111,9 @@ static const struct hmmu_hooks flight_hooks = {
 static void engine_counters_add(struct hmmu_mirror *mirror,
 				const struct hmm_unlocked_counters *counters)
 {
-	spin_lock(&mirror->lock);
-	hmmu_counters_add(&mirror->engine, counters);
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	hmmu_counters_add(&mirror->state->engine, counters);
+	spin_unlock(&mirror->state->lock);
 }
 
 static int collect_window(struct hmmu_flight *flight, struct hmm_range *range,
@@ -166,10 +166,10 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range)
 		do
 			ret = collect_window(flight, range, timeout);
 		while (flight->again);
-		if (flight->error != -ENOMEM || !mirror->ops->prepare ||
+		if (flight->error != -ENOMEM || !mirror->state->ops->prepare ||
 		    refills++ == REFILLS_MAX)
 			return ret;
-		ret = mirror->ops->prepare(mirror, range->start, range->end);
+		ret = mirror->state->ops->prepare(mirror, range->start, range->end);
 	} while (!ret);
 	return ret;
 }
@@ -284,7 +284,7 @@ int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range)
 	unsigned long kept = keep_asked(flight->request, range);
 	int ret;
 
-	ret = mirror->ops->map(mirror, &(struct hmmu_pages){
+	ret = mirror->state->ops->map(mirror, &(struct hmmu_pages){
 		.start = range->start,
 		.end = range->end,
 		.entries = range->hmm_pfns,

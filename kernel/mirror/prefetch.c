@@ -20,22 +20,22 @@
  */
 void hmmu_prefetches_init(struct hmmu_mirror *mirror)
 {
-	INIT_LIST_HEAD(&mirror->prefetches);
-	init_waitqueue_head(&mirror->prefetch_wait);
+	INIT_LIST_HEAD(&mirror->state->prefetches);
+	init_waitqueue_head(&mirror->state->prefetch_wait);
 }
 
 static struct hmmu_prefetch *begin_next(struct hmmu_mirror *mirror)
 {
 	struct hmmu_prefetch *next;
 
-	spin_lock(&mirror->lock);
-	next = list_first_entry_or_null(&mirror->prefetches,
+	spin_lock(&mirror->state->lock);
+	next = list_first_entry_or_null(&mirror->state->prefetches,
 					struct hmmu_prefetch, list);
 	if (next) {
 		list_del(&next->list);
-		mirror->prefetching = next;
+		mirror->state->prefetching = next;
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 	return next;
 }
 
@@ -46,19 +46,19 @@ static struct hmmu_prefetch *begin_next(struct hmmu_mirror *mirror)
 static void end(struct hmmu_mirror *mirror, struct hmmu_prefetch *prefetch,
 		int ret)
 {
-	spin_lock(&mirror->lock);
-	mirror->prefetch_ending = true;
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	mirror->state->prefetch_ending = true;
+	spin_unlock(&mirror->state->lock);
 	flush_signals(current);
 
 	prefetch->done(prefetch, ret);
 
-	spin_lock(&mirror->lock);
-	mirror->prefetching = NULL;
-	mirror->prefetch_ending = false;
-	mirror->prefetches_ended++;
-	spin_unlock(&mirror->lock);
-	wake_up_all(&mirror->changed);
+	spin_lock(&mirror->state->lock);
+	mirror->state->prefetching = NULL;
+	mirror->state->prefetch_ending = false;
+	mirror->state->prefetches_ended++;
+	spin_unlock(&mirror->state->lock);
+	wake_up_all(&mirror->state->changed);
 }
 
 static int prefetch_thread(void *data)
@@ -68,8 +68,8 @@ static int prefetch_thread(void *data)
 
 	allow_kernel_signal(SIGKILL);
 	while (!kthread_should_stop()) {
-		wait_event_idle(mirror->prefetch_wait, kthread_should_stop() ||
-				!list_empty_careful(&mirror->prefetches));
+		wait_event_idle(mirror->state->prefetch_wait, kthread_should_stop() ||
+				!list_empty_careful(&mirror->state->prefetches));
 		next = begin_next(mirror);
 		if (!next)
 			continue;
@@ -83,19 +83,19 @@ static int need_thread(struct hmmu_mirror *mirror)
 	struct task_struct *thread;
 	bool ours;
 
-	if (READ_ONCE(mirror->prefetcher))
+	if (READ_ONCE(mirror->state->prefetcher))
 		return 0;
 	thread = kthread_create(prefetch_thread, mirror, "hmmu-prefetch");
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 
-	spin_lock(&mirror->lock);
-	ours = !mirror->prefetcher && !mirror->closing;
+	spin_lock(&mirror->state->lock);
+	ours = !mirror->state->prefetcher && !mirror->state->closing;
 	if (ours) {
-		WRITE_ONCE(mirror->prefetcher, thread);
+		WRITE_ONCE(mirror->state->prefetcher, thread);
 		wake_up_process(thread);
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 
 	if (!ours)
 		kthread_stop(thread);
@@ -130,15 +130,15 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 		return ret;
 
 	prefetch->cancelled = false;
-	spin_lock(&mirror->lock);
-	if (mirror->closing) {
+	spin_lock(&mirror->state->lock);
+	if (mirror->state->closing) {
 		ret = -ECANCELED;
 	} else {
-		list_add_tail(&prefetch->list, &mirror->prefetches);
+		list_add_tail(&prefetch->list, &mirror->state->prefetches);
 		hmmu_mirror_count(mirror, HMMU_MIRROR_PREFETCHES, 1);
 	}
-	spin_unlock(&mirror->lock);
-	wake_up(&mirror->prefetch_wait);
+	spin_unlock(&mirror->state->lock);
+	wake_up(&mirror->state->prefetch_wait);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_prefetch);
@@ -150,29 +150,29 @@ static void cancel_waiting(struct hmmu_mirror *mirror,
 	struct hmmu_prefetch *prefetch, *next;
 	LIST_HEAD(cancelled);
 
-	spin_lock(&mirror->lock);
-	list_for_each_entry_safe(prefetch, next, &mirror->prefetches, list)
+	spin_lock(&mirror->state->lock);
+	list_for_each_entry_safe(prefetch, next, &mirror->state->prefetches, list)
 		if (!one || prefetch == one)
 			list_move_tail(&prefetch->list, &cancelled);
-	WRITE_ONCE(mirror->cancelling, mirror->cancelling + 1);
-	spin_unlock(&mirror->lock);
+	WRITE_ONCE(mirror->state->cancelling, mirror->state->cancelling + 1);
+	spin_unlock(&mirror->state->lock);
 
 	list_for_each_entry_safe(prefetch, next, &cancelled, list)
 		prefetch->done(prefetch, -ECANCELED);
 
-	spin_lock(&mirror->lock);
-	WRITE_ONCE(mirror->cancelling, mirror->cancelling - 1);
-	wake_up_all(&mirror->changed);
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	WRITE_ONCE(mirror->state->cancelling, mirror->state->cancelling - 1);
+	wake_up_all(&mirror->state->changed);
+	spin_unlock(&mirror->state->lock);
 }
 
 static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
 {
 	bool yes;
 
-	spin_lock(&mirror->lock);
-	yes = mirror->prefetches_ended != ended;
-	spin_unlock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
+	yes = mirror->state->prefetches_ended != ended;
+	spin_unlock(&mirror->state->lock);
 	return yes;
 }
 
@@ -192,14 +192,14 @@ cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
 {
 	struct hmmu_prefetch *running;
 
-	spin_lock(&mirror->lock);
-	running = mirror->prefetching;
+	spin_lock(&mirror->state->lock);
+	running = mirror->state->prefetching;
 	if (one && running != one)
 		running = NULL;
-	if (running && !mirror->prefetch_ending)
+	if (running && !mirror->state->prefetch_ending)
 		running->cancelled = true;
-	*ended = mirror->prefetches_ended;
-	spin_unlock(&mirror->lock);
+	*ended = mirror->state->prefetches_ended;
+	spin_unlock(&mirror->state->lock);
 	return running;
 }
 
@@ -222,8 +222,8 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 
 	cancel_waiting(mirror, one);
 	/* Another call of this may have taken what is to be cancelled here. */
-	ret = wait_maybe_killable(mirror->changed,
-				  !READ_ONCE(mirror->cancelling), killable);
+	ret = wait_maybe_killable(mirror->state->changed,
+				  !READ_ONCE(mirror->state->cancelling), killable);
 	if (ret)
 		return ret;
 
@@ -233,7 +233,7 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 	ret = hmmu_flights_cancel(mirror, running, killable);
 	if (ret)
 		return ret;
-	return wait_maybe_killable(mirror->changed, ended_since(mirror, ended),
+	return wait_maybe_killable(mirror->state->changed, ended_since(mirror, ended),
 				   killable);
 }
 
@@ -260,6 +260,6 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_cancel_prefetch);
  */
 void hmmu_prefetches_exit(struct hmmu_mirror *mirror)
 {
-	if (mirror->prefetcher)
-		kthread_stop(mirror->prefetcher);
+	if (mirror->state->prefetcher)
+		kthread_stop(mirror->state->prefetcher);
 }

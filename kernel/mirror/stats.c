@@ -33,7 +33,7 @@ struct mirror_stats {
 	unsigned int running;
 };
 
-static DEFINE_MUTEX(all_lock);	/* protects these; taken before any mirror->lock */
+static DEFINE_MUTEX(all_lock);	/* protects these; taken before any mirror->state->lock */
 static LIST_HEAD(all_mirrors);
 static struct mirror_stats ended;
 static unsigned int registered;
@@ -51,16 +51,16 @@ static void stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
 	const struct hmmu_flight *flight;
 	unsigned int i;
 
-	spin_lock(&mirror->lock);
+	spin_lock(&mirror->state->lock);
 	for (i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
-		to->counters[i] += mirror->counters[i];
-	hmmu_counters_add(&to->engine, &mirror->engine);
-	to->running += mirror->running_nr + mirror->running_more;
-	list_for_each_entry(flight, &mirror->flights, list) {
+		to->counters[i] += mirror->state->counters[i];
+	hmmu_counters_add(&to->engine, &mirror->state->engine);
+	to->running += mirror->state->running_nr + mirror->state->running_more;
+	list_for_each_entry(flight, &mirror->state->flights, list) {
 		to->in_flight++;
 		to->faulting += atomic_read(&flight->faulting);
 	}
-	spin_unlock(&mirror->lock);
+	spin_unlock(&mirror->state->lock);
 }
 
 static void stats_show(struct seq_file *m, const struct mirror_stats *stats)
@@ -88,13 +88,13 @@ DEFINE_SHOW_ATTRIBUTE(one);
 
 static int mirrors_show(struct seq_file *m, void *unused)
 {
-	struct hmmu_mirror *mirror;
+	struct hmmu_mirror_state *state;
 	struct mirror_stats stats;
 
 	mutex_lock(&all_lock);
 	stats = ended;
-	list_for_each_entry(mirror, &all_mirrors, all)
-		stats_sum(&stats, mirror);
+	list_for_each_entry(state, &all_mirrors, all)
+		stats_sum(&stats, state->mirror);
 	mutex_unlock(&all_lock);
 	stats_show(m, &stats);
 	return 0;
@@ -116,12 +116,12 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 	file = kasprintf(GFP_KERNEL, "%s-%u", name, registered);
 	if (file) {
 		registered++;
-		list_add_tail(&mirror->all, &all_mirrors);
+		list_add_tail(&mirror->state->all, &all_mirrors);
 	}
 	mutex_unlock(&all_lock);
 	if (!file)
 		return -ENOMEM;
-	mirror->debugfs = debugfs_create_file(file, 0444, mirror_dir, mirror,
+	mirror->state->debugfs = debugfs_create_file(file, 0444, mirror_dir, mirror,
 					      &one_fops);
 	kfree(file);
 	return 0;
@@ -133,9 +133,9 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
  */
 void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror)
 {
-	debugfs_remove(mirror->debugfs);
+	debugfs_remove(mirror->state->debugfs);
 	mutex_lock(&all_lock);
-	list_del(&mirror->all);
+	list_del(&mirror->state->all);
 	stats_sum(&ended, mirror);
 	ended.running = 0;
 	mutex_unlock(&all_lock);

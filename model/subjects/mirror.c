@@ -52,7 +52,7 @@ static int map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 static void unmap(struct hmmu_mirror *mirror, unsigned long start,
 		  unsigned long end, bool may_sleep)
 {
-	if (mirror->lock.held)
+	if (mirror->state->lock.held)
 		violated("unmap() is called under the mirror lock");
 	device_unmap(page_of(start), page_of(end) - 1);
 }
@@ -60,7 +60,7 @@ static void unmap(struct hmmu_mirror *mirror, unsigned long start,
 static int prepare(struct hmmu_mirror *mirror, unsigned long start,
 		   unsigned long end)
 {
-	if (mirror->lock.held)
+	if (mirror->state->lock.held)
 		violated("prepare() is called under the mirror lock");
 	model_assert_unlocked();
 	point();
@@ -94,9 +94,9 @@ static bool start(const struct mmu_notifier_range *range)
 
 static void unmap_range(const struct mmu_notifier_range *range)
 {
-	world.mirror.ops->unmap(&world.mirror,
-				max(range->start, world.mirror.start),
-				min(range->end, world.mirror.end), true);
+	world.mirror_state.ops->unmap(&world.mirror,
+				      max(range->start, world.mirror.start),
+				      min(range->end, world.mirror.end), true);
 }
 
 static void end(const struct mmu_notifier_range *range)
@@ -120,11 +120,15 @@ static void map_what_there_is(void)
 /* What the interval of the scenario is for an interval notifier the mirror is here. */
 static void register_mirror(void)
 {
+	world.mirror_state = (struct hmmu_mirror_state){
+		.mirror = &world.mirror,
+		.ops = scenario.no_prepare ? &ops_without_prepare : &ops,
+	};
 	world.mirror = (struct hmmu_mirror){
 		.mm = &world.mm,
 		.start = world.notifier.interval_tree.start,
 		.end = world.notifier.interval_tree.last + 1,
-		.ops = scenario.no_prepare ? &ops_without_prepare : &ops,
+		.state = &world.mirror_state,
 	};
 	hmmu_flights_init(&world.mirror);
 	if (scenario.in_flight > 1)

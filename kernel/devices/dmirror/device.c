@@ -104,15 +104,18 @@ static int dmirror_open(struct inode *inode, struct file *file)
 	spin_lock_init(&dmirror->prefetch_lock);
 	init_waitqueue_head(&dmirror->prefetch_wait);
 	dmirror->files = current->files;
-	ret = hmmu_mirror_register(&dmirror->mirror, "hmm_dmirror", 0,
-				   ULONG_MAX & PAGE_MASK, &dmirror_ops);
+	ret = hmmu_mirror_register(&dmirror->mirror, &(struct hmmu_mirror_config) {
+		.name = "hmm_dmirror",
+		.start = 0,
+		.end = ULONG_MAX & PAGE_MASK,
+		.ops = &dmirror_ops,
+		.memory = device->has_memory ? &device->memory : NULL,
+		.faults_in_flight = READ_ONCE(faults_in_flight),
+	});
 	if (ret) {
 		kfree(dmirror);
 		return ret;
 	}
-	WRITE_ONCE(dmirror->mirror.faults_in_flight, READ_ONCE(faults_in_flight));
-	if (device->has_memory)
-		dmirror->mirror.memory = &device->memory;
 	file->private_data = dmirror;
 	return 0;
 }

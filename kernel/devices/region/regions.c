@@ -202,9 +202,12 @@ static int region_begin(struct region *region, const struct hmm_region_set *set)
 {
 	int ret;
 
-	ret = hmmu_mirror_register(&region->mirror, "hmm_region", set->address,
-				   set->address + (set->pages << PAGE_SHIFT),
-				   &region_ops);
+	ret = hmmu_mirror_register(&region->mirror, &(struct hmmu_mirror_config) {
+		.name = "hmm_region",
+		.start = set->address,
+		.end = set->address + (set->pages << PAGE_SHIFT),
+		.ops = &region_ops,
+	});
 	if (ret) {
 		region_remove(region);
 		return ret;

@@ -243,8 +243,12 @@ static int template_open(struct inode *inode, struct file *file)
 	if (!context)
 		return -ENOMEM;
 	xa_init_flags(&context->table, XA_FLAGS_ACCOUNT);
-	ret = hmmu_mirror_register(&context->mirror, "template", 0,
-				   ULONG_MAX & PAGE_MASK, &template_mirror_ops);
+	ret = hmmu_mirror_register(&context->mirror, &(struct hmmu_mirror_config) {
+		.name = "template",
+		.start = 0,
+		.end = ULONG_MAX & PAGE_MASK,
+		.ops = &template_mirror_ops,
+	});
 	if (ret) {
 		kfree(context);
 		return ret;

@@ -8,7 +8,7 @@
  * and at the end.
  *
  *	hmmu_memory_add()		here is device memory
- *	hmmu_mirror.memory = ...	this mirror's device has it
+ *	hmmu_mirror_config.memory	this mirror's device has it
  *	hmmu_mirror_migrate()		move what is there, to it or back
  *	hmmu_request.to_memory		populate: fault, and have it there
  *	hmmu_memory_evict()		bring all of it home

@@ -25,15 +25,11 @@
 
 #include <linux/hmm_unlocked.h>
 #include <linux/hmmu_memory.h>
-#include <linux/hmmu_pace.h>
 #include <linux/list.h>
-#include <linux/mmu_notifier.h>
-#include <linux/spinlock.h>
-#include <linux/wait.h>
-
-#include "../uapi/hmmu_mirror_counters.h"
 
 struct hmmu_mirror;
+struct hmmu_mirror_state;
+struct mm_struct;
 
 /**
  * struct hmmu_pages - pages as the CPU has them mapped
@@ -96,57 +92,45 @@ struct hmmu_mirror_ops {
 		       unsigned long end);
 };
 
-/* How many invalidations of one mirror at a time are told apart; model/ has fewer. */
-#ifdef __KERNEL__
-#define HMMU_MIRROR_RUNNING_MAX	32
-#endif
+/**
+ * struct hmmu_mirror_config - what a mirror is registered with
+ * @name: of the device, for debugfs; not needed afterwards
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: first address after, likewise; (ULONG_MAX & PAGE_MASK): all memory
+ * @ops: the driver's callbacks; they may be called before hmmu_mirror_register() returns
+ * @memory: the device's own memory, or NULL. Pages there are given to map() like others
+ * @faults_in_flight: see struct hmmu_mirror
+ */
+struct hmmu_mirror_config {
+	const char *name;
+	unsigned long start;
+	unsigned long end;
+	const struct hmmu_mirror_ops *ops;
+	struct hmmu_memory *memory;
+	unsigned int faults_in_flight;
+};
 
 /**
  * struct hmmu_mirror - memory of a process that a device mirrors
  * @mm: the address space; the kit keeps the struct from being freed
  * @start: first address that is mirrored
  * @end: first address after
- * @faults_in_flight: how many faults of one populate may wait at a time, where faults
- *		      have to wait; 0 for the module's parameter of that name. To be
- *		      written with WRITE_ONCE() once the mirror is registered, at any time
- * @memory: the device's own memory, or NULL: to be written once, after the mirror was
- *	    registered and before it is used. Pages there are handed to map() as any others
+ * @memory: the device's own memory, or NULL
+ * @faults_in_flight: at most so many faults of one populate may wait at the same time; 0:
+ *		      as the module's parameter of that name says. May be changed with
+ *		      WRITE_ONCE() at any time
  *
- * The other fields above are for the driver to read, all that follow are the kit's.
+ * A driver embeds it, and may read all but @state.
  */
 struct hmmu_mirror {
 	struct mm_struct *mm;
 	unsigned long start;
 	unsigned long end;
-	unsigned int faults_in_flight;
 	struct hmmu_memory *memory;
+	unsigned int faults_in_flight;
 
 	/* private: */
-	const struct hmmu_mirror_ops *ops;
-	struct mmu_notifier notifier;
-
-	spinlock_t lock;		/* protects all that follows */
-	struct list_head flights;	/* struct hmmu_flight */
-	const struct mmu_notifier_range *running[HMMU_MIRROR_RUNNING_MAX];
-	unsigned int running_nr;
-	unsigned int running_more;	/* those for which there was no place */
-	bool closing;
-	u64 counters[HMMU_MIRROR_NR_COUNTERS];
-	struct hmm_unlocked_counters engine;
-	struct hmmu_pace pace;		/* what flights have learned */
-
-	wait_queue_head_t changed;	/* an invalidation or a flight has ended */
-
-	struct list_head prefetches;	/* waiting for their turn */
-	struct hmmu_prefetch *prefetching;	/* whose turn it is */
-	bool prefetch_ending;		/* its done() has been called */
-	u64 prefetches_ended;
-	unsigned int cancelling;	/* tasks that take prefetches off */
-	struct task_struct *prefetcher;	/* set once */
-	wait_queue_head_t prefetch_wait;
-
-	struct list_head all;
-	struct dentry *debugfs;
+	struct hmmu_mirror_state *state;
 };
 
 /**
@@ -239,9 +223,8 @@ typedef void hmmu_see_fn(struct hmmu_mirror *mirror,
 typedef int hmmu_map_fn(struct hmmu_mirror *mirror,
 			const struct hmmu_pages *pages);
 
-int hmmu_mirror_register(struct hmmu_mirror *mirror, const char *name,
-			 unsigned long start, unsigned long end,
-			 const struct hmmu_mirror_ops *ops);
+int hmmu_mirror_register(struct hmmu_mirror *mirror,
+			 const struct hmmu_mirror_config *config);
 void hmmu_mirror_unregister(struct hmmu_mirror *mirror);
 int hmmu_mirror_check_current(const struct hmmu_mirror *mirror);
 
