@@ -23,10 +23,10 @@
 #include "device_memory.h"
 #include "mirror.h"
 
-#define PIECE_PAGES	64U
+#define EXCLUSIVE_PAGES	64U
 
 /* Pages are locked by others, or taken away: how often to try. */
-#define TRIES		16
+#define EXCLUSIVE_TRIES		16
 
 /**
  * struct exclusive - a call of hmmu_mirror_exclusive()
@@ -39,7 +39,7 @@ struct exclusive {
 };
 
 /**
- * struct piece - pages to be had at a time
+ * struct exclusive_batch - pages to be had at a time
  * @start: first address
  * @end: first address after
  * @pages: locked, with a reference; NULL where it could not be had
@@ -47,42 +47,42 @@ struct exclusive {
  * @n: how many could be tried
  * @request: what is asked of them before
  */
-struct piece {
+struct exclusive_batch {
 	unsigned long start;
 	unsigned long end;
-	struct page *pages[PIECE_PAGES];
-	unsigned long entries[PIECE_PAGES];
+	struct page *pages[EXCLUSIVE_PAGES];
+	unsigned long entries[EXCLUSIVE_PAGES];
 	int n;
 	struct hmmu_request request;
 };
 
 /* Returns whether all could be had. */
-static bool make_entries(struct piece *piece)
+static bool exclusive_make_entries(struct exclusive_batch *batch)
 {
-	unsigned long i, n = (piece->end - piece->start) >> PAGE_SHIFT;
+	unsigned long i, n = (batch->end - batch->start) >> PAGE_SHIFT;
 
 	for (i = 0; i < n; i++) {
-		if (i >= piece->n || !piece->pages[i])
+		if (i >= batch->n || !batch->pages[i])
 			return false;
-		piece->entries[i] = page_to_pfn(piece->pages[i]) |
+		batch->entries[i] = page_to_pfn(batch->pages[i]) |
 				    HMM_PFN_VALID | HMM_PFN_WRITE;
 	}
 	return true;
 }
 
-static void let_go(struct piece *piece)
+static void exclusive_release(struct exclusive_batch *batch)
 {
 	int i;
 
-	for (i = 0; i < piece->n; i++) {
-		if (!piece->pages[i])
+	for (i = 0; i < batch->n; i++) {
+		if (!batch->pages[i])
 			continue;
-		unlock_page(piece->pages[i]);
-		put_page(piece->pages[i]);
+		unlock_page(batch->pages[i]);
+		put_page(batch->pages[i]);
 	}
 }
 
-static int map_piece(struct hmmu_flight *flight, struct piece *piece,
+static int exclusive_map(struct hmmu_flight *flight, struct exclusive_batch *batch,
 		     unsigned long seq, hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -91,25 +91,25 @@ static int map_piece(struct hmmu_flight *flight, struct piece *piece,
 	spin_lock(&mirror->state->lock);
 	if (hmmu_flight_is_valid(flight, seq)) {
 		ret = map(mirror, &(struct hmmu_pages){
-			.start = piece->start,
-			.end = piece->end,
-			.entries = piece->entries,
+			.start = batch->start,
+			.end = batch->end,
+			.entries = batch->entries,
 		});
 		if (!ret)
-			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, piece->n);
+			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, batch->n);
 	}
 	spin_unlock(&mirror->state->lock);
 	return ret;
 }
 
-static int try_piece(struct hmmu_flight *flight, struct piece *piece,
+static int exclusive_try(struct hmmu_flight *flight, struct exclusive_batch *batch,
 		     hmmu_map_fn *map)
 {
 	struct mm_struct *mm = flight->mirror->mm;
 	unsigned long seq;
 	int ret = -EBUSY;
 
-	hmmu_flight_window(flight, piece->start, piece->end);
+	hmmu_flight_window(flight, batch->start, batch->end);
 	seq = hmmu_flight_begin(&flight->notifier);
 	if (READ_ONCE(flight->cancelled))
 		return -ECANCELED;
@@ -120,45 +120,45 @@ static int try_piece(struct hmmu_flight *flight, struct piece *piece,
 	/* Its holders do not wait for this lock, and faults may be slow. */
 	if (!down_read_trylock(&hmmu_evicting))
 		goto out_unlock;
-	piece->n = hmmu_make_exclusive(mm, piece->start, piece->end,
-				       piece->pages, flight);
+	batch->n = hmmu_make_exclusive(mm, batch->start, batch->end,
+				       batch->pages, flight);
 	up_read(&hmmu_evicting);
-	if (piece->n > 0 && make_entries(piece))
-		ret = map_piece(flight, piece, seq, map);
-	let_go(piece);
+	if (batch->n > 0 && exclusive_make_entries(batch))
+		ret = exclusive_map(flight, batch, seq, map);
+	exclusive_release(batch);
 out_unlock:
 	mmap_read_unlock(mm);
 	return ret;
 }
 
 /* Faults first, which may wait, as the kernel's call may not. */
-static int have_piece(struct hmmu_flight *flight, struct piece *piece,
+static int exclusive_run(struct hmmu_flight *flight, struct exclusive_batch *batch,
 		      hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int tries = 0;
 	int ret;
 
-	piece->request = (struct hmmu_request){
-		.start = piece->start,
-		.end = piece->end,
+	batch->request = (struct hmmu_request){
+		.start = batch->start,
+		.end = batch->end,
 		.access = HMMU_ACCESS_WRITE,
 	};
-	flight->request = &piece->request;
+	flight->request = &batch->request;
 	do {
-		ret = hmmu_flight_collect(flight, piece->entries, piece->start,
-					  piece->end);
+		ret = hmmu_flight_collect(flight, batch->entries, batch->start,
+					  batch->end);
 		if (!ret && mirror->state->ops->prepare)
-			ret = mirror->state->ops->prepare(mirror, piece->start,
-						   piece->end);
+			ret = mirror->state->ops->prepare(mirror, batch->start,
+						   batch->end);
 		if (ret)
 			return ret;
-		ret = try_piece(flight, piece, map);
+		ret = exclusive_try(flight, batch, map);
 		if (ret == -EBUSY)
 			schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-	} while ((ret == -EBUSY || ret == -ENOMEM) && ++tries < TRIES);
+	} while ((ret == -EBUSY || ret == -ENOMEM) && ++tries < EXCLUSIVE_TRIES);
 	return ret;
 }
 
@@ -166,18 +166,18 @@ static int flight_exclusive(struct hmmu_flight *flight, unsigned long start,
 			    unsigned long end)
 {
 	struct exclusive *exclusive = container_of(flight, struct exclusive, flight);
-	struct piece *piece = kmalloc(sizeof(*piece), GFP_KERNEL);
+	struct exclusive_batch *batch = kmalloc(sizeof(*batch), GFP_KERNEL);
 	int ret = 0;
 
-	if (!piece)
+	if (!batch)
 		return -ENOMEM;
-	for (piece->start = start; !ret && piece->start < end;
-	     piece->start = piece->end) {
-		piece->end = piece->start +
-			     min(end - piece->start, PIECE_PAGES * PAGE_SIZE);
-		ret = have_piece(flight, piece, exclusive->map);
+	for (batch->start = start; !ret && batch->start < end;
+	     batch->start = batch->end) {
+		batch->end = batch->start +
+			     min(end - batch->start, EXCLUSIVE_PAGES * PAGE_SIZE);
+		ret = exclusive_run(flight, batch, exclusive->map);
 	}
-	kfree(piece);
+	kfree(batch);
 	return ret;
 }
 

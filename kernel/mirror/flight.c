@@ -47,7 +47,7 @@ static int flight_enter(struct hmmu_flight *flight)
 }
 
 /* Who knows more of how many faults to have in flight tells the other. */
-static void share_pace(struct hmmu_flight *flight)
+static void flight_share_pace(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int limit = READ_ONCE(mirror->faults_in_flight);
@@ -68,7 +68,7 @@ static void flight_leave(struct hmmu_flight *flight)
 	struct hmmu_mirror *mirror = flight->mirror;
 
 	spin_lock(&mirror->state->lock);
-	share_pace(flight);
+	flight_share_pace(flight);
 	list_del(&flight->list);
 	wake_up_all(&mirror->state->changed);
 	spin_unlock(&mirror->state->lock);
@@ -137,11 +137,11 @@ void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 	flight->notifier.interval_tree.start = start;
 	flight->notifier.interval_tree.last = end - 1;
 	flight->pass = 0;
-	share_pace(flight);
+	flight_share_pace(flight);
 	spin_unlock(&flight->mirror->state->lock);
 }
 
-static bool overlaps(const struct hmmu_flight *flight,
+static bool flight_overlaps(const struct hmmu_flight *flight,
 		     const struct mmu_notifier_range *range)
 {
 	return range->start <= flight->notifier.interval_tree.last &&
@@ -149,7 +149,7 @@ static bool overlaps(const struct hmmu_flight *flight,
 }
 
 /* Those for which there was no place could be anywhere. */
-static bool collides(const struct hmmu_flight *flight)
+static bool flight_collides(const struct hmmu_flight *flight)
 {
 	const struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int i;
@@ -157,12 +157,12 @@ static bool collides(const struct hmmu_flight *flight)
 	lockdep_assert_held(&mirror->state->lock);
 
 	for (i = 0; i < mirror->state->running_nr; i++)
-		if (overlaps(flight, mirror->state->running[i]))
+		if (flight_overlaps(flight, mirror->state->running[i]))
 			return true;
 	return mirror->state->running_more;
 }
 
-static enum hmmu_mirror_counter retry_counter(const struct hmmu_flight *flight)
+static enum hmmu_mirror_counter flight_retry_counter(const struct hmmu_flight *flight)
 {
 	switch (flight->cause) {
 	case MMU_NOTIFY_UNMAP:
@@ -182,9 +182,9 @@ static enum hmmu_mirror_counter retry_counter(const struct hmmu_flight *flight)
 	}
 }
 
-static void note_retry(struct hmmu_flight *flight)
+static void flight_note_retry(struct hmmu_flight *flight)
 {
-	hmmu_mirror_count(flight->mirror, retry_counter(flight), 1);
+	hmmu_mirror_count(flight->mirror, flight_retry_counter(flight), 1);
 	trace_hmmu_mirror_retry(flight);
 }
 
@@ -193,13 +193,13 @@ static void note_retry(struct hmmu_flight *flight)
  * sequence is taken under the same hold of the lock as the look at what is running,
  * or one that starts in between would be neither waited for nor noticed.
  */
-static bool pass_begins(struct hmmu_flight *flight, unsigned long *seq)
+static bool flight_pass_begins(struct hmmu_flight *flight, unsigned long *seq)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	bool begins;
 
 	spin_lock(&mirror->state->lock);
-	begins = flight->cancelled || !collides(flight);
+	begins = flight->cancelled || !flight_collides(flight);
 	if (begins) {
 		flight->stale = false;
 		flight->spared = false;
@@ -228,13 +228,13 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
 
 	spin_lock(&mirror->state->lock);
 	if (flight->pass++)
-		note_retry(flight);
-	if (collides(flight))
+		flight_note_retry(flight);
+	if (flight_collides(flight))
 		hmmu_mirror_count(mirror, HMMU_MIRROR_WAITS, 1);
 	spin_unlock(&mirror->state->lock);
 
 	/* If it is killed, the call ends before it uses the sequence. */
-	(void)wait_event_killable(mirror->state->changed, pass_begins(flight, &seq));
+	(void)wait_event_killable(mirror->state->changed, flight_pass_begins(flight, &seq));
 	return seq;
 }
 
@@ -253,7 +253,7 @@ bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 					&flight->notifier, seq);
 }
 
-static void make_stale(struct hmmu_flight *flight,
+static void flight_make_stale(struct hmmu_flight *flight,
 		       const struct mmu_notifier_range *range)
 {
 	if (!flight->stale) {
@@ -267,13 +267,13 @@ static void make_stale(struct hmmu_flight *flight,
 }
 
 /* Is it what the flight itself does? See exclusive.c. */
-static bool is_for(const struct hmmu_flight *flight,
+static bool flight_is_owner(const struct hmmu_flight *flight,
 		   const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_EXCLUSIVE && range->owner == flight;
 }
 
-static bool hits(const struct hmmu_mirror *mirror,
+static bool mirror_is_hit(const struct hmmu_mirror *mirror,
 		 const struct mmu_notifier_range *range)
 {
 	return range->start < mirror->end && range->end > mirror->start;
@@ -293,7 +293,7 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 {
 	struct hmmu_flight *flight;
 
-	if (!hits(mirror, range))
+	if (!mirror_is_hit(mirror, range))
 		return false;
 
 	spin_lock(&mirror->state->lock);
@@ -305,10 +305,10 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 		hmmu_mirror_count(mirror, HMMU_MIRROR_CROWDED, 1);
 	}
 	list_for_each_entry(flight, &mirror->state->flights, list) {
-		if (is_for(flight, range))
+		if (flight_is_owner(flight, range))
 			continue;
-		if (overlaps(flight, range))
-			make_stale(flight, range);
+		if (flight_overlaps(flight, range))
+			flight_make_stale(flight, range);
 		else
 			flight->spared = true;
 	}
@@ -316,7 +316,7 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 	return true;
 }
 
-static void forget_running(struct hmmu_mirror *mirror,
+static void running_remove(struct hmmu_mirror *mirror,
 			   const struct mmu_notifier_range *range)
 {
 	unsigned int i;
@@ -341,11 +341,11 @@ static void forget_running(struct hmmu_mirror *mirror,
 void hmmu_flights_end(struct hmmu_mirror *mirror,
 		      const struct mmu_notifier_range *range)
 {
-	if (!hits(mirror, range))
+	if (!mirror_is_hit(mirror, range))
 		return;
 
 	spin_lock(&mirror->state->lock);
-	forget_running(mirror, range);
+	running_remove(mirror, range);
 	spin_unlock(&mirror->state->lock);
 	wake_up_all(&mirror->state->changed);
 }
@@ -356,7 +356,7 @@ void hmmu_flights_end(struct hmmu_mirror *mirror,
  * is merely woken, which is enough for a userfaultfd, as a fault that waits there
  * looks once and comes back.
  */
-static void kick(struct hmmu_flight *flight)
+static void flight_kick(struct hmmu_flight *flight)
 {
 	if (flight->prefetch)
 		send_sig(SIGKILL, flight->task, 1);
@@ -365,7 +365,7 @@ static void kick(struct hmmu_flight *flight)
 }
 
 /* Returns whether all that have to end have. */
-static bool cancelled_left(struct hmmu_mirror *mirror, bool kick_them)
+static bool flights_cancelled_ended(struct hmmu_mirror *mirror, bool kick)
 {
 	struct hmmu_flight *flight;
 	bool left = true;
@@ -375,8 +375,8 @@ static bool cancelled_left(struct hmmu_mirror *mirror, bool kick_them)
 		if (!flight->cancelled)
 			continue;
 		left = false;
-		if (kick_them)
-			kick(flight);
+		if (kick)
+			flight_kick(flight);
 	}
 	spin_unlock(&mirror->state->lock);
 	return left;
@@ -406,11 +406,11 @@ int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 			WRITE_ONCE(flight->cancelled, true);
 	spin_unlock(&mirror->state->lock);
 
-	while (!cancelled_left(mirror, true)) {
+	while (!flights_cancelled_ended(mirror, true)) {
 		if (killable && fatal_signal_pending(current))
 			return -EINTR;
 		wait_event_timeout(mirror->state->changed,
-				   cancelled_left(mirror, false), 1);
+				   flights_cancelled_ended(mirror, false), 1);
 	}
 	return 0;
 }

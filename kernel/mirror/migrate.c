@@ -51,7 +51,7 @@
 #define MOVES_MAX	4
 
 /* Pages of device memory that take the place of those that are made ready. */
-static void move_to_memory(struct hmmu_memory *memory, struct hmmu_move *move,
+static void move_take_pages(struct hmmu_memory *memory, struct hmmu_move *move,
 			   unsigned int pages)
 {
 	struct page *to;
@@ -67,7 +67,7 @@ static void move_to_memory(struct hmmu_memory *memory, struct hmmu_move *move,
 	}
 }
 
-static unsigned int count_moved(const struct hmmu_move *move, unsigned int pages)
+static unsigned int move_count(const struct hmmu_move *move, unsigned int pages)
 {
 	unsigned int i, n = 0;
 
@@ -76,7 +76,7 @@ static unsigned int count_moved(const struct hmmu_move *move, unsigned int pages
 	return n;
 }
 
-static enum migrate_vma_direction select(const struct hmmu_memory *memory,
+static enum migrate_vma_direction move_direction(const struct hmmu_memory *memory,
 					 bool to_memory)
 {
 	if (to_memory)
@@ -87,7 +87,7 @@ static enum migrate_vma_direction select(const struct hmmu_memory *memory,
 }
 
 /* One piece of one VMA. Returns how many pages were moved, or an errno. */
-static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
+static int move_range(struct hmmu_memory *memory, struct hmmu_move *move,
 		      struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, bool to_memory)
 {
@@ -99,7 +99,7 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 		.start = start,
 		.end = end,
 		.pgmap_owner = memory,
-		.flags = select(memory, to_memory),
+		.flags = move_direction(memory, to_memory),
 	};
 	int ret;
 
@@ -110,18 +110,18 @@ static int move_piece(struct hmmu_memory *memory, struct hmmu_move *move,
 	if (ret)
 		return ret;
 	if (to_memory)
-		move_to_memory(memory, move, pages);
+		move_take_pages(memory, move, pages);
 	else
 		hmmu_move_home(move, pages, vma, start);
 	ret = hmmu_move_copy(memory, move, pages);
 	migrate_vma_pages(&args);
 	if (!ret)
-		ret = count_moved(move, pages);
+		ret = move_count(move, pages);
 	migrate_vma_finalize(&args);
 	return ret;
 }
 
-static bool in_anonymous(struct mm_struct *mm, unsigned long addr)
+static bool addr_is_anonymous(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
 
@@ -129,7 +129,7 @@ static bool in_anonymous(struct mm_struct *mm, unsigned long addr)
 }
 
 /* Pages of anonymous memory, and zeros, of which there are huge ones too. */
-static bool can_be_moved(const struct hmmu_flight *flight, unsigned long addr,
+static bool entry_can_move(const struct hmmu_flight *flight, unsigned long addr,
 			 unsigned long entry)
 {
 	struct page *page;
@@ -142,37 +142,37 @@ static bool can_be_moved(const struct hmmu_flight *flight, unsigned long addr,
 	if (is_zone_device_page(page))
 		return false;
 	return PageAnon(page) ||
-	       (hmmu_entry_is_huge(entry) && in_anonymous(flight->mirror->mm, addr));
+	       (hmmu_entry_is_huge(entry) && addr_is_anonymous(flight->mirror->mm, addr));
 }
 
-static bool to_be_moved(const struct hmmu_flight *flight,
+static bool window_wants_move(const struct hmmu_flight *flight,
 			const struct hmm_range *range, unsigned long i)
 {
 	unsigned long addr = range->start + (i << PAGE_SHIFT);
 
 	return hmmu_request_access(flight->request, addr) &&
 	       !test_bit(i, flight->moved) &&
-	       can_be_moved(flight, addr, range->hmm_pfns[i]);
+	       entry_can_move(flight, addr, range->hmm_pfns[i]);
 }
 
 /* Pages from @i on that are to be moved, up to where one is not. */
-static unsigned long end_of_run(const struct hmmu_flight *flight,
+static unsigned long window_run_end(const struct hmmu_flight *flight,
 				const struct hmm_range *range, unsigned long i,
 				unsigned long end)
 {
-	while (i < end && to_be_moved(flight, range, i))
+	while (i < end && window_wants_move(flight, range, i))
 		i++;
 	return i;
 }
 
 /* See above of memory that may be merged. */
-static bool may_be_moved(const struct vm_area_struct *vma)
+static bool vma_can_move(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_MERGEABLE | VM_HUGETLB));
 }
 
 /* Whatever comes of it, not again. Returns whether anything was tried. */
-static bool move_run(struct hmmu_flight *flight, const struct hmm_range *range,
+static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 		     unsigned long from, unsigned long to)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -189,10 +189,10 @@ static bool move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 		if (!vma)
 			break;
 		stop = min(end, vma->vm_end);
-		if (!may_be_moved(vma))
+		if (!vma_can_move(vma))
 			continue;
 		tried = true;
-		n = move_piece(mirror->memory, flight->move, vma, addr, stop,
+		n = move_range(mirror->memory, flight->move, vma, addr, stop,
 			       true);
 		moved += max(n, 0);
 	}
@@ -225,16 +225,16 @@ bool hmmu_migrate_window(struct hmmu_flight *flight,
 	    hmmu_memory_is_full(flight->mirror->memory))
 		return false;
 	for (i = 0; i < pages; i = stop + 1) {
-		stop = end_of_run(flight, range, i, pages);
+		stop = window_run_end(flight, range, i, pages);
 		if (stop == i)
 			continue;
-		tried |= move_run(flight, range, i, stop);
+		tried |= window_move_run(flight, range, i, stop);
 	}
 	flight->moves += tried;
 	return tried;
 }
 
-static int migrate_one(struct hmmu_mirror *mirror, struct hmmu_move *move,
+static int migration_next(struct hmmu_mirror *mirror, struct hmmu_move *move,
 		       unsigned long start, unsigned long *end, bool to_memory)
 {
 	struct vm_area_struct *vma = vma_lookup(mirror->mm, start);
@@ -244,7 +244,7 @@ static int migrate_one(struct hmmu_mirror *mirror, struct hmmu_move *move,
 	*end = min3(*end, vma->vm_end, hmmu_table_end(start));
 	if (to_memory && vma->vm_flags & VM_MERGEABLE)
 		return 0;
-	return move_piece(mirror->memory, move, vma, start, *end, to_memory);
+	return move_range(mirror->memory, move, vma, start, *end, to_memory);
 }
 
 /**
@@ -259,7 +259,7 @@ struct migration {
 	unsigned long moved;
 };
 
-static int migrate_range(struct migration *migration, unsigned long start,
+static int migration_run(struct migration *migration, unsigned long start,
 			 unsigned long end)
 {
 	struct hmmu_flight *flight = &migration->flight;
@@ -273,7 +273,7 @@ static int migrate_range(struct migration *migration, unsigned long start,
 		stop = end;
 		if (mmap_read_lock_killable(mirror->mm))
 			return -EINTR;
-		n = migrate_one(mirror, flight->move, start, &stop,
+		n = migration_next(mirror, flight->move, start, &stop,
 				migration->to_memory);
 		mmap_read_unlock(mirror->mm);
 		if (n < 0)
@@ -294,7 +294,7 @@ static int flight_migrate(struct hmmu_flight *flight, unsigned long start,
 	flight->move = hmmu_move_new(HMMU_MOVE_PAGES);
 	if (!flight->move)
 		return -ENOMEM;
-	ret = migrate_range(container_of(flight, struct migration, flight), start,
+	ret = migration_run(container_of(flight, struct migration, flight), start,
 			    end);
 	hmmu_move_free(flight->move);
 	return ret;

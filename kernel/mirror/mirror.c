@@ -10,15 +10,15 @@
 #include "mirror.h"
 #include "trace.h"
 
-static struct hmmu_mirror *mirror_of(struct mmu_notifier *notifier)
+static struct hmmu_mirror *notifier_mirror(struct mmu_notifier *notifier)
 {
 	return container_of(notifier, struct hmmu_mirror_state, notifier)->mirror;
 }
 
-static int invalidate_start(struct mmu_notifier *notifier,
+static int mirror_invalidate_start(struct mmu_notifier *notifier,
 			    const struct mmu_notifier_range *range)
 {
-	struct hmmu_mirror *mirror = mirror_of(notifier);
+	struct hmmu_mirror *mirror = notifier_mirror(notifier);
 
 	if (!hmmu_flights_start(mirror, range))
 		return 0;
@@ -29,31 +29,31 @@ static int invalidate_start(struct mmu_notifier *notifier,
 	return 0;
 }
 
-static void invalidate_end(struct mmu_notifier *notifier,
+static void mirror_invalidate_end(struct mmu_notifier *notifier,
 			   const struct mmu_notifier_range *range)
 {
-	hmmu_flights_end(mirror_of(notifier), range);
+	hmmu_flights_end(notifier_mirror(notifier), range);
 }
 
 /*
  * The last user of the mm is gone, or the mirror. No flight collects any more; the last
  * user may have been one, and this be called at its end.
  */
-static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
+static void mirror_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	struct hmmu_mirror *mirror = mirror_of(notifier);
+	struct hmmu_mirror *mirror = notifier_mirror(notifier);
 
 	mirror->state->ops->unmap(mirror, mirror->start, mirror->end, true);
 }
 
-static const struct mmu_notifier_ops notifier_ops = {
-	.invalidate_range_start = invalidate_start,
-	.invalidate_range_end = invalidate_end,
-	.release = release,
+static const struct mmu_notifier_ops mirror_notifier_ops = {
+	.invalidate_range_start = mirror_invalidate_start,
+	.invalidate_range_end = mirror_invalidate_end,
+	.release = mirror_release,
 };
 
 /* Reclaim invalidates: teach lockdep so before it happens. */
-static void prime_lockdep(struct hmmu_mirror *mirror)
+static void mirror_prime_lockdep(struct hmmu_mirror *mirror)
 {
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		return;
@@ -63,7 +63,7 @@ static void prime_lockdep(struct hmmu_mirror *mirror)
 	fs_reclaim_release(GFP_KERNEL);
 }
 
-static bool config_is_sane(const struct hmmu_mirror_config *config)
+static bool mirror_config_is_sane(const struct hmmu_mirror_config *config)
 {
 	return config->start < config->end &&
 	       PAGE_ALIGNED(config->start | config->end) &&
@@ -97,14 +97,14 @@ int hmmu_mirror_register(struct hmmu_mirror *mirror,
 	struct hmmu_mirror_state *state;
 	int ret;
 
-	if (!config_is_sane(config) || !current->mm)
+	if (!mirror_config_is_sane(config) || !current->mm)
 		return -EINVAL;
 	state = kzalloc(sizeof(*state), GFP_KERNEL_ACCOUNT);
 	if (!state)
 		return -ENOMEM;
 	state->mirror = mirror;
 	state->ops = config->ops;
-	state->notifier.ops = &notifier_ops;
+	state->notifier.ops = &mirror_notifier_ops;
 	*mirror = (struct hmmu_mirror) {
 		.mm = current->mm,
 		.start = config->start,
@@ -115,7 +115,7 @@ int hmmu_mirror_register(struct hmmu_mirror *mirror,
 	};
 	hmmu_flights_init(mirror);
 	hmmu_prefetches_init(mirror);
-	prime_lockdep(mirror);
+	mirror_prime_lockdep(mirror);
 
 	ret = hmmu_mirror_stats_add(mirror, config->name);
 	if (ret)

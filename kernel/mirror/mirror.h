@@ -111,7 +111,7 @@
  * @changed: wakes those who wait for the end of an invalidation, a flight or a prefetch
  * @prefetch_wait: wakes the thread
  *
- * @all: in the list of all mirrors, protected by all_lock (stats.c)
+ * @all: in the list of all mirrors, protected by mirrors_lock (stats.c)
  * @debugfs: its file; for register and unregister only
  *
  * Allocated by hmmu_mirror_register(). hmmu_mirror_unregister() frees it, once nothing is
@@ -239,7 +239,7 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
 			unsigned long start, unsigned long end);
 int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range);
-int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
+int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		  const struct hmmu_prefetch *prefetch);
 
 /* prefetch.c */

@@ -18,7 +18,7 @@
 /* How often map() may be short of memory in a window though prepare() had it. */
 #define REFILLS_MAX	8
 
-static struct hmmu_flight *flight_of(const struct hmm_range *range)
+static struct hmmu_flight *range_flight(const struct hmm_range *range)
 {
 	return hmmu_flight_of(range->notifier);
 }
@@ -36,7 +36,7 @@ enum hmmu_access hmmu_request_access(const struct hmmu_request *request,
 	return request->accesses[(addr - request->start) >> PAGE_SHIFT];
 }
 
-static unsigned long request_bits(enum hmmu_access access)
+static unsigned long access_bits(enum hmmu_access access)
 {
 	switch (access) {
 	case HMMU_ACCESS_READ:
@@ -54,7 +54,7 @@ static unsigned long request_bits(enum hmmu_access access)
  */
 static int window_hand_over(struct hmm_range *range)
 {
-	struct hmmu_flight *flight = flight_of(range);
+	struct hmmu_flight *flight = range_flight(range);
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = -EBUSY;
 
@@ -76,39 +76,39 @@ static int window_hand_over(struct hmm_range *range)
 	return ret;
 }
 
-static bool cancelled(const struct hmm_range *range)
+static bool flight_is_cancelled(const struct hmm_range *range)
 {
-	return READ_ONCE(flight_of(range)->cancelled);
+	return READ_ONCE(range_flight(range)->cancelled);
 }
 
-static bool needed(const struct hmm_range *range, unsigned long addr)
+static bool flight_needs_page(const struct hmm_range *range, unsigned long addr)
 {
-	const struct hmmu_request *request = flight_of(range)->request;
+	const struct hmmu_request *request = range_flight(range)->request;
 
 	return !request->best_effort || (addr >= request->needed_start &&
 					 addr < request->needed_end);
 }
 
-static void faulting(const struct hmm_range *range, bool begins)
+static void flight_note_fault(const struct hmm_range *range, bool begins)
 {
-	atomic_add(begins ? 1 : -1, &flight_of(range)->faulting);
+	atomic_add(begins ? 1 : -1, &range_flight(range)->faulting);
 }
 
-static struct hmmu_pace *pace(const struct hmm_range *range)
+static struct hmmu_pace *flight_pace(const struct hmm_range *range)
 {
-	return &flight_of(range)->pace;
+	return &range_flight(range)->pace;
 }
 
 static const struct hmmu_hooks flight_hooks = {
 	.begin = hmmu_flight_begin,
 	.hand_over = window_hand_over,
-	.cancelled = cancelled,
-	.needed = needed,
-	.faulting = faulting,
-	.pace = pace,
+	.cancelled = flight_is_cancelled,
+	.needed = flight_needs_page,
+	.faulting = flight_note_fault,
+	.pace = flight_pace,
 };
 
-static void engine_counters_add(struct hmmu_mirror *mirror,
+static void flight_add_counters(struct hmmu_mirror *mirror,
 				const struct hmm_unlocked_counters *counters)
 {
 	spin_lock(&mirror->state->lock);
@@ -116,7 +116,7 @@ static void engine_counters_add(struct hmmu_mirror *mirror,
 	spin_unlock(&mirror->state->lock);
 }
 
-static int collect_window(struct hmmu_flight *flight, struct hmm_range *range,
+static int window_collect(struct hmmu_flight *flight, struct hmm_range *range,
 			  unsigned long timeout)
 {
 	struct hmm_unlocked_counters counters = {};
@@ -126,12 +126,12 @@ static int collect_window(struct hmmu_flight *flight, struct hmm_range *range,
 	flight->again = false;
 	hmmu_flight_window(flight, range->start, range->end);
 	ret = hmmu_range_fault(range, timeout, &flight_hooks, &counters);
-	engine_counters_add(flight->mirror, &counters);
+	flight_add_counters(flight->mirror, &counters);
 	return flight->error ?: ret;
 }
 
 /* Ask by the entries, where pages differ in what is asked of them or may get less. */
-static void ask(const struct hmmu_request *request, struct hmm_range *range)
+static void window_ask(const struct hmmu_request *request, struct hmm_range *range)
 {
 	unsigned long addr, *entry = range->hmm_pfns;
 
@@ -140,19 +140,19 @@ static void ask(const struct hmmu_request *request, struct hmm_range *range)
 	if (!request || request->present_only)
 		return;
 	if (!request->accesses && !request->best_effort) {
-		range->default_flags = request_bits(request->access);
+		range->default_flags = access_bits(request->access);
 		return;
 	}
 	range->pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
-		*entry++ = request_bits(hmmu_request_access(request, addr));
+		*entry++ = access_bits(hmmu_request_access(request, addr));
 }
 
 /*
  * map() may be short of memory, which it can't wait for: prepare() can. A call of the
  * engine that fails leaves in the entries what is asked.
  */
-static int populate_window(struct hmmu_flight *flight, struct hmm_range *range)
+static int window_populate(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long timeout = flight->request ? flight->request->timeout : 0;
@@ -161,10 +161,10 @@ static int populate_window(struct hmmu_flight *flight, struct hmm_range *range)
 
 	bitmap_zero(flight->moved, PTRS_PER_PTE);
 	flight->moves = 0;
-	ask(flight->request, range);
+	window_ask(flight->request, range);
 	do {
 		do
-			ret = collect_window(flight, range, timeout);
+			ret = window_collect(flight, range, timeout);
 		while (flight->again);
 		if (flight->error != -ENOMEM || !mirror->state->ops->prepare ||
 		    refills++ == REFILLS_MAX)
@@ -198,7 +198,7 @@ int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
 	for (range.start = start; !ret && range.start < end;
 	     range.start = range.end) {
 		range.end = min(end, hmmu_table_end(range.start));
-		ret = populate_window(flight, &range);
+		ret = window_populate(flight, &range);
 	}
 	return ret;
 }
@@ -227,7 +227,7 @@ out_free:
 }
 
 /* What was not asked for, or could not be had, is not for the device. */
-static unsigned long keep_asked(const struct hmmu_request *request,
+static unsigned long window_keep_asked(const struct hmmu_request *request,
 				struct hmm_range *range)
 {
 	unsigned long addr, *entry = range->hmm_pfns;
@@ -242,7 +242,7 @@ static unsigned long keep_asked(const struct hmmu_request *request,
 	return kept;
 }
 
-static enum hmmu_place place_of(const struct hmmu_mirror *mirror,
+static enum hmmu_place entry_place(const struct hmmu_mirror *mirror,
 				unsigned long entry)
 {
 	const struct page *page;
@@ -256,7 +256,7 @@ static enum hmmu_place place_of(const struct hmmu_mirror *mirror,
 					       HMMU_PLACE_SYSTEM;
 }
 
-static void tell_places(const struct hmmu_flight *flight,
+static void window_tell_places(const struct hmmu_flight *flight,
 			const struct hmm_range *range)
 {
 	const unsigned long *entry = range->hmm_pfns;
@@ -267,7 +267,7 @@ static void tell_places(const struct hmmu_flight *flight,
 		return;
 	place += (range->start - flight->request->start) >> PAGE_SHIFT;
 	for (addr = range->start; addr < range->end; addr += PAGE_SIZE)
-		*place++ = place_of(flight->mirror, *entry++);
+		*place++ = entry_place(flight->mirror, *entry++);
 }
 
 /**
@@ -281,7 +281,7 @@ static void tell_places(const struct hmmu_flight *flight,
 int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
-	unsigned long kept = keep_asked(flight->request, range);
+	unsigned long kept = window_keep_asked(flight->request, range);
 	int ret;
 
 	ret = mirror->state->ops->map(mirror, &(struct hmmu_pages){
@@ -291,7 +291,7 @@ int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range)
 	});
 	if (!ret) {
 		hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MAPPED, kept);
-		tell_places(flight, range);
+		window_tell_places(flight, range);
 	}
 	if (ret == -ENOMEM)
 		hmmu_mirror_count(mirror, HMMU_MIRROR_REFILLS, 1);
@@ -351,12 +351,12 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 }
 
 /**
- * hmmu_populate() - hmmu_mirror_populate() of a request that is sane
+ * hmmu_request_run() - hmmu_mirror_populate() of a request that is sane
  * @mirror: the mirror
  * @request: what is asked
  * @prefetch: what to be cancelled by, or NULL
  */
-int hmmu_populate(struct hmmu_mirror *mirror, const struct hmmu_request *request,
+int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		  const struct hmmu_prefetch *prefetch)
 {
 	struct hmmu_flight flight = {
@@ -416,7 +416,7 @@ int hmmu_mirror_populate(struct hmmu_mirror *mirror,
 {
 	if (!hmmu_request_is_sane(mirror, request))
 		return -EINVAL;
-	return hmmu_populate(mirror, request, NULL);
+	return hmmu_request_run(mirror, request, NULL);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_populate);
 

@@ -24,7 +24,7 @@ void hmmu_prefetches_init(struct hmmu_mirror *mirror)
 	init_waitqueue_head(&mirror->state->prefetch_wait);
 }
 
-static struct hmmu_prefetch *begin_next(struct hmmu_mirror *mirror)
+static struct hmmu_prefetch *prefetch_begin_next(struct hmmu_mirror *mirror)
 {
 	struct hmmu_prefetch *next;
 
@@ -43,7 +43,7 @@ static struct hmmu_prefetch *begin_next(struct hmmu_mirror *mirror)
  * The struct may be gone once done() is called: from then on it may still be waited
  * for, but nobody writes to it.
  */
-static void end(struct hmmu_mirror *mirror, struct hmmu_prefetch *prefetch,
+static void prefetch_end(struct hmmu_mirror *mirror, struct hmmu_prefetch *prefetch,
 		int ret)
 {
 	spin_lock(&mirror->state->lock);
@@ -70,15 +70,15 @@ static int prefetch_thread(void *data)
 	while (!kthread_should_stop()) {
 		wait_event_idle(mirror->state->prefetch_wait, kthread_should_stop() ||
 				!list_empty_careful(&mirror->state->prefetches));
-		next = begin_next(mirror);
+		next = prefetch_begin_next(mirror);
 		if (!next)
 			continue;
-		end(mirror, next, hmmu_populate(mirror, &next->request, next));
+		prefetch_end(mirror, next, hmmu_request_run(mirror, &next->request, next));
 	}
 	return 0;
 }
 
-static int need_thread(struct hmmu_mirror *mirror)
+static int prefetch_need_thread(struct hmmu_mirror *mirror)
 {
 	struct task_struct *thread;
 	bool ours;
@@ -125,7 +125,7 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 
 	if (!hmmu_request_is_sane(mirror, &prefetch->request))
 		return -EINVAL;
-	ret = need_thread(mirror);
+	ret = prefetch_need_thread(mirror);
 	if (ret)
 		return ret;
 
@@ -144,7 +144,7 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 EXPORT_SYMBOL_GPL(hmmu_mirror_prefetch);
 
 /* Those that wait for their turn are told at once, by whoever cancels them. */
-static void cancel_waiting(struct hmmu_mirror *mirror,
+static void prefetches_cancel_waiting(struct hmmu_mirror *mirror,
 			   const struct hmmu_prefetch *one)
 {
 	struct hmmu_prefetch *prefetch, *next;
@@ -166,7 +166,7 @@ static void cancel_waiting(struct hmmu_mirror *mirror,
 	spin_unlock(&mirror->state->lock);
 }
 
-static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
+static bool prefetches_ended_since(struct hmmu_mirror *mirror, u64 ended)
 {
 	bool yes;
 
@@ -187,7 +187,7 @@ static bool ended_since(struct hmmu_mirror *mirror, u64 ended)
 
 /* It may be under way without a flight: just before it, or just after. */
 static const struct hmmu_prefetch *
-cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
+prefetches_cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
 	       u64 *ended)
 {
 	struct hmmu_prefetch *running;
@@ -220,20 +220,20 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 	u64 ended;
 	int ret;
 
-	cancel_waiting(mirror, one);
+	prefetches_cancel_waiting(mirror, one);
 	/* Another call of this may have taken what is to be cancelled here. */
 	ret = wait_maybe_killable(mirror->state->changed,
 				  !READ_ONCE(mirror->state->cancelling), killable);
 	if (ret)
 		return ret;
 
-	running = cancel_running(mirror, one, &ended);
+	running = prefetches_cancel_running(mirror, one, &ended);
 	if (!running)
 		return 0;
 	ret = hmmu_flights_cancel(mirror, running, killable);
 	if (ret)
 		return ret;
-	return wait_maybe_killable(mirror->state->changed, ended_since(mirror, ended),
+	return wait_maybe_killable(mirror->state->changed, prefetches_ended_since(mirror, ended),
 				   killable);
 }
 

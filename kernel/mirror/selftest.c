@@ -9,7 +9,7 @@
 
 #include "mirror.h"
 
-static int read_one_page(struct mmu_interval_notifier *notifier,
+static int selftest_read_page(struct mmu_interval_notifier *notifier,
 			 unsigned long seq)
 {
 	unsigned long entry = 0;
@@ -43,9 +43,9 @@ int hmmu_flight_selftest(void)
 
 	if (!current->mm)
 		return 0;
-	same = read_one_page(&notifier, 5);
+	same = selftest_read_page(&notifier, 5);
 	mmu_interval_set_seq(&notifier, 6);
-	moved = read_one_page(&notifier, 5);
+	moved = selftest_read_page(&notifier, 5);
 	if (!same && moved == -EBUSY)
 		return 0;
 	pr_err("hmm_unlocked: hmm_range_fault() wants more of a notifier than its mm and sequence (%d, %d): not for this kernel\n",

@@ -15,7 +15,7 @@
 #include "../fault/call.h"
 #include "mirror.h"
 
-#define STATS_FORMAT	1
+#define MIRROR_STATS_FORMAT	1
 
 /**
  * struct mirror_stats - of one mirror or of several
@@ -33,20 +33,20 @@ struct mirror_stats {
 	unsigned int running;
 };
 
-static DEFINE_MUTEX(all_lock);	/* protects these; taken before any mirror->state->lock */
-static LIST_HEAD(all_mirrors);
-static struct mirror_stats ended;
-static unsigned int registered;
+static DEFINE_MUTEX(mirrors_lock);	/* protects these; taken before any mirror->state->lock */
+static LIST_HEAD(mirrors_list);
+static struct mirror_stats mirror_stats_ended;
+static unsigned int mirrors_registered;
 
 static struct dentry *mirror_dir;
 
-#define STATS_NAME(id, name, help) #name,
+#define MIRROR_STATS_NAME(id, name, help) #name,
 
-static const char * const names[] = {
-	HMMU_MIRROR_COUNTERS(STATS_NAME)
+static const char * const mirror_stats_names[] = {
+	HMMU_MIRROR_COUNTERS(MIRROR_STATS_NAME)
 };
 
-static void stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
+static void mirror_stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
 {
 	const struct hmmu_flight *flight;
 	unsigned int i;
@@ -63,40 +63,40 @@ static void stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror)
 	spin_unlock(&mirror->state->lock);
 }
 
-static void stats_show(struct seq_file *m, const struct mirror_stats *stats)
+static void mirror_stats_show(struct seq_file *m, const struct mirror_stats *stats)
 {
 	unsigned int i;
 
-	seq_printf(m, "format %d\n", STATS_FORMAT);
+	seq_printf(m, "format %d\n", MIRROR_STATS_FORMAT);
 	seq_printf(m, "in_flight %u\n", stats->in_flight);
 	seq_printf(m, "faults_outstanding %u\n", stats->faulting);
 	seq_printf(m, "invalidations_running %u\n", stats->running);
 	for (i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
-		seq_printf(m, "%s %llu\n", names[i], stats->counters[i]);
+		seq_printf(m, "%s %llu\n", mirror_stats_names[i], stats->counters[i]);
 	hmmu_counters_show(m, &stats->engine);
 }
 
-static int one_show(struct seq_file *m, void *unused)
+static int mirror_show(struct seq_file *m, void *unused)
 {
 	struct mirror_stats stats = {};
 
-	stats_sum(&stats, m->private);
-	stats_show(m, &stats);
+	mirror_stats_sum(&stats, m->private);
+	mirror_stats_show(m, &stats);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(one);
+DEFINE_SHOW_ATTRIBUTE(mirror);
 
 static int mirrors_show(struct seq_file *m, void *unused)
 {
 	struct hmmu_mirror_state *state;
 	struct mirror_stats stats;
 
-	mutex_lock(&all_lock);
-	stats = ended;
-	list_for_each_entry(state, &all_mirrors, all)
-		stats_sum(&stats, state->mirror);
-	mutex_unlock(&all_lock);
-	stats_show(m, &stats);
+	mutex_lock(&mirrors_lock);
+	stats = mirror_stats_ended;
+	list_for_each_entry(state, &mirrors_list, all)
+		mirror_stats_sum(&stats, state->mirror);
+	mutex_unlock(&mirrors_lock);
+	mirror_stats_show(m, &stats);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(mirrors);
@@ -112,17 +112,17 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 {
 	char *file;
 
-	mutex_lock(&all_lock);
-	file = kasprintf(GFP_KERNEL, "%s-%u", name, registered);
+	mutex_lock(&mirrors_lock);
+	file = kasprintf(GFP_KERNEL, "%s-%u", name, mirrors_registered);
 	if (file) {
-		registered++;
-		list_add_tail(&mirror->state->all, &all_mirrors);
+		mirrors_registered++;
+		list_add_tail(&mirror->state->all, &mirrors_list);
 	}
-	mutex_unlock(&all_lock);
+	mutex_unlock(&mirrors_lock);
 	if (!file)
 		return -ENOMEM;
 	mirror->state->debugfs = debugfs_create_file(file, 0444, mirror_dir, mirror,
-					      &one_fops);
+					      &mirror_fops);
 	kfree(file);
 	return 0;
 }
@@ -134,11 +134,11 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror)
 {
 	debugfs_remove(mirror->state->debugfs);
-	mutex_lock(&all_lock);
+	mutex_lock(&mirrors_lock);
 	list_del(&mirror->state->all);
-	stats_sum(&ended, mirror);
-	ended.running = 0;
-	mutex_unlock(&all_lock);
+	mirror_stats_sum(&mirror_stats_ended, mirror);
+	mirror_stats_ended.running = 0;
+	mutex_unlock(&mirrors_lock);
 }
 
 /**

@@ -197,7 +197,7 @@ static int populate(void)
 	tell("subject", "populates pages %u-%u", page_of(request.start),
 	     page_of(request.end) - 1);
 	if (subject_stack()->task.flags & PF_KTHREAD)
-		ret = hmmu_populate(&world.mirror, &request, &world.prefetch);
+		ret = hmmu_request_run(&world.mirror, &request, &world.prefetch);
 	else
 		ret = hmmu_mirror_populate(&world.mirror, &request);
 	tell("subject", "returns %s", error_name(ret));
