@@ -19,7 +19,7 @@ FNR == NR {
 	sub(/^[^:]*:[^:]*:[ \t]*/, "", text)
 	if (number == 0 && text ~ /^Source:/) {
 		file = substr(text, 8)
-		ours = file ~ /^fault\/|^mirror\/.*\.c$/
+		ours = file ~ /^kernel\/(module\.c$|fault\/|mirror\/.*\.c$)/
 	} else if (ours && count !~ /-/) {
 		lines[file]++
 		if (count ~ /[#=]/)

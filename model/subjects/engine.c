@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The engine's two calls, and the loop of a driver round one. */
-#include "contract.h"
-#include "schedule.h"
-#include "scenario.h"
-#include "../fault/call.h"
+#include "contract/contract.h"
+#include "explorer/scenario.h"
+#include "explorer/schedule.h"
+#include "fault/call.h"
 
 /* Writers wait for one read; memory in the model is too small to show how long. */
 _Static_assert(HMMU_CHUNK_SIZE_HUGE <= 8 * PMD_SIZE,

@@ -3,10 +3,10 @@
  * The mirror kit: kernel/mirror/flight.c and kernel/mirror/populate.c as they are, under a driver
  * that maps and unmaps pages of the model's device.
  */
-#include "contract.h"
-#include "scenario.h"
-#include "schedule.h"
-#include "../mirror/mirror.h"
+#include "contract/contract.h"
+#include "explorer/scenario.h"
+#include "explorer/schedule.h"
+#include "mirror/mirror.h"
 
 static void map_page(unsigned int page, unsigned long entry)
 {

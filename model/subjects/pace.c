@@ -7,9 +7,9 @@
  * chosen, so each run is the same, and what it took can be held against what the best
  * number takes from the beginning.
  */
-#include "learned.h"
-#include "schedule.h"
-#include "subjects.h"
+#include "explorer/schedule.h"
+#include "kernel/learned.h"
+#include "subjects/subjects.h"
 
 #define TABLE		512U
 #define TABLES		8U

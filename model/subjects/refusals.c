@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the engine hands on or turns down before it does anything. */
-#include "contract.h"
-#include "scenario.h"
-#include "schedule.h"
+#include "contract/contract.h"
+#include "explorer/scenario.h"
+#include "explorer/schedule.h"
 
 static int stock_calls;
 
