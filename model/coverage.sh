@@ -9,7 +9,7 @@ branches_least=90
 report_coverage() {
 	local file
 
-	for file in kernel/module.c kernel/fault/*.c kernel/mirror/{flight,populate,migrate}.c; do
+	for file in kernel/module.c kernel/fault/*.c kernel/mirror/{flight,populate,migrate,exclusive}.c; do
 		gcov --stdout --branch-probabilities \
 			--object-directory "build/model/coverage/${file%/*}" "$file"
 	done 2>/dev/null >"$scratch/gcov"

@@ -25,6 +25,10 @@ enum operand operation_operand(const struct operation *operation);
 const char *operation_name(const struct operation *operation);
 void operations_help(FILE *file);
 
+/* Does an action under way have the page locked, or evict? */
+bool actors_lock_page(unsigned int page);
+bool actors_evict(void);
+
 /* Can the actor do its next step? */
 bool actor_enabled(unsigned int actor);
 void actor_step(unsigned int actor);

@@ -29,8 +29,48 @@ static bool actor_waits(unsigned int actor)
 	return world.lock.waiting >> actor & 1;
 }
 
+static const struct operation *operation_under_way(unsigned int actor)
+{
+	return world.actors[actor].step ? actor_action(actor)->operation : NULL;
+}
+
+bool actors_lock_page(unsigned int page)
+{
+	for (unsigned int i = 0; i < scenario.actors; i++) {
+		const struct operation *operation = operation_under_way(i);
+
+		if (operation && operation->locks && page >= world.actors[i].first &&
+		    page <= world.actors[i].last)
+			return true;
+	}
+	return false;
+}
+
+bool actors_evict(void)
+{
+	for (unsigned int i = 0; i < scenario.actors; i++) {
+		const struct operation *operation = operation_under_way(i);
+
+		if (operation && operation->evicts)
+			return true;
+	}
+	return false;
+}
+
+static bool pages_are_locked(const struct action *a)
+{
+	for (unsigned int page = a->first; page <= a->last; page++)
+		if (page_is_locked(page))
+			return true;
+	return false;
+}
+
 static bool action_may_begin(const struct action *a)
 {
+	if (a->operation->locks && pages_are_locked(a))
+		return false;
+	if (a->operation->evicts && world.held.evicting)
+		return false;
 	return world.actions_left &&
 	       (!a->operation->useful || a->operation->useful(a));
 }
@@ -170,7 +210,7 @@ static bool actor_do_step(unsigned int actor, const struct action *a)
 		invalidate_end(&world.invalidation[actor]);
 		break;
 	case WAKE:
-		actor_tell(actor, a, "wakes whoever waits for these");
+		actor_tell(actor, a, "wakes all that wait for these");
 		wake_waiters(state);
 		break;
 	case CANCEL:

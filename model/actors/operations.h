@@ -35,6 +35,8 @@ enum step {
  * @help: what it stands for
  * @event: MMU_NOTIFY_* of its invalidation
  * @owner: whose memory that is about, or NULL
+ * @locks: it has its pages locked from its beginning to its end
+ * @evicts: likewise hmmu_evicting, for write
  */
 struct operation {
 	const char *name;
@@ -46,6 +48,7 @@ struct operation {
 	const char *help;
 	enum mmu_notifier_event event;
 	const void *(*owner)(const struct action *a);
+	bool locks, evicts;
 };
 
 static inline void each_page(const struct actor_state *state, void (*f)(unsigned int))
@@ -76,6 +79,9 @@ bool can_be_touched(const struct action *a);
 void split_table(const struct action *a, struct actor_state *state);
 void clear_soft_dirty(const struct action *a, struct actor_state *state);
 void make_exclusive(const struct action *a, struct actor_state *state);
+void make_alone(const struct action *a, struct actor_state *state);
+bool is_alone(const struct action *a);
+void take_back(const struct action *a, struct actor_state *state);
 
 /* server.c */
 void copy_pages(const struct action *a, struct actor_state *state);

@@ -77,3 +77,19 @@ void make_exclusive(const struct action *a, struct actor_state *state)
 		world.pages[a->first].kind = DEVICE_OTHER;
 	}
 }
+
+void make_alone(const struct action *a, struct actor_state *state)
+{
+	if (is_present(a))
+		world.pages[a->first].kind = EXCLUSIVE;
+}
+
+bool is_alone(const struct action *a)
+{
+	return world.pages[a->first].kind == EXCLUSIVE;
+}
+
+void take_back(const struct action *a, struct actor_state *state)
+{
+	page_take_back(a->first);
+}

@@ -68,7 +68,7 @@ void contract_returned(int ret, bool locked,
 void contract_timed_out(void);
 /* hmm_range_fault_unlockable() was. */
 void contract_invalidated(void);
-/* It has let go of the lock. */
+/* It has released the lock. */
 void contract_came_back_unlocked(int ret);
 /* A call said 0: all is collected, and true if the sequence has not moved. */
 void contract_collected(void);
@@ -108,6 +108,17 @@ void contract_copies(unsigned int n);
 void contract_pages_moved(unsigned int n);
 void contract_migrate_returned(int ret, unsigned long moved);
 void contract_flight_returned(int ret, enum hmmu_mirror_counter which);
+
+/* Access for the device alone: see exclusive.c. */
+void contract_exclusive_begins(unsigned int first, unsigned int end);
+void contract_exclusive_is_excused(void);
+void contract_exclusive_sleeps(void);
+void contract_exclusive_commits(const struct hmmu_pages *pages);
+void contract_exclusive_committed(int ret);
+void contract_exclusive_returned(int ret);
+/* Nothing is held that must not be held while a task waits. */
+void contract_may_wait(void);
+
 /* What it says of places is what was so when they were mapped; NOWHERE before that. */
 void contract_places(const u8 *places);
 

@@ -52,7 +52,7 @@ void contract_read(unsigned int page, unsigned long entry)
 	if (running == SUBJECT && w->gets_on && page == w->furthest) {
 		w->furthest++;
 		contract_progress();
-		/* Whoever keeps a watch does not set it back in the same moment. */
+		/* A clock that is being read is not set back in the same moment. */
 		w->where = ELSEWHERE;
 	}
 }
@@ -75,7 +75,7 @@ static void check_flags(unsigned int page, unsigned int flags)
 	if (again)
 		expected |= FAULT_FLAG_TRIED;
 	if (flags != expected)
-		violated("page %u was faulted with flags %#x in place of %#x",
+		violated("page %u was faulted with flags %#x instead of %#x",
 			 page, flags, expected);
 }
 

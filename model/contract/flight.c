@@ -16,18 +16,25 @@ void mirror_count(enum hmmu_mirror_counter which, u64 n)
 	tally.mirror[which] += n;
 }
 
-/* A window ends with the page table that it is in. */
+unsigned int window_first(void)
+{
+	return world.flight.trying ? page_of(world.range.start) : world.flight.window;
+}
+
+/* A window ends with the page table that it is in; that of a try is the whole range. */
 unsigned int window_end(void)
 {
 	unsigned int table = world.flight.window / TABLE_PAGES + 1;
 
+	if (world.flight.trying)
+		return page_of(world.range.end);
 	return min(page_of(world.range.end), (unsigned int)(table * TABLE_PAGES));
 }
 
 static bool overlaps_window(const struct mmu_notifier_range *range)
 {
 	return page_of(range->start) < window_end() &&
-	       page_of(range->end) > world.flight.window;
+	       page_of(range->end) > window_first();
 }
 
 static bool concerns_mirror(const struct mmu_notifier_range *range)
@@ -71,6 +78,8 @@ void contract_invalidation_starts(struct invalidation *inv)
 	inv->crowded = invalidations_told_apart() == HMMU_MIRROR_RUNNING_MAX;
 	mirror_count(HMMU_MIRROR_CROWDED, inv->crowded);
 	inv->told = true;
+	if (inv->is_subjects)
+		return;
 
 	if (!overlaps_window(&inv->range)) {
 		w->spared = true;
@@ -100,6 +109,8 @@ void contract_flight_calls(void)
 {
 	struct flight_watch *w = &world.flight;
 
+	if (w->trying)
+		exclusive_try_is_repeated();
 	if (w->short_of_memory)
 		violated("map() was short of memory, and is called again without prepare()");
 	if (!w->may_call)
@@ -133,9 +144,11 @@ void contract_flight_asks(void)
 {
 	struct flight_watch *w = &world.flight;
 
+	if (exclusive_try_is_due())
+		exclusive_try_begins();
 	if (w->passes) {
 		if (w->moves && w->may_call)
-			violated("begins again by itself after it has moved pages, in place of a new call");
+			violated("begins again by itself after it has moved pages, instead of a new call");
 		if (!w->reason)
 			violated("begins again, and no invalidation of pages %u-%u has started since",
 				 w->window, window_end() - 1);
@@ -263,12 +276,13 @@ static void check_errno(int ret)
 	struct flight_watch *w = &world.flight;
 
 	if (w->error && ret != w->error &&
-	    !(w->error == -EINTR && ret == -ECANCELED && w->cancelled))
+	    !(w->error == -EINTR && ret == -ECANCELED && w->cancelled) &&
+	    !(scenario.subject->alone && ret == -EINTR && contract_has_reason(ret)))
 		violated("map() has failed with %s, and it returns %s",
 			 error_name(w->error), error_name(ret));
 	if (w->error || !ret)
 		return;
-	if (ret == -EBUSY)
+	if (ret == -EBUSY && !contract_has_reason(ret))
 		contract_timed_out();
 	else if (!contract_has_reason(ret))
 		violated("there was no reason to fail with %s", error_name(ret));

@@ -9,7 +9,7 @@
 /* What hmmu_call_yield() may do to let a writer pass. */
 #define SLEEPS_MAX	8
 
-/* The lock is let go of, or asked for: till it is had, and looked at, time is open. */
+/* The lock is released or asked for: until it is held and looked at, time is undecided. */
 void contract_lets_go(void)
 {
 	me()->watch.where = RELOCKING;

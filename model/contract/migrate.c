@@ -34,8 +34,9 @@ void contract_is_there(unsigned int page, unsigned long entry)
 void contract_lock_is_gone(void)
 {
 	if (world.migration.end)
-		violated("lets go of the mmap lock, and pages %u-%u were made ready to be moved",
+		violated("releases the mmap lock, and pages %u-%u were made ready to be moved",
 			 world.migration.first, world.migration.end - 1);
+	exclusive_try_ends();
 }
 
 static void check_may_be_moved(unsigned int page)

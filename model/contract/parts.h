@@ -25,13 +25,25 @@ bool contract_is_stuck(void);
 
 /* flight.c */
 void mirror_count(enum hmmu_mirror_counter which, u64 n);
+unsigned int window_first(void);
 unsigned int window_end(void);
 bool window_is_invalidated(void);
 bool invalidations_are_crowded(void);
 void flight_check_end(void);
 void mirror_check_counters(void);
 
+/* window.c */
+struct hmmu_pages;
+void contract_check_window(const struct hmmu_pages *pages);
+
 /* migrate.c */
 bool page_is_movable(unsigned int page);
+
+/* exclusive.c */
+bool exclusive_try_is_due(void);
+void exclusive_try_begins(void);
+void exclusive_try_is_repeated(void);
+void exclusive_try_ends(void);
+bool exclusive_is_prepared(void);
 
 #endif

@@ -19,7 +19,7 @@ static bool page_is_available(unsigned int page)
 	       p->kind != SPECIAL;
 }
 
-/* What can't be had of a page that is not needed is not asked for. */
+/* Of a page that is not needed only what is available is asked for. */
 static unsigned long page_asked_now(unsigned int page)
 {
 	unsigned long asked = scenario_asked(page);
@@ -67,7 +67,7 @@ bool contract_has_reason(int error)
 	       world.call.may_fail >> error_bit(error) & 1;
 }
 
-/* The page can't be had, or not for write: a reason to fail if it is needed. */
+/* The page is not available, or not for write: a reason to fail if it is needed. */
 void contract_page_fails(unsigned int page, int error)
 {
 	if (!scenario_is_optional(page))

@@ -85,7 +85,7 @@ static void check_entry(unsigned int page, unsigned long entry)
 
 /*
  * What the call cost, if nobody has disturbed it: one read of what was there, and
- * three of each page that was faulted, four if some faults let go of the lock, five if
+ * three of each page that was faulted, four if some faults released the lock, five if
  * threads have read as well.
  */
 static void check_cost(void)

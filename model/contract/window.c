@@ -10,20 +10,20 @@
 /* As in the kit: how often map() may be short of memory in a window. */
 #define REFILLS_MAX	8
 
-static void check_window(const struct hmmu_pages *pages)
+void contract_check_window(const struct hmmu_pages *pages)
 {
 	struct flight_watch *w = &world.flight;
 
 	model_assert_locked();
 	model_assert_held(&world.mirror_state.lock);
-	if (page_of(pages->start) != w->window ||
+	if (page_of(pages->start) != window_first() ||
 	    page_of(pages->end) != window_end())
-		violated("pages %u-%u are handed on in place of %u-%u",
+		violated("pages %u-%u are handed on instead of %u-%u",
 			 page_of(pages->start), page_of(pages->end) - 1,
-			 w->window, window_end() - 1);
+			 window_first(), window_end() - 1);
 	if (w->reason || window_is_invalidated())
 		violated("pages %u-%u are handed on, and an invalidation of them has started since they were read",
-			 w->window, window_end() - 1);
+			 window_first(), window_end() - 1);
 }
 
 static enum hmmu_place place_of(unsigned long entry)
@@ -48,12 +48,12 @@ void contract_places(const u8 *places)
 	}
 }
 
-/* Nobody has tried to move it, and that can't be for a limit. */
+/* No move of it was tried, and no limit was reached. */
 static bool is_left_behind(unsigned int page)
 {
 	const struct flight_watch *w = &world.flight;
 
-	return scenario.has_memory && !scenario.no_room && page_is_movable(page) &&
+	return scenario.has_memory && !scenario.subject->alone && !scenario.no_room && page_is_movable(page) &&
 	       w->moves < MOVES_MAX && !(w->handed >> page & 1);
 }
 
@@ -78,7 +78,7 @@ void contract_commits(const struct hmmu_pages *pages)
 {
 	bool mapped = scenario.subject->maps;
 
-	check_window(pages);
+	contract_check_window(pages);
 	for (unsigned int page = page_of(pages->start);
 	     page < page_of(pages->end); page++)
 		check_handed_on(page, pages->entries[page - page_of(pages->start)],
@@ -125,6 +125,8 @@ void contract_prepares(void)
 {
 	struct flight_watch *w = &world.flight;
 
+	if (exclusive_is_prepared())
+		return;
 	if (!w->short_of_memory)
 		violated("prepare() is called, and map() was not short of memory");
 	if (++w->refills > REFILLS_MAX)

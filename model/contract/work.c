@@ -23,7 +23,7 @@
 /*
  * Work is what the subject does by itself. Progress and other people's actions
  * set it back: how often the latter come is not the subject's fault. Nor is it if
- * somebody is not let go on with what he has begun; no machine does that for long.
+ * an actor is kept from going on with its action; no machine does that for long.
  */
 static void work_pays(void)
 {

@@ -51,7 +51,7 @@ static void scenario_set_defaults(void)
 static bool page_may_be_replaced(const struct page *p)
 {
 	return p->copied || p->zero || p->kind == DEVICE_OURS ||
-	       p->kind == DEVICE_OTHER;
+	       p->kind == DEVICE_OTHER || p->kind == EXCLUSIVE;
 }
 
 static void scenario_collect_deeds(void)

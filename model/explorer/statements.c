@@ -204,7 +204,7 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 		{ "swapped", SWAPPED }, { "slow", SWAPPED },
 		{ "poisoned", POISONED }, { "special", SPECIAL },
 		{ "ours", DEVICE_OURS }, { "foreign", DEVICE_OTHER },
-		{ "coherent", PRESENT },
+		{ "coherent", PRESENT }, { "alone", EXCLUSIVE },
 		{}
 	};
 
@@ -222,7 +222,7 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 		p->frame = coherent_frame(page);
 	p->writable = p->area & VM_WRITE &&
 		      (!strcmp(word, "present") || p->huge ||
-		       !strcmp(word, "coherent") ||
+		       !strcmp(word, "coherent") || p->kind == EXCLUSIVE ||
 		       p->kind == DEVICE_OURS);
 }
 

@@ -3,7 +3,7 @@
  * Device memory, and moving pages there and back: what kernel/mirror/migrate.c calls of the
  * kernel (mm/migrate_device.c) and, instead of device_memory.c and move.c there, of the kit.
  *
- * A page is ready to be moved when nobody has it mapped any more: an invalidation with
+ * A page is ready to be moved when no task has it mapped any more: an invalidation with
  * the memory as its owner was told, then a migration entry took the page's place. That is
  * MIGRATING, and `mover` says whose. Others find nothing there, faults wait for its end,
  * and a second migration leaves it alone; but zap() takes it away like any other entry,
@@ -36,21 +36,21 @@
 
 const char other_memory;
 
-static struct page *name_of(uint16_t frame)
+struct page *frame_name(uint16_t frame)
 {
 	return (struct page *)(NAMES + frame * NAME_SIZE);
 }
 
-static uint16_t frame_of(const struct page *name)
+uint16_t name_frame(const struct page *name)
 {
 	unsigned long n = ((unsigned long)name - NAMES) / NAME_SIZE;
 
-	if (n > UINT16_MAX || name != name_of(n))
+	if (n > UINT16_MAX || name != frame_name(n))
 		violated("a page is looked at that is none");
 	return n;
 }
 
-/* Whoever maps it, or NULL: it may have been freed. */
+/* The page that maps it, or NULL: it may have been freed. */
 static const struct page *user_of(uint16_t frame)
 {
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
@@ -126,7 +126,7 @@ void page_ready(unsigned int page, u8 mover)
 	p->mover = mover;
 }
 
-static void put(struct page *p, u8 kind)
+static void page_set_kind(struct page *p, u8 kind)
 {
 	p->kind = kind;
 	p->mover = p->was = 0;
@@ -136,7 +136,7 @@ static void put(struct page *p, u8 kind)
 void page_put_back(unsigned int page, u8 mover)
 {
 	if (page_is_taken(page, mover))
-		put(&world.pages[page], world.pages[page].was);
+		page_set_kind(&world.pages[page], world.pages[page].was);
 }
 
 void page_put(unsigned int page, u8 mover, uint16_t frame)
@@ -145,7 +145,7 @@ void page_put(unsigned int page, u8 mover, uint16_t frame)
 
 	if (!page_is_taken(page, mover))
 		return;
-	put(p, frame_is_ours(frame) ? DEVICE_OURS : PRESENT);
+	page_set_kind(p, frame_is_ours(frame) ? DEVICE_OURS : PRESENT);
 	p->generation++;
 	p->frame = frame;
 }
@@ -165,7 +165,7 @@ bool page_insert(unsigned int page, uint16_t frame)
 		return false;
 	if (!p->area || p->area & (VM_SHARED | VM_UFFD_MISSING) || world.reaped)
 		return false;
-	put(p, DEVICE_OURS);
+	page_set_kind(p, DEVICE_OURS);
 	p->generation++;
 	p->frame = frame;
 	p->writable = p->area & VM_WRITE;
@@ -176,7 +176,7 @@ bool page_insert(unsigned int page, uint16_t frame)
 /* What the kit asks of a page: the kernel looks into it, wherever it is by now. */
 struct page *hmm_pfn_to_page(unsigned long entry)
 {
-	return name_of(entry & ~HMM_PFN_FLAGS);
+	return frame_name(entry & ~HMM_PFN_FLAGS);
 }
 
 bool is_zero_pfn(unsigned long pfn)
@@ -188,18 +188,18 @@ bool is_zero_pfn(unsigned long pfn)
 
 bool is_zone_device_page(const struct page *name)
 {
-	return frame_is_on_device(frame_of(name));
+	return frame_is_on_device(name_frame(name));
 }
 
 bool is_device_coherent_page(const struct page *name)
 {
-	return (frame_of(name) & 0xff) == COHERENT;
+	return (name_frame(name) & 0xff) == COHERENT;
 }
 
 /* One that was freed may be anything by now: then what costs more. */
 bool PageAnon(const struct page *name)
 {
-	const struct page *user = user_of(frame_of(name));
+	const struct page *user = user_of(name_frame(name));
 
 	return !user || !(user->zero || user->area & VM_SHARED);
 }
@@ -208,17 +208,17 @@ bool hmmu_memory_has(const struct hmmu_memory *memory, const struct page *name)
 {
 	if (memory != &world.memory)
 		violated("a page is looked for in device memory that there is not");
-	return frame_is_ours(frame_of(name));
+	return frame_is_ours(name_frame(name));
 }
 
 static unsigned long to_mpfn(const struct page *name)
 {
-	return (unsigned long)frame_of(name) << MIGRATE_PFN_SHIFT | MIGRATE_PFN_VALID;
+	return (unsigned long)name_frame(name) << MIGRATE_PFN_SHIFT | MIGRATE_PFN_VALID;
 }
 
 static struct page *mpfn_to_name(unsigned long mpfn)
 {
-	return mpfn & MIGRATE_PFN_VALID ? name_of(mpfn >> MIGRATE_PFN_SHIFT) : NULL;
+	return mpfn & MIGRATE_PFN_VALID ? frame_name(mpfn >> MIGRATE_PFN_SHIFT) : NULL;
 }
 
 /* A page table has fewer pages here, and so has a move. */
@@ -251,10 +251,10 @@ struct page *hmmu_memory_take(struct hmmu_memory *memory)
 		return NULL;
 	}
 	world.migration.held++;
-	return name_of(take_device_frame());
+	return frame_name(take_device_frame());
 }
 
-/* Whoever ends a migration gives back what was taken for it, and can be found. */
+/* The end of a migration gives back what was taken for it, or it is lost. */
 static void let_go(const unsigned long *dst, unsigned int pages)
 {
 	while (pages--)
@@ -283,13 +283,13 @@ void hmmu_move_home(struct hmmu_move *move, unsigned int pages,
 		    has_trouble(scenario.refusals))
 			continue;
 		world.migration.held++;
-		hmmu_move_page(move, i, name_of((world.pages[page].generation + 1) << 8 |
-						(page + 1)));
+		hmmu_move_page(move, i, frame_name((world.pages[page].generation + 1) << 8 |
+						   (page + 1)));
 	}
 }
 
 /* What was copied means nothing any more, and is to be part of no state. */
-static void forget(struct hmmu_move *move)
+static void move_forget(struct hmmu_move *move)
 {
 	memset(move->to, 0, move->n * sizeof(*move->to));
 	memset(move->from, 0, move->n * sizeof(*move->from));
@@ -306,10 +306,10 @@ int hmmu_move_copy(struct hmmu_memory *memory, struct hmmu_move *move,
 	point();
 	if (!has_trouble(scenario.copy_fails)) {
 		tell("device", "copies %u pages", move->n);
-		forget(move);
+		move_forget(move);
 		return 0;
 	}
-	forget(move);
+	move_forget(move);
 	tell("device", "fails to copy");
 	if (scenario.subject->moves)
 		contract_may_fail(-EIO);
@@ -340,9 +340,9 @@ static unsigned long make_ready(const struct migrate_vma *args, unsigned int pag
 	if (to_memory && (p->kind == ABSENT || (p->kind == PRESENT && p->zero)))
 		return MIGRATE_PFN_MIGRATE;
 	if (to_memory ? p->kind != PRESENT || p->huge || frame_is_on_device(p->frame) :
-			p->kind != DEVICE_OURS)
+	    p->kind != DEVICE_OURS)
 		return 0;
-	mpfn = to_mpfn(name_of(p->frame)) | MIGRATE_PFN_MIGRATE;
+	mpfn = to_mpfn(frame_name(p->frame)) | MIGRATE_PFN_MIGRATE;
 	if (p->writable)
 		mpfn |= MIGRATE_PFN_WRITE;
 	page_ready(page, mover_of_stack());

@@ -2,12 +2,13 @@
 /*
  * handle_mm_fault(): what a fault does to each kind of page, and how it answers.
  *
- * A fault may let go of the mmap lock on its caller's behalf (userfaultfd, slow
+ * A fault may release the mmap lock on its caller's behalf (userfaultfd, slow
  * I/O, the first write to a shared mapping), may invalidate (breaking COW), may
  * wait with the lock held (migration), may succeed without effect (a userfaultfd
  * of 6.1 that is being closed) and, where the scenario says so, may fail for no
  * reason that the model knows of.
  */
+#include "actors/actions.h"
 #include "contract/contract.h"
 #include "explorer/scenario.h"
 #include "explorer/schedule.h"
@@ -25,7 +26,7 @@ static struct page *page_at(const struct fault *f)
 }
 
 /* A fault that invalidates: breaking COW. */
-static vm_fault_t replace(const struct fault *f)
+static vm_fault_t fault_replace(const struct fault *f)
 {
 	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
 
@@ -57,19 +58,43 @@ static vm_fault_t bring_home(const struct fault *f)
 	return 0;
 }
 
-static void drop(void)
+static bool page_is_unlocked(const struct stack *stack)
+{
+	return !actors_lock_page(stack->migrating);
+}
+
+/* Taking a page back from a device that has it for itself alone. */
+static vm_fault_t take_back(const struct fault *f)
+{
+	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
+
+	me()->migrating = f->page;
+	if (actors_lock_page(f->page))
+		wait_until(page_is_unlocked, false, "for a page's lock, the mmap lock held");
+	invalidate_start(inv, f->page, f->page, MMU_NOTIFY_EXCLUSIVE, NULL);
+	tell(stack_name(running), "its fault takes page %u back", f->page);
+	invalidate_callback(inv);
+	point();
+	page_take_back(f->page);
+	invalidate_end(inv);
+	return 0;
+}
+
+static void fault_drop_lock(void)
 {
 	lock_dropped();
 	contract_dropped();
 }
 
-static bool woken(const struct stack *stack)
+static bool fault_is_woken(const struct stack *stack)
 {
 	return stack->userfault.woken;
 }
 
-static vm_fault_t userfault(const struct fault *f, bool write_protect)
+static vm_fault_t fault_wait_for_server(const struct fault *f, bool write_protect)
 {
+	if (!(f->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
 	if (world.released && scenario.released_nopage)
 		return VM_FAULT_NOPAGE;
 
@@ -78,18 +103,18 @@ static vm_fault_t userfault(const struct fault *f, bool write_protect)
 		.waits = true,
 		.write_protect = write_protect,
 	};
-	drop();
-	tell(stack_name(running), "lets go of the mmap lock and waits for the page server, page %u",
+	fault_drop_lock();
+	tell(stack_name(running), "releases the mmap lock and waits for the page server, page %u",
 	     f->page);
 	if (!world.released)
-		wait_until(woken, true, "for a page server");
+		wait_until(fault_is_woken, true, "for a page server");
 	me()->userfault = (struct userfault){};
 	return VM_FAULT_RETRY;
 }
 
 /*
  * Contents that are read from somewhere: the first try need not hold the lock, the
- * second does, and lets go of it only to answer a kill.
+ * second does, and releases it only to answer a kill.
  */
 static vm_fault_t read_slowly(const struct fault *f)
 {
@@ -97,17 +122,17 @@ static vm_fault_t read_slowly(const struct fault *f)
 
 	if (!p->slow)
 		return 0;
-	if (f->flags & FAULT_FLAG_TRIED) {
+	if (f->flags & FAULT_FLAG_TRIED || !(f->flags & FAULT_FLAG_ALLOW_RETRY)) {
 		point();
-		if (me()->killed) {
-			drop();
+		if (me()->killed && f->flags & FAULT_FLAG_ALLOW_RETRY) {
+			fault_drop_lock();
 			return VM_FAULT_RETRY;
 		}
 		p->slow = false;
 		return 0;
 	}
-	drop();
-	tell(stack_name(running), "lets go of the mmap lock and waits for I/O, page %u",
+	fault_drop_lock();
+	tell(stack_name(running), "releases the mmap lock and waits for I/O, page %u",
 	     f->page);
 	point();
 	p->slow = false;
@@ -145,10 +170,10 @@ static vm_fault_t fill_shared(const struct fault *f)
 static vm_fault_t make_shared_writable(const struct fault *f)
 {
 	page_at(f)->writable = true;
-	if (f->flags & FAULT_FLAG_TRIED)
+	if (f->flags & FAULT_FLAG_TRIED || !(f->flags & FAULT_FLAG_ALLOW_RETRY))
 		return 0;
-	drop();
-	tell(stack_name(running), "its fault has made page %u writable and let go of the mmap lock",
+	fault_drop_lock();
+	tell(stack_name(running), "its fault has made page %u writable and released the mmap lock",
 	     f->page);
 	point();
 	return VM_FAULT_COMPLETED;
@@ -162,7 +187,7 @@ static vm_fault_t fill_absent(const struct fault *f)
 	if (world.reaped && !(p->area & VM_SHARED))
 		return VM_FAULT_SIGBUS;
 	if (p->area & VM_UFFD_MISSING)
-		return userfault(f, false);
+		return fault_wait_for_server(f, false);
 	if (p->area & VM_SHARED) {
 		result = fill_shared(f);
 		if (result || !f->write)
@@ -182,11 +207,11 @@ static vm_fault_t allow_write(const struct fault *f)
 	struct page *p = page_at(f);
 
 	if (p->guarded)
-		return userfault(f, true);
+		return fault_wait_for_server(f, true);
 	if (p->area & VM_SHARED)
 		return make_shared_writable(f);
 	if (p->copied || p->zero)
-		return replace(f);
+		return fault_replace(f);
 	p->writable = true;
 	return 0;
 }
@@ -200,12 +225,12 @@ static vm_fault_t swap_in(const struct fault *f)
 	return result;
 }
 
-static bool migrated(const struct stack *stack)
+static bool migration_is_over(const struct stack *stack)
 {
 	return world.pages[stack->migrating].kind != MIGRATING;
 }
 
-static vm_fault_t resolve(const struct fault *f)
+static vm_fault_t fault_resolve(const struct fault *f)
 {
 	switch (page_at(f)->kind) {
 	case ABSENT:
@@ -214,13 +239,15 @@ static vm_fault_t resolve(const struct fault *f)
 		return swap_in(f);
 	case MIGRATING:
 		me()->migrating = f->page;
-		wait_until(migrated, false, "for a migration, the mmap lock held");
+		wait_until(migration_is_over, false, "for a migration, the mmap lock held");
 		return 0;
 	case POISONED:
 		return VM_FAULT_HWPOISON;
 	case DEVICE_OURS:
 	case DEVICE_OTHER:
 		return bring_home(f);
+	case EXCLUSIVE:
+		return take_back(f);
 	case SPECIAL:
 		violated("page %u is special and was faulted", f->page);
 	default:
@@ -229,7 +256,7 @@ static vm_fault_t resolve(const struct fault *f)
 }
 
 /* One of the scenario's troubles, or 0. */
-static vm_fault_t trouble(void)
+static vm_fault_t fault_trouble(void)
 {
 	unsigned int which;
 
@@ -243,15 +270,15 @@ static vm_fault_t trouble(void)
 	return scenario.trouble[which - 1];
 }
 
-static vm_fault_t answer(const struct fault *f)
+static vm_fault_t fault_answer(const struct fault *f)
 {
-	vm_fault_t result = trouble();
+	vm_fault_t result = fault_trouble();
 
 	if (!result)
-		return resolve(f);
-	/* A handler that answers RETRY or COMPLETED has let go of the lock. */
+		return fault_resolve(f);
+	/* A handler that answers RETRY or COMPLETED has released the lock. */
 	if (result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
-		drop();
+		fault_drop_lock();
 	return result;
 }
 
@@ -266,6 +293,7 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
 	vm_fault_t result;
 
 	model_assert_locked();
+	contract_may_wait();
 	point();
 	areas_check(vma, f.page);
 	tell(stack_name(running), "faults page %u%s%s (%s)", f.page,
@@ -273,7 +301,20 @@ vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
 	     flags & FAULT_FLAG_TRIED ? ", again" : "", page_text(f.page));
 	contract_fault_begins(f.page, flags);
 	tally.faults++;
-	result = answer(&f);
+	result = fault_answer(&f);
 	contract_fault_ends(f.page, result);
 	return result;
+}
+
+vm_fault_t fault_by_kernel(unsigned int page, unsigned int flags)
+{
+	struct fault f = {
+		.page = page,
+		.flags = flags,
+		.write = flags & FAULT_FLAG_WRITE,
+	};
+
+	tell(stack_name(running), "the kernel faults page %u for it (%s)", page,
+	     page_text(page));
+	return fault_resolve(&f);
 }

@@ -30,6 +30,8 @@ typedef unsigned int vm_fault_t;
 #define KERNEL_VERSION(a, b, c)	(((a) << 16) + ((b) << 8) + (c))
 #define LINUX_VERSION_CODE	KERNEL_VERSION(6, 12, 0)
 #define CONFIG_HMM_MIRROR	1
+#define CONFIG_DEVICE_PRIVATE	1
+#define CONFIG_DEVICE_MIGRATION	1
 #define IS_ENABLED(option)	option
 
 #define BITS_PER_LONG		64

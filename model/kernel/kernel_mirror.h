@@ -4,8 +4,8 @@
  * kernel and a fault does not. Lists, spinlocks, wait queues, threads, and the mm's
  * users.
  *
- * A spinlock is a point before it is taken, and one step until it is let go of:
- * whoever spins can't do anything meanwhile that others would see. Each task waits on
+ * A spinlock is a point before it is taken, and one step until it is released:
+ * a task that spins cannot do anything meanwhile that others would see. Each task waits on
  * one queue at most, so a wait queue is no more than a name to be woken by.
  */
 #ifndef MODEL_KERNEL_MIRROR_H
@@ -152,6 +152,7 @@ void mmput(struct mm_struct *mm);
 
 void *kzalloc(size_t size, unsigned int gfp);
 void *kmalloc_array(size_t n, size_t size, unsigned int gfp);
+#define kmalloc(size, gfp)	kmalloc_array(1, size, gfp)
 #define kfree(memory)	kvfree(memory)
 
 static inline void strscpy_pad(char *to, const char *from, size_t size)
@@ -159,7 +160,7 @@ static inline void strscpy_pad(char *to, const char *from, size_t size)
 	snprintf(to, size, "%s", from);
 }
 
-/* Plain notifiers: the kit is told of each invalidation of the address space. */
+/* Plain notifiers: the kit is notified of each invalidation of the address space. */
 struct mmu_notifier {
 	const void *ops;
 };
@@ -250,5 +251,21 @@ bool is_zero_pfn(unsigned long pfn);
 bool is_zone_device_page(const struct page *page);
 bool is_device_coherent_page(const struct page *page);
 bool PageAnon(const struct page *page);
+
+/* Exclusive access: see exclusive.c. */
+struct rw_semaphore {
+	bool unused;
+};
+
+int down_read_trylock(struct rw_semaphore *sem);
+void down_read(struct rw_semaphore *sem);
+void up_read(struct rw_semaphore *sem);
+int make_device_exclusive_range(struct mm_struct *mm, unsigned long start,
+				unsigned long end, struct page **pages,
+				void *owner);
+unsigned long page_to_pfn(const struct page *page);
+void unlock_page(struct page *page);
+void put_page(struct page *page);
+long schedule_timeout_killable(long ticks);
 
 #endif

@@ -51,7 +51,7 @@ struct task_struct *kthread_create(int (*function)(void *), void *data,
 		return ERR_PTR(-EINTR);
 	if (scenario.no_thread && world.trouble_left && choose(2) &&
 	    use_up_trouble()) {
-		tell(stack_name(running), "can't create a thread");
+		tell(stack_name(running), "cannot create a thread");
 		return ERR_PTR(-ENOMEM);
 	}
 	i = stacks_add(function, data);

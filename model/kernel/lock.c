@@ -2,7 +2,7 @@
 /*
  * The mmap lock as the subject and its threads take it; the actors' side is in actors/actor.c.
  *
- * When one of them lets go of the lock everything that it was told under it is
+ * When one of them releases the lock everything that it learned under the lock is
  * forgotten: VMAs may be freed, pages may come and go.
  */
 #include "contract/contract.h"
@@ -43,6 +43,7 @@ void model_assert_unlocked(void)
 int mmap_read_lock_killable(struct mm_struct *mm)
 {
 	model_assert_unlocked();
+	contract_may_wait();
 	contract_waits_for_lock();
 	point_unless_quiet(WRITE_LOCKS);
 	if (!lock_is_free_for_readers())
@@ -57,7 +58,7 @@ int mmap_read_lock_killable(struct mm_struct *mm)
 	return 0;
 }
 
-/* By whoever has it, or by a fault on its behalf. */
+/* By the stack that holds it, or by a fault on its behalf. */
 void lock_dropped(void)
 {
 	world.lock.ours &= ~(1 << running);

@@ -4,7 +4,7 @@
  *
  * Each page knows the flags of its mapping; a VMA is a run of pages alike. The
  * subject, or a thread, gets to see a VMA by vma_lookup() only, as an object that is
- * made for it and freed when it lets go of the lock, whether or not anybody changed
+ * made for it and freed when it releases the lock, whether or not anybody changed
  * anything: a use after that is always a bug, and the sanitizer sees it.
  */
 #include <sanitizer/asan_interface.h>
@@ -92,7 +92,7 @@ void areas_check(const struct vm_area_struct *vma, unsigned int page)
 			 page);
 }
 
-/* A frame that nobody had before, exclusive, in place of what was there. */
+/* A frame that was never used before, exclusive, instead of what was there. */
 struct page *new_frame(unsigned int page, bool writable)
 {
 	struct page *p = &world.pages[page];
@@ -106,7 +106,7 @@ struct page *new_frame(unsigned int page, bool writable)
 	return p;
 }
 
-/* A huge page in place of the table that holds @page. */
+/* A huge page instead of the table that holds @page. */
 void new_table(unsigned int page)
 {
 	unsigned int first = page - page % TABLE_PAGES;
@@ -129,6 +129,12 @@ void zap(unsigned int page)
 	p->kind = ABSENT;
 	p->writable = p->copied = p->zero = p->guarded = false;
 	p->mover = p->was = 0;
+}
+
+void page_take_back(unsigned int page)
+{
+	if (world.pages[page].kind == EXCLUSIVE)
+		world.pages[page].kind = PRESENT;
 }
 
 /*
@@ -167,6 +173,7 @@ const char *page_text(unsigned int page)
 	static const char *const kinds[] = {
 		"absent", "present", "swapped out", "migrating", "poisoned",
 		"special", "on our device", "on another device",
+		"a device's alone",
 	};
 	const struct page *p = &world.pages[page];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Invalidations: who is told of them, and the notifier sequence as mm/mmu_notifier.c
+ * Invalidations: what is notified of them, and the notifier sequence as mm/mmu_notifier.c
  * keeps it. A subject has an interval notifier, or else a plain one.
  *
  * One number for the address space, odd while an invalidation runs that has hit
@@ -46,7 +46,7 @@ static void interval_end(void)
 	world.invalidations.seq++;
 }
 
-/* What is true and what the notifier takes for it change in one step, whoever acts. */
+/* What is true and what the notifier believes change in one step, in any task. */
 static bool one_step_begins(void)
 {
 	bool by_subject = !tally.acting;

@@ -85,6 +85,9 @@ static bool allocation_refused(void)
 
 static char memory[MEMORY_SIZE] __attribute__((aligned(16)));
 
+/* How many pieces in a row were allocated as one. */
+static u8 pieces_of[MEMORY_PIECES];
+
 static const struct pool {
 	char *from;
 	unsigned int pieces;
@@ -110,16 +113,24 @@ unsigned int memory_in_use(void)
 	return __builtin_popcount(world.memory_used);
 }
 
-static void *allocate(const struct pool *pool, size_t size, char fill)
+static void *pool_allocate(const struct pool *pool, size_t size, char fill)
 {
+	unsigned int n, run;
+
 	if (allocation_refused()) {
 		tell(stack_name(running), "is refused %zu bytes", size);
 		return NULL;
 	}
-	for (int i = 0; i < pool->pieces && size <= pool->size; i++) {
-		if (*pool->used >> i & 1)
+	n = DIV_ROUND_UP(size, pool->size);
+	run = (1 << n) - 1;
+	if (n > 1 && pool != &freed_pool)
+		violated("%zu bytes were asked for, to be kept", size);
+	for (int i = 0; i + n <= pool->pieces; i++) {
+		if (*pool->used & run << i)
 			continue;
-		*pool->used |= 1 << i;
+		*pool->used |= run << i;
+		if (pool == &freed_pool)
+			pieces_of[i] = n;
 		ASAN_UNPOISON_MEMORY_REGION(pool->from + i * pool->size, size);
 		return memset(pool->from + i * pool->size, fill, size);
 	}
@@ -129,17 +140,17 @@ static void *allocate(const struct pool *pool, size_t size, char fill)
 
 void *kvcalloc(size_t n, size_t size, unsigned int gfp)
 {
-	return allocate(&freed_pool, n * size, 0);
+	return pool_allocate(&freed_pool, n * size, 0);
 }
 
 void *kmalloc_array(size_t n, size_t size, unsigned int gfp)
 {
-	return allocate(&freed_pool, n * size, 0x6b);
+	return pool_allocate(&freed_pool, n * size, 0x6b);
 }
 
 void *kzalloc(size_t size, unsigned int gfp)
 {
-	return allocate(&kept_pool, size, 0);
+	return pool_allocate(&kept_pool, size, 0);
 }
 
 void kvfree(const void *freed)
@@ -147,6 +158,7 @@ void kvfree(const void *freed)
 	const struct pool *pool = (const char *)freed < kept_pool.from ?
 				  &freed_pool : &kept_pool;
 	size_t piece = ((const char *)freed - pool->from) / pool->size;
+	unsigned int n = 1;
 
 	if (!freed)
 		return;
@@ -154,8 +166,10 @@ void kvfree(const void *freed)
 	    (const char *)freed != pool->from + piece * pool->size ||
 	    !(*pool->used >> piece & 1))
 		violated("memory was freed that was not allocated");
-	*pool->used &= ~(1 << piece);
-	ASAN_POISON_MEMORY_REGION(pool->from + piece * pool->size, pool->size);
+	if (pool == &freed_pool)
+		n = pieces_of[piece];
+	*pool->used &= ~(((1 << n) - 1) << piece);
+	ASAN_POISON_MEMORY_REGION(pool->from + piece * pool->size, n * pool->size);
 }
 
 void model_warn(const char *condition)

@@ -17,7 +17,7 @@ void model_assert_held(const spinlock_t *lock)
 		violated("a function that needs a spinlock was called without it");
 }
 
-/* A thread, or whoever has set it to work, is not in the middle of a page there. */
+/* Neither a thread nor the call that it works for is in the middle of a page there. */
 static bool is_the_crews(const spinlock_t *lock)
 {
 	return lock != &world.mirror_state.lock;
@@ -65,6 +65,7 @@ void model_wait_begins(const wait_queue_head_t *queue)
 {
 	check_queue(queue);
 	model_assert_unlocked();
+	contract_may_wait();
 	if (is_the_mirrors(queue))
 		contract_flight_asks();
 	else
@@ -72,7 +73,7 @@ void model_wait_begins(const wait_queue_head_t *queue)
 	me()->sleeps_on = queue;
 }
 
-static bool woken(const struct stack *stack)
+static bool queue_has_woken(const struct stack *stack)
 {
 	return !stack->sleeps_on;
 }
@@ -80,14 +81,14 @@ static bool woken(const struct stack *stack)
 static void sleep_for_mirror(void)
 {
 	contract_flight_waits();
-	wait_until(woken, true, "for an invalidation of its window");
+	wait_until(queue_has_woken, true, "for an invalidation of its window");
 	contract_flight_slept();
 }
 
 static void sleep_for_others(enum model_wait how)
 {
 	contract_waits_for_threads(true);
-	wait_until(woken, how == MODEL_KILLABLE, how == MODEL_IDLE ?
+	wait_until(queue_has_woken, how == MODEL_KILLABLE, how == MODEL_IDLE ?
 		   "for work" : "for its threads");
 	contract_waits_for_threads(false);
 }
@@ -136,6 +137,8 @@ bool kick_would_wake(void)
 /*
  * hmmu_flights_cancel() by an actor. Where it would sleep, it is left, to be called
  * again once a kick would change anything: those that do not are not worth a step.
+ * Called again it must not find flights that have begun since it was called first: they
+ * are off the list meanwhile.
  */
 static jmp_buf actor_waits;
 
@@ -144,14 +147,33 @@ void model_actor_waits(void)
 	longjmp(actor_waits, 1);
 }
 
+static void flights_move(struct list_head *from, struct list_head *to, bool cancelled)
+{
+	struct hmmu_flight *flight, *next;
+
+	list_for_each_entry_safe(flight, next, from, list)
+		if (flight->cancelled == cancelled)
+			list_move(&flight->list, to);
+}
+
 bool cancel_flights(bool all)
 {
+	static struct list_head later;
+	struct list_head *const flights = &world.mirror_state.flights;
+	bool again = world.flight.cancelled;
+	volatile bool left = false;
+
+	INIT_LIST_HEAD(&later);
 	contract_cancels(all);
-	if (setjmp(actor_waits))
-		return false;
-	hmmu_flights_cancel(&world.mirror, all ? NULL : &world.prefetch, false);
-	contract_has_cancelled();
-	return true;
+	if (again)
+		flights_move(flights, &later, false);
+	if (!setjmp(actor_waits)) {
+		hmmu_flights_cancel(&world.mirror, all ? NULL : &world.prefetch, false);
+		contract_has_cancelled();
+		left = true;
+	}
+	flights_move(&later, flights, false);
+	return left;
 }
 
 bool mmget_not_zero(struct mm_struct *mm)

@@ -55,6 +55,7 @@ enum page_kind {
 	SPECIAL,
 	DEVICE_OURS,
 	DEVICE_OTHER,
+	EXCLUSIVE,
 };
 
 /**
@@ -104,12 +105,13 @@ struct invalidations {
 /**
  * struct invalidation - one that an actor, or a fault of ours, has running
  * @range: what a plain notifier is told
- * @told: the mirror was told of its start, not yet of its end
+ * @told: the mirror was notified of its start, not yet of its end
+ * @is_subjects: the subject makes pages exclusive: that concerns all but itself
  * @crowded: it began while as many were running as the mirror tells apart
  */
 struct invalidation {
 	struct mmu_notifier_range range;
-	bool told, crowded;
+	bool told, crowded, is_subjects;
 };
 
 struct actor_state {
@@ -118,13 +120,26 @@ struct actor_state {
 	u8 first, last;
 };
 
-/* What the device has mapped: frame 0 is nothing. */
+/* What the device has mapped: frame 0 is nothing; @alone: the CPU has not. */
 struct device_entry {
 	uint16_t frame;
-	bool writable;
+	bool writable, alone;
 };
 
-/* Holding the lock, in a fault, in one that has let go of it, waiting for the lock. */
+/**
+ * struct held_pages - what the subject holds of pages, see exclusive.c
+ * @referenced: pages with a reference, as bits
+ * @locked: those of them that are locked
+ * @frame: the frame of each
+ * @evicting: it holds hmmu_evicting for read
+ */
+struct held_pages {
+	u64 referenced, locked;
+	uint16_t frame[MAX_PAGES];
+	bool evicting;
+};
+
+/* Holding the lock, in a fault, in one that has released it, waiting for the lock. */
 enum where { WALKING, FAULTING, DROPPED, RELOCKING, ELSEWHERE };
 
 enum last_read { UNREAD, READ_SHORT, READ_FINE };
@@ -135,16 +150,16 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
 
 /**
  * struct watch - what the contract has to remember of a stack
- * @read: what it was last told of each page, since it took the lock
+ * @read: what it last read of each page, since it took the lock
  * @tried: the page whose fault answered VM_FAULT_RETRY last, or NOWHERE
  * @idle_page: the page that was last faulted without effect, or NOWHERE
  * @idle_faults: how often in a row
  * @idle_holding: the same since the lock was taken
- * @slept: it has slept, or seen the lock uncontended, since it let go
+ * @slept: it has slept, or seen the lock uncontended, since it released it
  * @idle_awake: faults without effect in a row since it slept, or began a pass
  * @contended: somebody waited for the lock when it last looked
  * @hindered: a fault was without effect since it slept
- * @sleeps: how often it has slept since it let go of the lock
+ * @sleeps: how often it has slept since it released the lock
  * @faults_after_kill: faults begun since it was killed
  * @reads_after_kill: the same for reads of entries
  * @work_after_kill: the same for points
@@ -154,7 +169,7 @@ enum last_read { UNREAD, READ_SHORT, READ_FINE };
  * @gets_on: all pages of this read were satisfied so far
  * @marked: the reaper's mark was set when it last took the lock
  * @moved: the sequence had moved by then; of threads only
- * @killed: it was killed before it last let go of the lock
+ * @killed: it was killed before it last released the lock
  * @at_work: a thread is, from its wait for the mmap lock to its next page
  * @sets_to_work: the subject may have threads at work
  * @may_warn: a fault of a thread has answered what none may
@@ -192,7 +207,7 @@ struct watch {
 };
 
 /**
- * struct call_watch - what it has to remember of the call, whoever works for it
+ * struct call_watch - what it has to remember of the call, whichever stack works for it
  * @may_fail: errnos that something in this run has given a reason for
  * @completed: a fault has answered VM_FAULT_COMPLETED
  * @broke_rules: a fault has answered what none may
@@ -226,6 +241,12 @@ struct call_watch {
  * @moves_after_end: pieces moved by a call that has nothing else to do, since it was told
  *		     to end
  * @place: where each page was when it was mapped
+ * @trying: all was collected, and is to be made exclusive; the window is the whole range
+ * @tries: how often that was begun
+ * @prepared: prepare() was called for it
+ * @excused: this try had a reason to fail, other than an invalidation
+ * @slept: it has slept since
+ * @try_error: what came of it
  */
 struct flight_watch {
 	bool flying, cancelled;
@@ -239,6 +260,9 @@ struct flight_watch {
 	u64 there, movable, handed;
 	u8 moves, moves_after_end;
 	u8 place[MAX_PAGES];
+	bool trying, prepared, excused, slept;
+	u8 tries;
+	short try_error;
 };
 
 /**
@@ -259,7 +283,7 @@ struct migration {
 enum life { NO_STACK, CREATED, LIVES, ENDED };
 
 /**
- * struct stack - whoever runs the engine's code: the subject, or a kernel thread
+ * struct stack - a stack that runs the engine's code: the subject's, or a kernel thread's
  * @task: what the engine knows it by
  * @life: it does not run until it is woken, see stacks.h
  * @killed: SIGKILL is pending
@@ -304,6 +328,7 @@ struct world {
 	struct hmmu_memory memory;
 	u8 memory_taken;
 	struct migration migration;
+	struct held_pages held;
 	/* After those of the actors, those of the faults of each stack. */
 	struct invalidation invalidation[MAX_INVALIDATIONS];
 	u64 now;
@@ -331,7 +356,7 @@ extern struct world world;
  * @faults: begun
  * @thread_faults: begun by threads
  * @in_flight: most of them at a time
- * @drops: faults that let go of the lock
+ * @drops: faults that released the lock
  * @passes: begun
  * @calls: of the engine, by the mirror kit
  * @restarts: passes that were not the first of their call
@@ -422,6 +447,7 @@ static inline bool flight_is_listed(void)
 struct page *new_frame(unsigned int page, bool writable);
 void new_table(unsigned int page);
 void zap(unsigned int page);
+void page_take_back(unsigned int page);
 unsigned long cpu_entry(unsigned int page, const void *owner);
 void areas_forget(void);
 void areas_forget_all(void);
@@ -436,6 +462,8 @@ bool frame_is_ours(unsigned long frame);
 uint16_t device_frame(unsigned int n);
 uint16_t coherent_frame(unsigned int n);
 uint16_t take_device_frame(void);
+struct page *frame_name(uint16_t frame);
+uint16_t name_frame(const struct page *name);
 u8 mover_of_actor(unsigned int actor);
 u8 mover_of_stack(void);
 bool page_is_taken(unsigned int page, u8 mover);
@@ -444,6 +472,12 @@ void page_put(unsigned int page, u8 mover, uint16_t frame);
 void page_put_home(unsigned int page, u8 mover);
 void page_put_back(unsigned int page, u8 mover);
 bool page_insert(unsigned int page, uint16_t frame);
+
+/* exclusive.c */
+bool page_is_locked(unsigned int page);
+
+/* fault.c: as the kernel itself faults, which cannot wait for a page server. */
+vm_fault_t fault_by_kernel(unsigned int page, unsigned int flags);
 
 /* task.c */
 bool has_trouble(bool possible);

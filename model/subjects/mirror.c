@@ -7,8 +7,9 @@
 #include "explorer/scenario.h"
 #include "explorer/schedule.h"
 #include "mirror/mirror.h"
+#include "subjects/mirror.h"
 
-static void map_page(unsigned int page, unsigned long entry)
+static void device_map_page(unsigned int page, unsigned long entry)
 {
 	world.device[page] = (struct device_entry){};
 	if (entry & HMM_PFN_VALID)
@@ -19,7 +20,7 @@ static void map_page(unsigned int page, unsigned long entry)
 }
 
 /* Those that mean something to the engine, which must not take them for its own. */
-static int fail_to_map(void)
+int device_fails_to_map(void)
 {
 	static const int errors[] = { -EBUSY, -EAGAIN, -ELOOP, -EINTR };
 	int error = errors[choose(4)];
@@ -29,7 +30,7 @@ static int fail_to_map(void)
 	return error;
 }
 
-static int map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
+static int mirror_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 {
 	unsigned int first = page_of(pages->start), end = page_of(pages->end);
 
@@ -40,25 +41,25 @@ static int map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages)
 		return -ENOMEM;
 	}
 	if (has_trouble(scenario.map_fails))
-		return fail_to_map();
+		return device_fails_to_map();
 	tell("device", "maps pages %u-%u", first, end - 1);
 	for (unsigned int page = first; page < end; page++)
-		map_page(page, pages->entries[page - first]);
+		device_map_page(page, pages->entries[page - first]);
 	contract_device();
 	contract_committed(pages, true);
 	return 0;
 }
 
-static void unmap(struct hmmu_mirror *mirror, unsigned long start,
-		  unsigned long end, bool may_sleep)
+static void mirror_unmap(struct hmmu_mirror *mirror, unsigned long start,
+			 unsigned long end, bool may_sleep)
 {
 	if (mirror->state->lock.held)
 		violated("unmap() is called under the mirror lock");
 	device_unmap(page_of(start), page_of(end) - 1);
 }
 
-static int prepare(struct hmmu_mirror *mirror, unsigned long start,
-		   unsigned long end)
+static int mirror_prepare(struct hmmu_mirror *mirror, unsigned long start,
+			  unsigned long end)
 {
 	if (mirror->state->lock.held)
 		violated("prepare() is called under the mirror lock");
@@ -66,7 +67,7 @@ static int prepare(struct hmmu_mirror *mirror, unsigned long start,
 	point();
 	contract_prepares();
 	if (has_trouble(scenario.refusals)) {
-		tell("device", "can't prepare");
+		tell("device", "cannot prepare");
 		contract_prepare_fails();
 		return -ENOMEM;
 	}
@@ -76,49 +77,49 @@ static int prepare(struct hmmu_mirror *mirror, unsigned long start,
 }
 
 static const struct hmmu_mirror_ops ops = {
-	.map = map,
-	.unmap = unmap,
-	.prepare = prepare,
+	.map = mirror_map,
+	.unmap = mirror_unmap,
+	.prepare = mirror_prepare,
 };
 
 static const struct hmmu_mirror_ops ops_without_prepare = {
-	.map = map,
-	.unmap = unmap,
+	.map = mirror_map,
+	.unmap = mirror_unmap,
 };
 
 /* As kernel/mirror/mirror.c has it, in two steps. */
-static bool start(const struct mmu_notifier_range *range)
+static bool mirror_start(const struct mmu_notifier_range *range)
 {
 	return hmmu_flights_start(&world.mirror, range);
 }
 
-static void unmap_range(const struct mmu_notifier_range *range)
+static void mirror_unmap_range(const struct mmu_notifier_range *range)
 {
 	world.mirror_state.ops->unmap(&world.mirror,
 				      max(range->start, world.mirror.start),
 				      min(range->end, world.mirror.end), true);
 }
 
-static void end(const struct mmu_notifier_range *range)
+static void mirror_end(const struct mmu_notifier_range *range)
 {
 	hmmu_flights_end(&world.mirror, range);
 }
 
-static const struct plain_notifier notifier = {
-	.start = start,
-	.unmap = unmap_range,
-	.end = end,
+const struct plain_notifier mirror_notifier = {
+	.start = mirror_start,
+	.unmap = mirror_unmap_range,
+	.end = mirror_end,
 };
 
 static void map_what_there_is(void)
 {
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
-		map_page(page, cpu_entry(page, world.range.dev_private_owner));
+		device_map_page(page, cpu_entry(page, world.range.dev_private_owner));
 	contract_device();
 }
 
 /* What the interval of the scenario is for an interval notifier the mirror is here. */
-static void register_mirror(void)
+void mirror_register(void)
 {
 	world.mirror_state = (struct hmmu_mirror_state){
 		.mirror = &world.mirror,
@@ -186,13 +187,13 @@ static struct hmmu_request make_request(u8 *accesses, u8 *places)
 	return request;
 }
 
-static int populate(void)
+static int mirror_populate(void)
 {
 	u8 accesses[MAX_PAGES], places[MAX_PAGES];
 	struct hmmu_request request;
 	int ret;
 
-	register_mirror();
+	mirror_register();
 	request = make_request(accesses, places);
 	tell("subject", "populates pages %u-%u", page_of(request.start),
 	     page_of(request.end) - 1);
@@ -213,27 +214,27 @@ static int populate(void)
  */
 static void run_populate(void)
 {
-	int ret = populate();
+	int ret = mirror_populate();
 
 	if (ret == -ECANCELED && scenario.twice) {
 		world.flight = (struct flight_watch){};
 		world.prefetch = (struct hmmu_prefetch){};
 		memcpy(world.pages, scenario.start.pages, sizeof(world.pages));
 		memset(world.device, 0, sizeof(world.device));
-		populate();
+		mirror_populate();
 	}
 }
 
 const struct subject subject_mirror = {
 	.name = "mirror",
 	.run = run_populate,
-	.plain = &notifier,
+	.plain = &mirror_notifier,
 	.maps = true,
 	.help = "hmmu_mirror_populate(), once; of a kernel thread: a prefetch",
 };
 
-static void see(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
-		void *data)
+static void snapshot_see(struct hmmu_mirror *mirror, const struct hmmu_pages *pages,
+			 void *data)
 {
 	if (data != &world)
 		violated("see() is given somebody else's data");
@@ -247,9 +248,9 @@ static void run_snapshot(void)
 {
 	int ret;
 
-	register_mirror();
+	mirror_register();
 	ret = hmmu_mirror_snapshot(&world.mirror, world.range.start,
-				   world.range.end, see, &world);
+				   world.range.end, snapshot_see, &world);
 	tell("subject", "returns %s", error_name(ret));
 	contract_flight_returned(ret, HMMU_MIRROR_SNAPSHOTS);
 }
@@ -257,7 +258,7 @@ static void run_snapshot(void)
 const struct subject subject_snapshot = {
 	.name = "snapshot",
 	.run = run_snapshot,
-	.plain = &notifier,
+	.plain = &mirror_notifier,
 	.help = "hmmu_mirror_snapshot(), once",
 };
 
@@ -266,7 +267,7 @@ static void run_migrate(void)
 	unsigned long moved = 1;
 	int ret;
 
-	register_mirror();
+	mirror_register();
 	ret = hmmu_mirror_migrate(&world.mirror, world.range.start + 1, world.range.end,
 				  !scenario.home, &moved);
 	if (ret != -EINVAL || moved)
@@ -282,7 +283,7 @@ static void run_migrate(void)
 const struct subject subject_migrate = {
 	.name = "migrate",
 	.run = run_migrate,
-	.plain = &notifier,
+	.plain = &mirror_notifier,
 	.moves = true,
 	.help = "hmmu_mirror_migrate(), once",
 };
@@ -347,7 +348,7 @@ static void run_insane(void)
 	unsigned long moved;
 	int ret;
 
-	register_mirror();
+	mirror_register();
 	request = make_request(accesses, NULL);
 	break_request(&request, accesses, how);
 	ret = hmmu_mirror_populate(&world.mirror, &request);
@@ -356,7 +357,7 @@ static void run_insane(void)
 			 error_name(ret));
 	if (how < 5)
 		ret = hmmu_mirror_snapshot(&world.mirror, request.start,
-					   request.end, see, &world);
+					   request.end, snapshot_see, &world);
 	if (ret != -EINVAL)
 		violated("insane in way %u: hmmu_mirror_snapshot() returns %s", how,
 			 error_name(ret));
@@ -371,6 +372,6 @@ static void run_insane(void)
 const struct subject subject_insane = {
 	.name = "insane",
 	.run = run_insane,
-	.plain = &notifier,
+	.plain = &mirror_notifier,
 	.help = "both calls of the mirror kit with requests that make no sense",
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The list of subjects, and the device that interval subjects map into. */
 #include "contract/contract.h"
 #include "explorer/scenario.h"
 
 extern const struct subject subject_unlocked, subject_unlockable, subject_driver,
 	subject_stock, subject_malformed, subject_mirror, subject_snapshot,
-	subject_insane, subject_migrate, subject_pace;
+	subject_insane, subject_migrate, subject_exclusive, subject_pace;
 
 const struct subject *const subjects[] = {
 	&subject_unlocked,
@@ -16,6 +17,7 @@ const struct subject *const subjects[] = {
 	&subject_snapshot,
 	&subject_insane,
 	&subject_migrate,
+	&subject_exclusive,
 	&subject_pace,
 	NULL,
 };

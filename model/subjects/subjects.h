@@ -27,9 +27,10 @@ struct plain_notifier {
  * @run: from the call to the check of what it returned
  * @invalidate: its driver's part in the invalidate callback of pages @first to
  *	@last, after the interval's sequence was set; or NULL
- * @plain: it has a plain notifier in place of an interval one; or NULL
+ * @plain: it has a plain notifier instead of an interval one; or NULL
  * @maps: with that: what it collects is mapped, not just seen
  * @moves: with that: it moves pages, and nothing else
+ * @alone: with that: it makes pages exclusive for the device
  * @help: what it is
  */
 struct subject {
@@ -37,7 +38,7 @@ struct subject {
 	void (*run)(void);
 	void (*invalidate)(unsigned int first, unsigned int last);
 	const struct plain_notifier *plain;
-	bool maps, moves;
+	bool maps, moves, alone;
 	const char *help;
 };
 
