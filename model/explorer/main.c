@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The command line of hmmu-model. */
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -11,11 +12,11 @@ static const char usage[] =
 	"Run the fault engine's own sources in a model of the kernel's memory\n"
 	"management, in all orders in which the actors of SCENARIO may act.\n"
 	"\n"
-	"  --actions N        as many actions, in place of what SCENARIO says\n"
+	"  --actions N        as many actions, instead of what SCENARIO says\n"
 	"  --replay SCHEDULE  tell the story of one schedule\n"
 	"  --brief            say that something is violated, tell no story\n"
 	"  --loop             actors begin again when they are through\n"
-	"  --random N         so many random schedules, in place of all\n"
+	"  --random N         so many random schedules, instead of all\n"
 	"  --seed N           where randomness begins\n"
 	"  --help             this text, and what a scenario is made of\n";
 
@@ -30,14 +31,14 @@ static const struct option options[] = {
 	{}
 };
 
-/* An abandoned run leaves nothing behind that a leak checker could judge. */
+/* A run that is cut frees nothing, so a leak checker would report each. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "detect_leaks=0:detect_stack_use_after_return=0";
 }
 
-static unsigned long number(const char *text, unsigned long most)
+static unsigned long option_number(const char *text, unsigned long most)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -50,7 +51,7 @@ static unsigned long number(const char *text, unsigned long most)
 	return n;
 }
 
-static void help(void)
+static void print_help(void)
 {
 	fputs(usage, stdout);
 	printf("\nsubjects:\n");
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'a':
-			actions = number(optarg, 200);
+			actions = option_number(optarg, 200);
 			break;
 		case 'r':
 			replay = optarg;
@@ -83,13 +84,13 @@ int main(int argc, char **argv)
 			loop = true;
 			break;
 		case 's':
-			runs = number(optarg, 100000000);
+			runs = option_number(optarg, 100000000);
 			break;
 		case 'd':
-			seed = number(optarg, ULONG_MAX);
+			seed = option_number(optarg, ULONG_MAX);
 			break;
 		case 'h':
-			help();
+			print_help();
 			return 0;
 		default:
 			fputs(usage, stderr);

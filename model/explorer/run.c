@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One run of a scenario, and the orders in which runs follow each other.
+ *
+ * A run begins from a copy of the world, takes its answers to choose() from the explorer,
+ * a list, dice or a fuzzer's bytes, and ends by a return, a cut or a violation. The last
+ * two jump off the subject's stack, whatever stands on it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +42,7 @@ static uint8_t ways[MAX_CHOICES];
 static uint64_t state[MAX_CHOICES];
 static unsigned int passed_over[MAX_CHOICES];
 
-/* A thread can't jump off the subject's stack: it has the subject do that. */
+/* A thread cannot jump off the subject's stack: it has the subject do that. */
 static enum verdict due;
 
 static void __attribute__((noreturn)) end_run(enum verdict verdict)
@@ -92,7 +99,7 @@ static void cut_cycle(uint64_t hash)
 	cut();
 }
 
-static unsigned int explore(unsigned int n)
+static unsigned int explore_choice(unsigned int n)
 {
 	uint64_t hash = state_hash();
 
@@ -105,7 +112,7 @@ static unsigned int explore(unsigned int n)
 }
 
 /* splitmix64, by Steele, Lea and Flood. */
-static uint64_t roll(void)
+static uint64_t dice_roll(void)
 {
 	uint64_t z = answers.dice += 0x9e3779b97f4a7c15;
 
@@ -117,10 +124,10 @@ static uint64_t roll(void)
 /* The first answer, to leave the world alone, as often as not. */
 static unsigned int roll_dice(unsigned int n)
 {
-	return roll() & 1 ? roll() % n : 0;
+	return dice_roll() & 1 ? dice_roll() % n : 0;
 }
 
-static unsigned int answer(unsigned int n)
+static unsigned int choice_answer(unsigned int n)
 {
 	size_t depth = answers.depth;
 
@@ -137,7 +144,7 @@ static unsigned int answer(unsigned int n)
 		break;
 	}
 	return depth < answers.list.length ? answers.list.answer[depth] :
-					     explore(n);
+					     explore_choice(n);
 }
 
 unsigned int choose(unsigned int n)
@@ -154,7 +161,7 @@ unsigned int choose_here(unsigned int n)
 		return 0;
 	if (answers.depth == MAX_CHOICES)
 		give_up("a run of more than %d choices", MAX_CHOICES);
-	chosen = answer(n);
+	chosen = choice_answer(n);
 	outcome->taken.answer[answers.depth] = chosen;
 	outcome->taken.length = ++answers.depth;
 	return chosen;
@@ -174,7 +181,7 @@ static void begin_world(void)
 #define DEAD_STACK	(16 * 1024)
 
 /*
- * The subject has returned, and what it had on its stack may be used by nobody any
+ * The subject has returned, and what it had on its stack must not be used any
  * more; what is to be done yet is done on a stack that begins below that.
  */
 static void __attribute__((noinline)) unload(void)

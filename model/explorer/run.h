@@ -55,7 +55,7 @@ void cut(void) __attribute__((noreturn));
 /* On the subject's stack: it does, if a thread wants it to. */
 void run_ends_if_due(void);
 
-/* The search can't go on; this is no verdict on the subject. */
+/* The search cannot go on; this is no verdict on the subject. */
 void give_up(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 

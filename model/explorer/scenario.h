@@ -49,7 +49,7 @@ struct actor {
  * @no_room: all of its memory is in use from the beginning
  * @mapped: the device has mapped at first what there is
  * @present_only: a populate that faults nothing
- * @best_effort: a populate that may leave out what can't be had, but for
+ * @best_effort: a populate that may leave out what is not available, except
  * @needed_first: this page and those that follow it
  * @needed_end: up to this one
  * @deeds: what somebody may do in it

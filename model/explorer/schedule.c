@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Points and waits: which stack or actor does the next step.
+ *
+ * Order of answers: the stack that runs goes on, then other stacks, then actors. So first
+ * answers leave the world alone, and a story gets shorter with each answer that is 0.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 

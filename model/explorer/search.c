@@ -40,7 +40,7 @@ static void do_dice(void)
 	run_dice(order.seed, order.runs);
 }
 
-static void fail(const char *what)
+static void search_fail(const char *what)
 {
 	perror(what);
 	exit(2);
@@ -53,7 +53,7 @@ static void share_outcome(void)
 	outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (outcome == MAP_FAILED)
-		fail("mmap");
+		search_fail("mmap");
 }
 
 /* A report of a sanitizer belongs into a story, nowhere else. */
@@ -62,7 +62,7 @@ static void redirect_reports(void)
 	int to = telling ? STDOUT_FILENO : open("/dev/null", O_WRONLY);
 
 	if (to < 0 || dup2(to, STDERR_FILENO) < 0)
-		fail("stderr");
+		search_fail("stderr");
 }
 
 static enum verdict in_child(void (*run)(void))
@@ -74,7 +74,7 @@ static enum verdict in_child(void (*run)(void))
 	fflush(NULL);
 	child = fork();
 	if (child < 0)
-		fail("fork");
+		search_fail("fork");
 	if (!child) {
 		redirect_reports();
 		totals_begin();
@@ -85,7 +85,7 @@ static enum verdict in_child(void (*run)(void))
 		exit(0);
 	}
 	if (waitpid(child, &status, 0) < 0)
-		fail("waitpid");
+		search_fail("waitpid");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == 1) {
 		outcome->verdict = CRASHED;
 		snprintf(outcome->why, sizeof(outcome->why),
@@ -97,13 +97,13 @@ static enum verdict in_child(void (*run)(void))
 	return outcome->verdict;
 }
 
-static bool failed(enum verdict verdict)
+static bool run_has_failed(enum verdict verdict)
 {
 	return verdict == VIOLATED || verdict == CRASHED;
 }
 
 /* Shortening. */
-static unsigned int weight(const struct schedule *s)
+static unsigned int schedule_weight(const struct schedule *s)
 {
 	unsigned int weight = s->length;
 
@@ -113,7 +113,7 @@ static unsigned int weight(const struct schedule *s)
 	return weight;
 }
 
-static void trim(struct schedule *s)
+static void schedule_trim(struct schedule *s)
 {
 	while (s->length && !s->answer[s->length - 1])
 		s->length--;
@@ -123,10 +123,10 @@ static void trim(struct schedule *s)
 static bool try_shorter(const struct schedule *shorter, struct schedule *best)
 {
 	order.list = *shorter;
-	if (!failed(in_child(do_list)))
+	if (!run_has_failed(in_child(do_list)))
 		return false;
-	trim(&outcome->taken);
-	if (weight(&outcome->taken) >= weight(best))
+	schedule_trim(&outcome->taken);
+	if (schedule_weight(&outcome->taken) >= schedule_weight(best))
 		return false;
 	*best = outcome->taken;
 	return true;
@@ -165,9 +165,9 @@ static bool shorten_once(struct schedule *best)
 	return shorter;
 }
 
-static void shorten(struct schedule *best)
+static void schedule_shorten(struct schedule *best)
 {
-	trim(best);
+	schedule_trim(best);
 	while (shorten_once(best))
 		;
 }
@@ -179,7 +179,7 @@ static void fewest_actions(struct schedule *best)
 
 	for (n = 0; n < most; n++) {
 		scenario.start.actions_left = n;
-		if (failed(in_child(do_all))) {
+		if (run_has_failed(in_child(do_all))) {
 			*best = outcome->taken;
 			return;
 		}
@@ -237,7 +237,7 @@ static bool tell_story(const struct schedule *s)
 	telling = true;
 	verdict = in_child(do_list);
 	telling = false;
-	if (failed(verdict))
+	if (run_has_failed(verdict))
 		printf("      VIOLATED     %s\n", outcome->why);
 	else if (verdict == CUT)
 		printf("      cut          somebody could have gone on all the while\n");
@@ -248,12 +248,12 @@ static bool tell_story(const struct schedule *s)
 	       scenario.name);
 	print_schedule(s);
 	printf("\n\n");
-	return !failed(verdict);
+	return !run_has_failed(verdict);
 }
 
-static void explain(struct schedule *best)
+static void story_explain(struct schedule *best)
 {
-	shorten(best);
+	schedule_shorten(best);
 	printf("\nThe shortest story found of %s:\n", scenario.name);
 	tell_story(best);
 }
@@ -271,7 +271,7 @@ static void name_idle(void)
 {
 	for (unsigned int i = 0; i < scenario.actors; i++)
 		for (unsigned int j = 0; j < scenario.actor[i].actions &&
-				j < scenario.start.actions_left; j++)
+		     j < scenario.start.actions_left; j++)
 			if (!(outcome->begun[i] >> j & 1))
 				printf("        %s never gets to: %s\n",
 				       scenario.actor[i].name,
@@ -291,9 +291,9 @@ bool search_all(bool brief)
 	memset(outcome->begun, 0, sizeof(outcome->begun));
 	verdict = in_child(do_all);
 	printf("%-7s %-32s %7u %10lu %10lu %7.1f s\n",
-	       failed(verdict) ? "not ok" : "ok", scenario.name, actions,
+	       run_has_failed(verdict) ? "not ok" : "ok", scenario.name, actions,
 	       outcome->runs, outcome->states, seconds_since(&begun));
-	if (!failed(verdict)) {
+	if (!run_has_failed(verdict)) {
 		name_idle();
 		return true;
 	}
@@ -302,7 +302,7 @@ bool search_all(bool brief)
 	if (brief)
 		return false;
 	fewest_actions(&best);
-	explain(&best);
+	story_explain(&best);
 	return false;
 }
 
@@ -313,7 +313,7 @@ bool search_dice(unsigned int runs, unsigned long seed)
 	share_outcome();
 	order.seed = seed;
 	order.runs = runs;
-	if (!failed(in_child(do_dice))) {
+	if (!run_has_failed(in_child(do_dice))) {
 		printf("ok      %-32s %7u %10lu\n", scenario.name,
 		       scenario.start.actions_left, outcome->runs);
 		return true;
@@ -321,7 +321,7 @@ bool search_dice(unsigned int runs, unsigned long seed)
 	best = outcome->taken;
 	printf("not ok  %-32s seed %lu\n        %s\n", scenario.name, seed,
 	       outcome->why);
-	explain(&best);
+	story_explain(&best);
 	return false;
 }
 
@@ -336,8 +336,8 @@ bool search_replay(const char *schedule)
 		exit(2);
 	}
 	good = tell_story(&s);
-	trim(&s);
-	trim(&outcome->taken);
+	schedule_trim(&s);
+	schedule_trim(&outcome->taken);
 	if (s.length != outcome->taken.length ||
 	    memcmp(s.answer, outcome->taken.answer, s.length))
 		printf("This is not what was asked for: the schedule does not fit here.\n");

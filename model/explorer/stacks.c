@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Coroutines: the stacks of kernel threads, at the same addresses in each run. */
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
@@ -37,7 +38,7 @@ static unsigned int came_from;
 #endif
 #endif
 
-static void leaves(void **fake, unsigned int to)
+static void stack_leaves(void **fake, unsigned int to)
 {
 #ifdef SANITIZED
 	__sanitizer_start_switch_fiber(fake, bottom[to], size[to]);
@@ -93,7 +94,7 @@ bool stacks_several(void)
 }
 
 /* Nothing is above this frame, and nothing is returned to from it. */
-static void begin(void)
+static void stack_begin(void)
 {
 	unsigned int i = running;
 
@@ -113,12 +114,12 @@ void stacks_go_to(unsigned int to)
 	unsigned int from = running;
 	void *fake = NULL;
 
-	leaves(&fake, to);
+	stack_leaves(&fake, to);
 	if (to == SUBJECT || threads[to].begun) {
 		switch_stacks(from, to);
 	} else {
 		threads[to].begun = true;
-		switch_to_new(from, stacks[to - 1], STACK_SIZE, begin);
+		switch_to_new(from, stacks[to - 1], STACK_SIZE, stack_begin);
 	}
 	has_come(fake);
 	if (from == SUBJECT)

@@ -72,8 +72,8 @@ __attribute__((noinline)) void state_scrub(void)
 /* Where the sanitizer keeps what may be read of eight bytes: all if 0, the first n. */
 static size_t shadow_scale, shadow_offset;
 
-/* What it has between variables nobody has written: as good as any other. */
-static uint64_t readable(const uint64_t *word)
+/* Bytes between variables are never written: any value is as good. */
+static uint64_t word_readable(const uint64_t *word)
 {
 	signed char shadow;
 
@@ -93,7 +93,7 @@ static uint64_t hash_frames(const void *from, const void *to, uint64_t hash)
 	size_t n = 0;
 
 	while (word < (const uint64_t *)to) {
-		words[n++] = readable(word++);
+		words[n++] = word_readable(word++);
 		if (n < 1024)
 			continue;
 		hash = hash_bytes(words, words + n, hash);

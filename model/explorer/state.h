@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is this a state that was seen before?
+ * Was this state seen before?
  *
- * The future of a run depends on the world, on what the subject and its threads have
- * on their stacks and in their memory, and on the static variables of the engine;
- * where the same bytes stand there, and the same code goes on, the same future
- * follows. So a state is told by a hash of all that, registers included, and it is
- * sound not to go on from one that was gone on from before. Whose turn it was does not
- * belong to it: at a point anybody may go on. Bytes that no longer mean anything may differ; then a state is
- * explored twice, which costs time and nothing else.
+ * The future of a run depends on the world, on what the subject and its threads have on
+ * their stacks and in their memory, and on the static variables of the engine. Where all
+ * these bytes are the same, and the same code goes on, the same future follows. So a state
+ * is known by a hash of all of them, registers included, and a run may be cut at a state
+ * from which another run has gone on. Which stack ran last is not part of it: at a point any
+ * stack may go on. Bytes that no longer mean anything may differ; then a state is explored
+ * twice, which costs time and nothing else.
  *
  * Two states may share a hash of 64 bits by accident: with ten million of them
  * the odds are about one in 370 thousand that any do.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The module is loaded and unloaded, and its totals in debugfs are what calls counted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ void totals_expect_call(const struct hmm_unlocked_counters *counters)
 }
 
 /* Returns false and says why, if the file is wrong. */
-static bool check(FILE *shown, char *why, size_t size)
+static bool totals_check(FILE *shown, char *why, size_t size)
 {
 	unsigned long long n;
 	char name[64];
@@ -100,7 +101,7 @@ void totals_end(void)
 	m.file = fmemopen(text, size, "r");
 	if (!m.file)
 		give_up("no memory");
-	if (!check(m.file, outcome->why, sizeof(outcome->why)))
+	if (!totals_check(m.file, outcome->why, sizeof(outcome->why)))
 		outcome->verdict = VIOLATED;
 	fclose(m.file);
 	free(text);
