@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-command_summary="Compile with all warnings, run sparse and shellcheck; boots nothing."
+command_summary="Compile with all warnings; check names, includes, heads, scripts; boots nothing."
 command_options="kernel kernel-image kernel-build kernel-modules"
 command_arguments=""
 default_kernel=6.1,6.12
@@ -8,10 +8,14 @@ default_kernel=6.1,6.12
 command_main() {
 	local kernel passed=0 failed=0
 
-	need_tools "${build_tools[@]}" "${check_tools[@]}"
+	need_tools "${build_tools[@]}" "${lazymem_tools[@]}" "${check_tools[@]}"
 	check "user programs" build_programs
+	check "page server" build_lazymem
 	check "shellcheck" check_scripts
 	check "user copies that can be made to fail" check_copies
+	check "layers that include each other" check_includes
+	check "names" check_names
+	check "heads of files" check_heads
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
 		check "modules for $kernel_release" build_modules
@@ -21,7 +25,7 @@ command_main() {
 	[ "$failed" -eq 0 ]
 }
 
-# In a subshell, for a build that fails ends it.
+# In a subshell, because a build that fails ends it.
 check() {
 	if ("${@:2}"); then
 		echo "ok $1"
@@ -33,12 +37,78 @@ check() {
 }
 
 check_scripts() {
-	shellcheck run .ci/run vm/guest/* && shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
+	shellcheck run .ci/run vm/guest/* &&
+		shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
 }
 
-# Those that the fault sweep reaches.
+# Fault injection does not reach get_user() and put_user(): the test devices, which the
+# fault sweep is about, must not use them.
 check_copies() {
 	[ -d kernel/devices ] && ! grep -rnwE '(__)?(get|put)_user' kernel/devices >&2
+}
+
+# The engine knows nothing of the kit, and what is shared nothing of the page server.
+check_includes() {
+	local failed=0
+
+	! grep -nE '^#include "(\.\./)?mirror/|^#include <linux/hmmu_' kernel/fault/*.[ch] >&2 ||
+		failed=1
+	! grep -nE '^#include "(.*/)?(lazymem|session)' lib/*.[ch] >&2 || failed=1
+	[ "$failed" -eq 0 ]
+}
+
+# By universal-ctags. A static name must not stand twice in a module, or tracing and
+# kallsyms lead to the wrong place; and a function of the engine or the kit carries its
+# object, so its name has more than one word.
+check_names() {
+	local module failed=0
+
+	for module in $(module_names); do
+		module_sources "$module" | tags_of fv |
+			awk '$2 == "file" { print $1 }' | sort | uniq -d |
+			sed "s/.*/$module.ko: the static name \"&\" stands twice/"
+	done >"$scratch/names"
+	tags_of f < <(ls kernel/fault/*.[ch] kernel/mirror/*.[ch]) |
+		awk '$1 !~ /_/ { print $3 ": the function \"" $1 "\" does not name its object" }' \
+			>>"$scratch/names"
+	tags_of f < <(ls lazymem/*.[ch] lazymem/*/*.[ch]) |
+		awk '{ n++ } $1 !~ /_/ { short++; names = names " " $1 }
+		END { if (!n || short > n / 20)
+			print "lazymem: " short " of " n " functions have names of one word, at most one in 20 may:" names }' \
+			>>"$scratch/names"
+	[ ! -s "$scratch/names" ] || failed=1
+	cat "$scratch/names" >&2
+	[ "$failed" -eq 0 ]
+}
+
+# The modules of kernel/Kbuild.
+module_names() {
+	sed -n 's/^\([a-z_]*\)-y := .*/\1/p' kernel/Kbuild
+}
+
+# Sources of module $1, by kernel/Kbuild.
+module_sources() {
+	sed -e :a -e '/\\$/{N;s/\\\n//;ba' -e '}' kernel/Kbuild |
+		sed -n "s/^$1-y := //p" | tr -s '[:space:]' '\n' |
+		sed -n 's/\.o$/.c/p' | sed 's|^|kernel/|'
+}
+
+# The tags of kinds $1 in the C files named on stdin: NAME, "file" if it is static, FILE.
+tags_of() {
+	ctags -L - -x --language-force=C --kinds-C="$1" --_xformat='%N %f %F'
+}
+
+# A file's first comment after the licence tells what the file is.
+check_heads() {
+	local file failed=0
+
+	while read -r file; do
+		[[ $(sed -n 2p "$file") == '/*'* ]] && continue
+		echo "$file: line 2 does not begin a comment that tells what this file is" >&2
+		failed=1
+	done < <(git ls-files --cached --others --exclude-standard -- '*.c' '*.h' 2>/dev/null ||
+		find kernel lazymem lib tests model bench demo -name '*.[ch]')
+	[ "$failed" -eq 0 ]
 }
 
 # The kernel's own headers are not clean under sparse: only what it says of
