@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Device memory on each kernel. */
+/* Device memory: what differs between kernels. */
 #ifndef _COMPAT_MEMORY_H
 #define _COMPAT_MEMORY_H
 
@@ -17,13 +17,13 @@ static inline struct dev_pagemap *hmmu_pagemap_of(const struct page *page)
 	return page->pgmap;
 }
 
-/* Private device memory, and exclusive access to any: a kernel has both or neither. */
+/* A kernel has both private device memory and exclusive access, or neither. */
 static inline bool hmmu_has_device_private(void)
 {
 	return IS_ENABLED(CONFIG_DEVICE_PRIVATE);
 }
 
-/* Returns how many of @pages are told of, each locked or NULL; or an errno. */
+/* Returns the number of entries of @pages filled in, each locked or NULL; or an errno. */
 static inline int hmmu_make_exclusive(struct mm_struct *mm, unsigned long start,
 				      unsigned long end, struct page **pages,
 				      void *owner)

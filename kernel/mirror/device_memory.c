@@ -30,7 +30,7 @@ struct hmmu_memory *hmmu_memory_of(const struct page *page)
 }
 
 /**
- * hmmu_memory_has() - is this a page of that memory?
+ * hmmu_memory_has() - check whether a page is part of a device memory
  * @memory: device memory
  * @page: any page
  */
@@ -170,21 +170,22 @@ static void device_memory_list_free(struct hmmu_memory *memory)
 }
 
 /**
- * hmmu_memory_add() - here is device memory
+ * hmmu_memory_add() - add device memory
  * @memory: to be filled in; stays where it is until hmmu_memory_remove()
  * @type: how the CPU sees it
- * @start: its physical address, if it is coherent: the system must not use it
+ * @start: physical address of coherent memory, which the system must not use; else 0
  * @size: in bytes. Of coherent memory both are multiples of memremap_compat_align(), 2 MiB
  *	  on x86-64
- * @ops: the driver's
+ * @ops: the driver's callbacks
  *
  * Context: Process context. Sleeps.
  * Return:
  * * %0		  - added
  * * %-EINVAL	  - no @size, @start or @size is not aligned, or no @ops->copy
- * * %-EBUSY	  - something else is at @start: the system's memory, or a device's
- * * %-EOPNOTSUPP - private, and the kernel is without CONFIG_DEVICE_PRIVATE
- * * other	  - what the kernel answers: %-ENOMEM, or that there are no addresses left
+ * * %-EBUSY	  - @start is in use, by the system's memory or by a device: reserve it
+ * * %-EOPNOTSUPP - private memory, and the kernel is without CONFIG_DEVICE_PRIVATE: go on
+ *		    without device memory
+ * * other	  - of the kernel: %-ENOMEM, or no addresses are left
  */
 int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,
 		    phys_addr_t start, u64 size,
@@ -217,11 +218,12 @@ int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,
 EXPORT_SYMBOL_GPL(hmmu_memory_add);
 
 /**
- * hmmu_memory_remove() - end device memory
- * @memory: of which no page is in use: in the driver's module_exit() that is so. Where a
- *	    device can go away before, this waits for its pages, uninterruptibly: evict first
+ * hmmu_memory_remove() - remove device memory
+ * @memory: device memory
  *
- * No page can be had from it from now on.
+ * No page should be in use, as is the case in the driver's module_exit(). If a device is
+ * removed earlier, evict first: this waits for pages in use, uninterruptibly. No page is
+ * taken into use from now on.
  *
  * Context: Process context. Sleeps.
  */

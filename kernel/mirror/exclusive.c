@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Access for the device alone: for atomic operations that a CPU must not come between.
+ * Exclusive access: for a device's atomic operations, which no CPU access may interrupt.
  *
- * The kernel replaces the CPU's entries, and brings them back at the CPU's next access,
- * having told the mirror before. It tells the mirror of the replacement too, and that must
- * not make stale what it is for: so the flight is the owner of these invalidations, and
- * of no others (MMU_NOTIFY_EXCLUSIVE; hmmu_flights_start()).
+ * The kernel replaces the CPU's page table entries. At the CPU's next access it restores
+ * them, and notifies the mirror first. It notifies the mirror of the replacement too. That
+ * must not make stale the flight that it is done for: so the flight is the owner of these
+ * invalidations, and of no others (MMU_NOTIFY_EXCLUSIVE; hmmu_flights_start()).
  *
- * What is missing is faulted first, by the same flight: so cancelling it ends whatever
- * it waits for, in a fault or between two tries.
+ * Missing pages are faulted first, by the same flight. So cancelling the flight ends its
+ * wait, in a fault as between two tries. A flight for each try would not do: one that
+ * begins after the cancelling would wait for a page server for ever.
  *
- * The pages stay locked until they are mapped in the device, which keeps the CPU from
- * having them back; what else may take them away meanwhile makes the flight stale.
+ * The pages stay locked until they are mapped in the device: a CPU cannot get them back
+ * meanwhile. Anything else that takes them away makes the flight stale.
+ *
+ * Locks: mmap lock -> hmmu_evicting, for read -> page locks -> mirror lock.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -25,8 +28,8 @@
 
 #define EXCLUSIVE_PAGES	64U
 
-/* Pages are locked by others, or taken away: how often to try. */
-#define EXCLUSIVE_TRIES		16
+/* So often it tries where pages are locked by others, or taken away. */
+#define EXCLUSIVE_TRIES	16
 
 /**
  * struct exclusive - a call of hmmu_mirror_exclusive()
@@ -39,13 +42,13 @@ struct exclusive {
 };
 
 /**
- * struct exclusive_batch - pages to be had at a time
+ * struct exclusive_batch - pages that are made exclusive at a time
  * @start: first address
  * @end: first address after
- * @pages: locked, with a reference; NULL where it could not be had
+ * @pages: locked, with a reference; NULL: it could not be made exclusive
  * @entries: for map()
- * @n: how many could be tried
- * @request: what is asked of them before
+ * @n: number of entries of @pages that the kernel has filled in
+ * @request: for the populate before
  */
 struct exclusive_batch {
 	unsigned long start;
@@ -56,7 +59,7 @@ struct exclusive_batch {
 	struct hmmu_request request;
 };
 
-/* Returns whether all could be had. */
+/* Returns whether all pages are exclusive. */
 static bool exclusive_make_entries(struct exclusive_batch *batch)
 {
 	unsigned long i, n = (batch->end - batch->start) >> PAGE_SHIFT;
@@ -82,8 +85,9 @@ static void exclusive_release(struct exclusive_batch *batch)
 	}
 }
 
-static int exclusive_map(struct hmmu_flight *flight, struct exclusive_batch *batch,
-		     unsigned long seq, hmmu_map_fn *map)
+static int exclusive_map(struct hmmu_flight *flight,
+			 struct exclusive_batch *batch, unsigned long seq,
+			 hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = -EBUSY;
@@ -102,8 +106,8 @@ static int exclusive_map(struct hmmu_flight *flight, struct exclusive_batch *bat
 	return ret;
 }
 
-static int exclusive_try(struct hmmu_flight *flight, struct exclusive_batch *batch,
-		     hmmu_map_fn *map)
+static int exclusive_try(struct hmmu_flight *flight,
+			 struct exclusive_batch *batch, hmmu_map_fn *map)
 {
 	struct mm_struct *mm = flight->mirror->mm;
 	unsigned long seq;
@@ -117,7 +121,7 @@ static int exclusive_try(struct hmmu_flight *flight, struct exclusive_batch *bat
 		return -EINTR;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	/* Its holders do not wait for this lock, and faults may be slow. */
+	/* Eviction need not wait for the mmap lock, but the faults in here may be slow. */
 	if (!down_read_trylock(&hmmu_evicting))
 		goto out_unlock;
 	batch->n = hmmu_make_exclusive(mm, batch->start, batch->end,
@@ -131,9 +135,9 @@ out_unlock:
 	return ret;
 }
 
-/* Faults first, which may wait, as the kernel's call may not. */
-static int exclusive_run(struct hmmu_flight *flight, struct exclusive_batch *batch,
-		      hmmu_map_fn *map)
+/* Faults first, without the mmap lock: the kernel's own call would fault under it. */
+static int exclusive_run(struct hmmu_flight *flight,
+			 struct exclusive_batch *batch, hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int tries = 0;
@@ -150,7 +154,7 @@ static int exclusive_run(struct hmmu_flight *flight, struct exclusive_batch *bat
 					  batch->end);
 		if (!ret && mirror->state->ops->prepare)
 			ret = mirror->state->ops->prepare(mirror, batch->start,
-						   batch->end);
+							   batch->end);
 		if (ret)
 			return ret;
 		ret = exclusive_try(flight, batch, map);
@@ -182,24 +186,25 @@ static int flight_exclusive(struct hmmu_flight *flight, unsigned long start,
 }
 
 /**
- * hmmu_mirror_exclusive() - let the device alone have access to pages
+ * hmmu_mirror_exclusive() - give the device exclusive access to pages
  * @mirror: the mirror
- * @start: first address
- * @end: first address after
- * @map: maps the pages in the device: as the op of that name, with its guarantees
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: first address after, likewise
+ * @map: maps the pages in the device; it has the guarantees of hmmu_mirror_ops.map()
  *
- * Only anonymous memory. What is missing is faulted, for writing, as by
- * hmmu_mirror_populate(). A CPU that wants a page takes it away: @mirror->ops->unmap() is
- * called, and then it has it.
+ * Only anonymous memory can be exclusive. Missing pages are faulted for writing, as by
+ * hmmu_mirror_populate(). When a CPU accesses a page, the driver's unmap() is called, and
+ * then the CPU has the page back.
  *
  * Context: Process context, any task. No locks held. Sleeps; killable.
  * Return:
- * * %0		  - done
- * * %-EBUSY	  - a page could not be had: others use it, or it is not anonymous
+ * * %0		  - done; a CPU may have taken pages back since
+ * * %-EBUSY	  - a page could not be made exclusive: others use it (call again), or it is
+ *		    not anonymous
  * * %-EOPNOTSUPP - the kernel is without CONFIG_DEVICE_PRIVATE
  * * others	  - as hmmu_mirror_populate()
  *
- * After an error pages before the one that it is about may be exclusive.
+ * After an error, pages before the one that failed may be exclusive.
  */
 int hmmu_mirror_exclusive(struct hmmu_mirror *mirror, unsigned long start,
 			  unsigned long end, hmmu_map_fn *map)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populates under way, and invalidations that are running: see mirror.h.
+ * Flights that are under way, and invalidations that are running. The proof is in
+ * mirror.h.
  */
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
@@ -13,7 +14,7 @@
 #include "mirror.h"
 #include "trace.h"
 
-/* No mm's own sequence gets there, so the two are never taken for one another. */
+/* No mm's own sequence gets this far, so the two are never mistaken for each other. */
 #define FIRST_SEQUENCE	(1UL << (BITS_PER_LONG - 1))
 
 /**
@@ -27,7 +28,7 @@ void hmmu_flights_init(struct hmmu_mirror *mirror)
 	init_waitqueue_head(&mirror->state->changed);
 }
 
-/* Its window is set before anything is collected. */
+/* The window is set later, before anything is collected. */
 static int flight_enter(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -46,7 +47,10 @@ static int flight_enter(struct hmmu_flight *flight)
 	return ret;
 }
 
-/* Who knows more of how many faults to have in flight tells the other. */
+/*
+ * How many faults to have in flight: the one that has learned from more rounds, the flight
+ * or the mirror, passes that on to the other.
+ */
 static void flight_share_pace(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -62,7 +66,7 @@ static void flight_share_pace(struct hmmu_flight *flight)
 	flight->pace = mirror->state->pace;
 }
 
-/* Once the lock is released the mirror may be gone: hence the wake-up under it. */
+/* The wake-up is under the lock because the mirror may be gone once it is released. */
 static void flight_leave(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
@@ -88,16 +92,16 @@ static void flight_count(struct hmmu_flight *flight, int ret)
 }
 
 /**
- * hmmu_flight_run() - a flight from its beginning to its end
- * @flight: with @mirror, @name, @counter and what @fn needs set, all else zero
- * @start: first address that it is about
+ * hmmu_flight_run() - run a flight from its beginning to its end
+ * @flight: with @mirror, @name, @counter and all that @fn needs set; the rest is zero
+ * @start: first address of the whole range
  * @end: first address after
- * @fn: what it does
+ * @fn: does the work
  *
  * Context: Process context, no locks held. Sleeps.
  * Return:
- * * %-ECANCELED - the mirror is being unregistered, or the flight was cancelled, which
- *		   may be why a wait in @fn was interrupted (%-EINTR)
+ * * %-ECANCELED - the mirror is being unregistered, or the flight was cancelled and @fn
+ *		   returned %-EINTR
  * * %-ESRCH	 - the process has no memory any more
  * * other	 - what @fn returned
  */
@@ -125,7 +129,7 @@ int hmmu_flight_run(struct hmmu_flight *flight, unsigned long start,
 }
 
 /**
- * hmmu_flight_window() - go to the next window, or over the same again
+ * hmmu_flight_window() - go to the next window, or begin the same one again
  * @flight: the flight
  * @start: first address
  * @end: first address after
@@ -142,13 +146,13 @@ void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 }
 
 static bool flight_overlaps(const struct hmmu_flight *flight,
-		     const struct mmu_notifier_range *range)
+			    const struct mmu_notifier_range *range)
 {
 	return range->start <= flight->notifier.interval_tree.last &&
 	       range->end > flight->notifier.interval_tree.start;
 }
 
-/* Those for which there was no place could be anywhere. */
+/* Invalidations for which there was no place may overlap any window. */
 static bool flight_collides(const struct hmmu_flight *flight)
 {
 	const struct hmmu_mirror *mirror = flight->mirror;
@@ -189,9 +193,9 @@ static void flight_note_retry(struct hmmu_flight *flight)
 }
 
 /*
- * May this pass begin? If so, it has: what starts from now on makes it stale. The
- * sequence is taken under the same hold of the lock as the look at what is running,
- * or one that starts in between would be neither waited for nor noticed.
+ * If the pass may begin, it has begun: an invalidation that starts from now on makes it
+ * stale. The sequence is read under the same hold of the lock as running[]. Otherwise an
+ * invalidation that starts in between would be neither waited for nor noticed.
  */
 static bool flight_pass_begins(struct hmmu_flight *flight, unsigned long *seq)
 {
@@ -211,13 +215,13 @@ static bool flight_pass_begins(struct hmmu_flight *flight, unsigned long *seq)
 
 /**
  * hmmu_flight_begin() - begin a pass over the window
- * @notifier: that of the flight
+ * @notifier: the flight's
  *
- * What mmu_interval_read_begin() is to the other users of the engine. It waits for
- * invalidations that overlap the window and for no others, and it can be killed: the
- * engine looks for that next.
+ * It takes the place of mmu_interval_read_begin(). It waits for running invalidations that
+ * overlap the window and for no others. A fatal signal ends the wait: the engine looks for
+ * one next.
  *
- * Context: Process context, no locks held. Sleeps, killable.
+ * Context: Process context, no locks held. Sleeps; killable.
  * Return: the sequence under which to collect.
  */
 unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
@@ -233,18 +237,17 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
 		hmmu_mirror_count(mirror, HMMU_MIRROR_WAITS, 1);
 	spin_unlock(&mirror->state->lock);
 
-	/* If it is killed, the call ends before it uses the sequence. */
+	/* A task that was killed does not use the sequence. */
 	(void)wait_event_killable(mirror->state->changed, flight_pass_begins(flight, &seq));
 	return seq;
 }
 
 /**
- * hmmu_flight_is_valid() - is what was collected under @seq still true?
+ * hmmu_flight_is_valid() - check whether what was collected under @seq is still true
  * @flight: the flight
  * @seq: what hmmu_flight_begin() returned
  *
- * Context: mirror->lock held: what is done before it is released is done before
- * any invalidation of the window starts.
+ * Context: Mirror lock held. No invalidation of the window starts before it is released.
  */
 bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 {
@@ -254,7 +257,7 @@ bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 }
 
 static void flight_make_stale(struct hmmu_flight *flight,
-		       const struct mmu_notifier_range *range)
+			      const struct mmu_notifier_range *range)
 {
 	if (!flight->stale) {
 		flight->cause = range->event;
@@ -266,15 +269,15 @@ static void flight_make_stale(struct hmmu_flight *flight,
 			     flight->notifier.invalidate_seq + 1);
 }
 
-/* Is it what the flight itself does? See exclusive.c. */
+/* The flight caused this invalidation itself: see exclusive.c. */
 static bool flight_is_owner(const struct hmmu_flight *flight,
-		   const struct mmu_notifier_range *range)
+			    const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_EXCLUSIVE && range->owner == flight;
 }
 
 static bool mirror_is_hit(const struct hmmu_mirror *mirror,
-		 const struct mmu_notifier_range *range)
+			  const struct mmu_notifier_range *range)
 {
 	return range->start < mirror->end && range->end > mirror->start;
 }
@@ -282,11 +285,10 @@ static bool mirror_is_hit(const struct hmmu_mirror *mirror,
 /**
  * hmmu_flights_start() - an invalidation starts
  * @mirror: the mirror
- * @range: the invalidation; stays where it is until its end
+ * @range: the invalidation; the struct stays until its end
  *
- * Context: as an invalidation: any lock may be held above, may not be allowed to
- * sleep. Does not sleep.
- * Return: whether it concerns this mirror.
+ * Context: That of an invalidation: the caller may hold any lock. Does not sleep.
+ * Return: whether it overlaps the mirror.
  */
 bool hmmu_flights_start(struct hmmu_mirror *mirror,
 			const struct mmu_notifier_range *range)
@@ -334,9 +336,9 @@ static void running_remove(struct hmmu_mirror *mirror,
 /**
  * hmmu_flights_end() - an invalidation has ended
  * @mirror: the mirror
- * @range: as hmmu_flights_start() got it
+ * @range: the one that hmmu_flights_start() was given
  *
- * Context: as there.
+ * Context: As hmmu_flights_start().
  */
 void hmmu_flights_end(struct hmmu_mirror *mirror,
 		      const struct mmu_notifier_range *range)
@@ -351,10 +353,9 @@ void hmmu_flights_end(struct hmmu_mirror *mirror,
 }
 
 /*
- * Wake it from whatever it waits in. A thread of ours is sent the signal that ends
- * any killable wait. Any other task must not be killed, or does not take signals: it
- * is merely woken, which is enough for a userfaultfd, as a fault that waits there
- * looks once and comes back.
+ * Wake the task from the wait that it is in. The kit's own thread gets SIGKILL, which ends
+ * any killable wait. Another task must not be killed, or takes no signals: it is woken.
+ * For a userfaultfd that is enough: a fault that is woken there returns to be retried.
  */
 static void flight_kick(struct hmmu_flight *flight)
 {
@@ -364,7 +365,7 @@ static void flight_kick(struct hmmu_flight *flight)
 		wake_up_process(flight->task);
 }
 
-/* Returns whether all that have to end have. */
+/* Returns whether all flights that were cancelled have ended. */
 static bool flights_cancelled_ended(struct hmmu_mirror *mirror, bool kick)
 {
 	struct hmmu_flight *flight;
@@ -383,17 +384,16 @@ static bool flights_cancelled_ended(struct hmmu_mirror *mirror, bool kick)
 }
 
 /**
- * hmmu_flights_cancel() - end flights, and wait until they have
+ * hmmu_flights_cancel() - end flights, and wait until they have ended
  * @mirror: the mirror
- * @prefetch: that of this prefetch, or NULL: all that are under way now
- *
+ * @prefetch: end the flight of this prefetch; NULL: all that are under way now
  * @killable: stop waiting at a fatal signal
  *
- * A task may be kicked just before it goes to sleep, so they are kicked again in
- * each tick until they are gone.
+ * A task may be woken just before it goes to sleep. So the tasks are woken again in each
+ * tick until their flights have ended.
  *
- * Context: Process context, not that of a flight. No locks held. Sleeps.
- * Return: %0, or %-EINTR: they end all the same.
+ * Context: Process context, not in a flight. No locks held. Sleeps.
+ * Return: %0, or %-EINTR: a fatal signal came first; the flights still end.
  */
 int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 			const struct hmmu_prefetch *prefetch, bool killable)

@@ -1,40 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving a mirror's memory to its device's memory and back.
+ * Migration: a mirror's memory moves to its device's memory and home again.
  *
- * Principle of populating with migration: fault first, with a lock that may be dropped;
- * then, with the lock held under which the last of it was found to be there, move what is
- * not in the device's memory yet; then forget what was collected and collect it again,
- * under a sequence taken after the migration's own invalidations. What is then there is
- * mapped, wherever it is.
+ * Principle of a populate with migration: fault first, which may drop the mmap lock. When
+ * all pages of a window are there, move those that are not in the device's memory, under
+ * the same hold of the lock. Then discard what was collected and collect the window again,
+ * under a sequence taken after the migration's own invalidations. Map what is there then,
+ * wherever it is.
  *
  *	collect (fault, the lock may drop) -> all there, lock held
  *		nothing to move:  map, say where each page is; done
  *		else:		  move; collect again
  *
- * Why it ends. In one populate a page is moved at most once, and no piece of the range is
- * invalidated in which nothing is to be moved. A fault that brings a page home from another
- * device's memory needs somebody who has moved it there. So populates of one range with
- * each other, of one device or of two, invalidate each other so many times and no more.
+ * Why it ends. In one populate a page is moved at most once, and no part of the range is
+ * invalidated in which no page is to be moved. A fault that brings a page home from another
+ * device's memory needs another call that has moved it there. So the number of times that
+ * populates of one range invalidate each other is finite, for one device or two.
  *
- * Why our own invalidations are obeyed. They have the device's memory as owner
- * (MMU_NOTIFY_MIGRATE), and its mirrors could ignore them. But what is moved has to be
- * unmapped from the device before it is copied, or what the device writes meanwhile is
- * lost; and which of two mirrors of one process, or of two tasks, has asked for it makes
- * no difference to that. So unmap() is called as for any other, all populates that overlap
- * begin again, and the owner is for the statistics. The one that moves takes its sequence
- * afterwards and does not notice.
+ * Why our own invalidations count. They have the device's memory as owner
+ * (MMU_NOTIFY_MIGRATE), and its mirrors could ignore them. But a page has to be unmapped
+ * from the device before it is copied, or what the device writes meanwhile is lost. That
+ * holds for each of two mirrors of one process and each of two tasks, whichever of them
+ * asked. So unmap() is called as for any other invalidation, and all populates that overlap
+ * begin again. The owner is only for the statistics. The populate that moves takes its
+ * sequence afterwards and does not notice.
  *
  * Hazards:
- * - migrate_vma_setup() inserts zeros where nothing is, and backs off from a userfaultfd
- *   that waits for missing pages: so not before the fault.
- * - migrate_vma_setup() takes pages out of the page table that it walks, and has them
- *   put back through the reverse map. KSM's pages are not always in that: those of a
- *   child whose parent has merged them and is gone, until ksmd comes round again. What is
- *   not put back is a migration entry for ever, and the kernel dies of it (swapops.h,
- *   6.1 and 6.12). So memory that may be merged (VM_MERGEABLE) is not moved to a device.
- * - Pages that are only looked at here, to know whether it is worth trying, may be freed
- *   meanwhile by MADV_DONTNEED: nothing follows from what is seen but that.
+ * - migrate_vma_setup() inserts zeros where no page is, and skips pages that a userfaultfd
+ *   has to bring. So it is not called before the fault.
+ * - migrate_vma_setup() takes pages out of the page table, and the kernel puts them back
+ *   through the reverse map. KSM pages are not always found by it: those of a child whose
+ *   parent has merged them and has exited, until ksmd scans again. A page that is not put
+ *   back leaves a migration entry for ever, and the kernel dies of it (swapops.h, 6.1 and
+ *   6.12). So memory that may be merged (VM_MERGEABLE) is not moved to a device.
+ * - Pages are looked at here to decide whether a move is worth trying. MADV_DONTNEED may
+ *   free them meanwhile: nothing but that decision depends on what was seen.
  */
 #include <linux/bitmap.h>
 #include <linux/export.h>
@@ -47,10 +47,10 @@
 #include "mirror.h"
 #include "move.h"
 
-/* How often a window may be collected again because pages of it were moved. */
+/* So often a window may be collected again because pages of it were moved. */
 #define MOVES_MAX	4
 
-/* Pages of device memory that take the place of those that are made ready. */
+/* Take pages of device memory for the pages that are ready to be moved. */
 static void move_take_pages(struct hmmu_memory *memory, struct hmmu_move *move,
 			   unsigned int pages)
 {
@@ -86,7 +86,7 @@ static enum migrate_vma_direction move_direction(const struct hmmu_memory *memor
 	       MIGRATE_VMA_SELECT_DEVICE_COHERENT;
 }
 
-/* One piece of one VMA. Returns how many pages were moved, or an errno. */
+/* A range of one VMA and one page table. Returns the number of pages moved, or an errno. */
 static int move_range(struct hmmu_memory *memory, struct hmmu_move *move,
 		      struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, bool to_memory)
@@ -128,7 +128,7 @@ static bool addr_is_anonymous(struct mm_struct *mm, unsigned long addr)
 	return vma && vma_is_anonymous(vma);
 }
 
-/* Pages of anonymous memory, and zeros, of which there are huge ones too. */
+/* Pages of anonymous memory, and the zero page, which may be a huge one. */
 static bool entry_can_move(const struct hmmu_flight *flight, unsigned long addr,
 			 unsigned long entry)
 {
@@ -155,7 +155,7 @@ static bool window_wants_move(const struct hmmu_flight *flight,
 	       entry_can_move(flight, addr, range->hmm_pfns[i]);
 }
 
-/* Pages from @i on that are to be moved, up to where one is not. */
+/* Returns the end of the run of pages from @i on that are to be moved. */
 static unsigned long window_run_end(const struct hmmu_flight *flight,
 				const struct hmm_range *range, unsigned long i,
 				unsigned long end)
@@ -165,13 +165,13 @@ static unsigned long window_run_end(const struct hmmu_flight *flight,
 	return i;
 }
 
-/* See above of memory that may be merged. */
+/* Memory that may be merged stays: see the hazards above. */
 static bool vma_can_move(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_MERGEABLE | VM_HUGETLB));
 }
 
-/* Whatever comes of it, not again. Returns whether anything was tried. */
+/* No page is tried a second time. Returns whether any move was tried. */
 static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *range,
 		     unsigned long from, unsigned long to)
 {
@@ -185,7 +185,7 @@ static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *
 	bitmap_set(flight->moved, from, to - from);
 	for (; addr < end; addr = stop) {
 		vma = vma_lookup(mirror->mm, addr);
-		/* munmap() takes the mapping away first, and tells us later. */
+		/* munmap() removes the VMA first, and invalidates later. */
 		if (!vma)
 			break;
 		stop = min(end, vma->vm_end);
@@ -205,13 +205,13 @@ static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *
 }
 
 /**
- * hmmu_migrate_window() - move what is to be in device memory and is not
+ * hmmu_migrate_window() - move pages of a window that should be in device memory
  * @flight: a populate
- * @range: the window, all of it collected
+ * @range: the window, which is collected
  *
- * Context: mmap lock held for read, the same hold under which the last of it was
- * collected. Sleeps.
- * Return: whether anything was tried: then what was collected is not true any more.
+ * Context: mmap lock held for read, in the hold under which the last page was collected.
+ * Sleeps.
+ * Return: whether any move was tried: then the window has to be collected again.
  */
 bool hmmu_migrate_window(struct hmmu_flight *flight,
 			 const struct hmm_range *range)
@@ -301,31 +301,33 @@ static int flight_migrate(struct hmmu_flight *flight, unsigned long start,
 }
 
 /**
- * hmmu_mirror_migrate() - move what is there to the device's memory, or back
+ * hmmu_mirror_migrate() - move present pages to the device's memory, or home
  * @mirror: the mirror; it has device memory
- * @start: first address
- * @end: first address after
- * @to_memory: to the device; else what is in its memory goes home
- * @moved: (out) how many pages were, also if it fails
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: first address after, likewise
+ * @to_memory: move to the device's memory; else pages in its memory go home
+ * @moved: (out) number of pages that were moved, also if the call fails
  *
- * Faults nothing. To the device also goes what is not there yet of anonymous memory, as
- * zeros, but where a userfaultfd waits for that. Huge pages are split: these kernels have
- * no huge pages in device memory. A page that can't be moved stays, and is no error.
+ * It faults nothing. On the way to the device, anonymous memory that no task has touched
+ * is moved too, as zeros, unless a userfaultfd has to bring it. Huge pages are split: these
+ * kernels have no huge pages in device memory. A page that cannot be moved stays, which is
+ * no error.
  *
- * The device has none of these pages mapped afterwards.
+ * The device has none of these pages mapped afterwards: populate to map them.
  *
  * Context: Process context, any task. No locks held. Sleeps; killable.
  * Return:
  * * %0	      - done
- * * %-EINVAL - unaligned, empty, not inside the mirror; no device memory; or not all of it
- *		is mapped, can be read, and is memory that could be moved
+ * * %-EINVAL - the range is unaligned, empty or not inside the mirror; the mirror has no
+ *		device memory; or a part of the range is not mapped, cannot be read, or is
+ *		of a kind that the kernel does not move
  * * %-ENOMEM - no memory to begin with
  * * %-EINTR  - fatal signal
  * * %-ECANCELED - as hmmu_mirror_populate()
  * * %-ESRCH  - the process has no memory any more
  * * other    - what copy() returned
  *
- * After an error pages before the one that it is about may have been moved.
+ * After an error, pages before the one that failed may have been moved.
  */
 int hmmu_mirror_migrate(struct hmmu_mirror *mirror, unsigned long start,
 			unsigned long end, bool to_memory, unsigned long *moved)

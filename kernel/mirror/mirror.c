@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A mirror from register to unregister, and what the kernel tells it meanwhile.
+ * A mirror from register to unregister, and the kernel's notifications meanwhile.
  */
 #include <linux/export.h>
 #include <linux/sched/mm.h>
@@ -36,8 +36,8 @@ static void mirror_invalidate_end(struct mmu_notifier *notifier,
 }
 
 /*
- * The last user of the mm is gone, or the mirror. No flight collects any more; the last
- * user may have been one, and this be called at its end.
+ * The last user of the mm is gone, or the mirror is unregistered. No flight collects any
+ * more. The last user may have been a flight: then this runs in its task, from mmput().
  */
 static void mirror_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
@@ -52,7 +52,7 @@ static const struct mmu_notifier_ops mirror_notifier_ops = {
 	.release = mirror_release,
 };
 
-/* Reclaim invalidates: teach lockdep so before it happens. */
+/* Reclaim invalidates: teach lockdep that before it happens. */
 static void mirror_prime_lockdep(struct hmmu_mirror *mirror)
 {
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
@@ -73,23 +73,23 @@ static bool mirror_config_is_sane(const struct hmmu_mirror_config *config)
 /**
  * hmmu_mirror_register() - begin to mirror memory of the current process
  * @mirror: to be filled in; stays where it is until hmmu_mirror_unregister() returns
- * @config: what it is to be; not needed afterwards
+ * @config: name, range, callbacks; not needed afterwards
  *
- * No reference on the memory is held meanwhile: the process may end, and then
+ * The mirror does not keep the memory alive: the process may end, and then
  * @config->ops->unmap is called for the whole mirror.
  *
- * Each mirror of a process is told of all its invalidations: a driver with many
- * ranges of one process is better off with one mirror over them all.
+ * Each mirror of a process is notified of all invalidations in the process. A driver with
+ * many ranges of one process should have one mirror over all of them.
  *
- * Context: Process context of the process to be mirrored, mmap lock not held. Sleeps;
- * takes every lock of the address space, so it takes the longer the more mappings
- * there are.
+ * Context: Process context of the process to be mirrored, mmap lock not held. Sleeps. It
+ * takes every lock of the address space: the more mappings, the longer it takes.
  *
  * Return:
- * * %0	      - registered
- * * %-EINVAL - the range is unaligned or empty, or an op is missing
- * * %-ENOMEM - no memory
- * * %-EINTR  - a signal is pending
+ * * %0	      - registered; hmmu_mirror_unregister() is due
+ * * %-EINVAL - the range is unaligned or empty, an op is missing, or the task has no memory
+ *		(a kernel thread)
+ * * %-ENOMEM - no memory; nothing is registered
+ * * %-EINTR  - a signal is pending; nothing is registered. Fail the open() with it
  */
 int hmmu_mirror_register(struct hmmu_mirror *mirror,
 			 const struct hmmu_mirror_config *config)
@@ -134,16 +134,16 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  * hmmu_mirror_unregister() - end a mirror
  * @mirror: one that was registered
  *
- * Whatever is under way ends with %-ECANCELED, whatever it waits for, and what is
- * asked from now on ends so at once. Then @ops->unmap is called for the whole mirror,
- * if it was not when the process ended; where the two meet, by both. Afterwards no op
+ * Calls that are under way end with %-ECANCELED; later calls fail with it at once. Then
+ * the driver's unmap() is called for the whole mirror, unless it was when the process
+ * ended (if both happen at the same time, it is called twice). When this returns, no op
  * is called any more.
  *
- * What waits for a userfaultfd is ended. A prefetch is ended in any wait that SIGKILL
- * ends, a populate of another task in none but that, unless several of its faults wait: it
- * waits there until the wait is over, or the task killed, and this waits for it. Nothing
- * ends a wait for a FUSE server that has taken a request and does not answer, other than
- * the server.
+ * Which waits it ends: those for a userfaultfd, in any task. In a prefetch also each wait
+ * that SIGKILL ends. A populate in another task that waits for something else goes on
+ * waiting until that wait is over or its task is killed, unless several of its faults
+ * wait, and this waits for it. Nothing but the server ends a wait for a FUSE server that
+ * has taken a request and does not answer.
  *
  * Context: Process context, any process. No locks held, not in an op or a done().
  * Sleeps.
@@ -164,15 +164,15 @@ void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
 EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
 
 /**
- * hmmu_mirror_cancel() - end all that is under way
+ * hmmu_mirror_cancel() - end all calls that are under way
  * @mirror: the mirror
  *
- * Populates, snapshots and prefetches that have begun end with %-ECANCELED; those
+ * All calls of the kit that have begun end with %-ECANCELED, prefetches included. Calls
  * that begin meanwhile go on.
  *
  * Context: Process context, any process. No locks held, not in an op or a done().
  * Sleeps until all have ended; killable.
- * Return: %0, or %-EINTR: killed before; they end all the same.
+ * Return: %0, or %-EINTR: a fatal signal came first; the calls still end.
  */
 int hmmu_mirror_cancel(struct hmmu_mirror *mirror)
 {
@@ -183,13 +183,13 @@ int hmmu_mirror_cancel(struct hmmu_mirror *mirror)
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel);
 
 /**
- * hmmu_mirror_check_current() - may this task use the mirror?
+ * hmmu_mirror_check_current() - check whether this task may use the mirror
  * @mirror: the mirror
  *
- * For the ioctls of a device: a file is inherited by children and passed on to
- * others, who must not reach into the memory of the process that opened it.
+ * For the ioctls of a device. A file is inherited by children and passed on to other
+ * processes. They must not reach the memory of the process that opened it.
  *
- * Return: %0 in a task of the mirrored process, else %-EACCES.
+ * Return: %0 in a task of the mirrored process, else %-EACCES: fail the ioctl with it.
  */
 int hmmu_mirror_check_current(const struct hmmu_mirror *mirror)
 {

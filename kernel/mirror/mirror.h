@@ -2,9 +2,9 @@
 /*
  * The mirror kit: how a populate and an invalidation of the same memory meet.
  *
- * Principle: range-exact on both sides. A populate waits for those running
- * invalidations only that overlap the window it is about to collect, and begins
- * again for those only that began since and overlap it.
+ * Principle: range-exact on both sides. A populate waits only for running
+ * invalidations that overlap the window it is about to collect. It begins again only
+ * for invalidations that started since then and overlap it.
  *
  *	populate			    invalidation
  *
@@ -23,21 +23,20 @@
  * An invalidation that started before the flight was listed is running, so it is
  * waited for, or it has ended, so what is read is what it left. One that starts
  * later finds the flight. There is no third kind: mmu_notifier_register() holds
- * every lock under which an invalidation runs, so each end that we are told of has
- * a start that we were told of.
+ * every lock under which an invalidation runs, so each end that we are notified of
+ * has a start that we were notified of.
  *
- *   flight.c	the above; what the model explores (docs/model.md)
- *   populate.c	windows, access, commit: the calls that collect
- *   prefetch.c	the same in a thread
- *   device_memory.h	device memory, its pages and their way home; move.h
- *   migrate.c	moving pages there and back, in a populate and for its own sake
- *   exclusive.c	access for the device alone
- *   mirror.c	register, unregister, and what the kernel tells us
- *   stats.c	debugfs
- *   trace.h	tracepoints
+ *   flight.c		the above; the model explores it (docs/model.md)
+ *   populate.c		windows, access, commit: populate and snapshot
+ *   prefetch.c		populates in a thread
+ *   migrate.c		moving pages to device memory and home
+ *   exclusive.c	exclusive access
+ *   device_memory.h	device memory: allocating, moving, touch, eviction
+ *   mirror.c		register, unregister, the kernel's notifications
+ *   stats.c, trace.h	debugfs, tracepoints
  *
- * Vocabulary: a window is the piece of a request that lies in one PMD; it is
- * collected, and handed to the driver, at a time. A flight is one populate,
+ * Vocabulary: a window is the part of a request that lies in one PMD. It is collected
+ * in one piece, and handed to the driver in one piece. A flight is one populate,
  * snapshot, prefetch, migration or exclusive access while it is under way. An
  * invalidation runs from its start to its end. A flight is spared an invalidation
  * that does not overlap its window.
@@ -50,20 +49,29 @@
  *
  * Why a plain mmu_notifier and not the interval one: docs/mirror-kit.md.
  *
- * Lock order: mmap lock -> mirror->lock -> the driver's. mirror->lock is a spinlock
- * because a start may come from the OOM reaper, which must not sleep, and may not
- * fail where the end is wanted too.
+ * Lock order:
+ *
+ *	mirrors_lock		stats.c: the list of all mirrors
+ *	mmap lock		not together with mirrors_lock
+ *	hmmu_evicting		device_memory.h; under the mmap lock it is only tried
+ *	what an invalidation holds
+ *	mirror lock		state->lock
+ *	the driver's
+ *
+ * The mirror lock is a spinlock: a start may come from the OOM reaper, which must not
+ * sleep, and a start must not fail in a notifier that is notified of ends too.
  *
  * Hazards:
- * - Invalidation comes from reclaim: under mirror->lock nothing is allocated but
+ * - Invalidation comes from reclaim: under the mirror lock nothing is allocated but
  *   with GFP_NOWAIT, and unmap() allocates nothing under any lock.
- * - A flight is on its task's stack: whoever finds it in the list may use it, and
- *   wake its task, only as long as mirror->lock is held.
- * - A flight holds a reference on the mm's users. So none collects when release() is
- *   called, and release() can't be what ends one: the close of a file must. It may be a
- *   flight that lets go of the last one: then all of the mm ends in its task.
- * - Of an invalidation that runs during release() (the OOM reaper's) no end is told: it
- *   stays among those running, where nobody looks any more, as no flight can begin.
+ * - A flight is on its task's stack: a task that finds it in the list may use it, and
+ *   wake its task, only while it holds the mirror lock.
+ * - A flight holds a reference on the mm's users. So no flight collects when the
+ *   notifier's release() is called, and release() cannot end a flight: closing the file
+ *   has to. A flight may drop the last reference: then the mm is torn down in its task.
+ * - An invalidation that runs during release() (the OOM reaper's) is not followed by a
+ *   notification of its end. It stays in running[], where nothing looks any more, as no
+ *   flight can begin.
  */
 #ifndef _MIRROR_MIRROR_H
 #define _MIRROR_MIRROR_H
@@ -79,7 +87,7 @@
 #include "../fault/pace.h"
 #include "../include/uapi/hmmu_mirror_counters.h"
 
-/* So many running invalidations of a mirror are told apart; in the model fewer. */
+/* The kit knows the ranges of so many running invalidations. The model has fewer. */
 #ifndef HMMU_MIRROR_RUNNING_MAX
 #define HMMU_MIRROR_RUNNING_MAX	32
 #endif
@@ -88,34 +96,34 @@
  * struct hmmu_mirror_state - what the kit keeps of a registered mirror
  * @mirror: the driver's; it does not change, nor does @ops
  * @ops: the driver's callbacks
- * @notifier: by which the kernel notifies of invalidations
+ * @notifier: the kernel calls it for each invalidation of the mm
  *
  * @lock: the mirror lock: protects the following, up to @prefetches_ended
  * @flights: struct hmmu_flight, all that are under way
  * @running: invalidations that are running
- * @running_nr: number of these
- * @running_more: number of others that are running, for which there was no place
+ * @running_nr: number of entries in @running
+ * @running_more: number of running invalidations beyond these, for which there was no place
  * @closing: it is being unregistered: nothing begins any more
  * @counters: see hmmu_mirror_counters.h
  * @engine: what the fault engine did for it
  * @pace: what flights have learned of how many faults to have in flight
  * @prefetches: struct hmmu_prefetch, those that have not begun
- * @prefetching: the one that has, or NULL
- * @prefetch_ending: its done() has been called
- * @prefetches_ended: number of those whose done() has returned
+ * @prefetching: the prefetch that has begun and not ended, or NULL
+ * @prefetch_ending: done() of @prefetching has been called
+ * @prefetches_ended: number of prefetches whose done() has returned
  *
  * @cancelling: number of tasks that are cancelling prefetches which have not begun;
- *		written under @lock, read without
+ *		written under @lock, read without it
  * @prefetcher: the thread, or NULL before the first prefetch; written once, under @lock;
- *		read without
- * @changed: wakes those who wait for the end of an invalidation, a flight or a prefetch
- * @prefetch_wait: wakes the thread
+ *		read without it
+ * @changed: an invalidation, a flight or a prefetch has ended
+ * @prefetch_wait: the thread sleeps here until there is a prefetch
  *
- * @all: in the list of all mirrors, protected by mirrors_lock (stats.c)
- * @debugfs: its file; for register and unregister only
+ * @all: entry in the list of all mirrors, protected by mirrors_lock (stats.c)
+ * @debugfs: its file; only register and unregister use it
  *
- * Allocated by hmmu_mirror_register(). hmmu_mirror_unregister() frees it, once nothing is
- * under way and the kernel has stopped to notify.
+ * hmmu_mirror_register() allocates it. hmmu_mirror_unregister() frees it when nothing is
+ * under way any more and the kernel no longer notifies.
  */
 struct hmmu_mirror_state {
 	struct hmmu_mirror *mirror;
@@ -146,30 +154,35 @@ struct hmmu_mirror_state {
 };
 
 /**
- * struct hmmu_flight - a populate, prefetch or snapshot under way
- * @mirror: whose
- * @name: what it is, for tracepoints
- * @counter: counts flights of its kind; HMMU_MIRROR_NR_COUNTERS: they are not counted
- * @notifier: its sequence, and the window as an interval; see above
- * @list: in mirror->flights, protected by mirror->lock as are all that follow
- * @task: who runs it
- * @prefetch: for whom, or NULL
- * @cancelled: it has to end
- * @pass: passes begun over this window
- * @cause: MMU_NOTIFY_* of the invalidation that overlapped this pass first
- * @cause_is_own: its owner was the mirror's device memory
- * @stale: one has
- * @spared: one did not
- * @faulting: how many faults are under way; no lock
- * @pace: how many faults to have in flight; @task's own between two windows, as is @error
- * @error: what map() answered over this window
- * @move: to move pages to device memory with, or NULL: none is to be
- * @moved: pages of this window of which that was tried
- * @moves: how often
- * @again: it was just now: what was collected is not true any more
- * @request: what is asked, or NULL: nothing
- * @commit: hands the window on, with mirror->lock held; returns 0 or -errno
- * @see: for a snapshot
+ * struct hmmu_flight - a populate, snapshot, prefetch, migration or exclusive access that
+ *			is under way
+ * @mirror: the mirror
+ * @name: the kind of call, for tracepoints
+ * @counter: counts calls of its kind; HMMU_MIRROR_NR_COUNTERS: they are not counted
+ * @notifier: the flight's sequence, and its window as an interval; see above. Written
+ *	      under the mirror lock
+ *
+ * @list: entry in state->flights; protected by the mirror lock, like all up to @spared
+ * @task: the task that runs it
+ * @prefetch: the prefetch that it is for, or NULL
+ * @cancelled: it has to end; read without the lock too
+ * @pass: number of passes begun over this window
+ * @cause: MMU_NOTIFY_* of the first invalidation that overlapped this pass
+ * @cause_is_own: the owner of that invalidation was the mirror's device memory
+ * @stale: an invalidation has overlapped this pass
+ * @spared: an invalidation has started elsewhere during this pass
+ *
+ * @faulting: number of faults that are under way; no lock
+ *
+ * @pace: how many faults to have in flight; only @task uses it, and all that follow
+ * @error: what map() returned for this window
+ * @move: for moving pages to device memory; NULL: no page is to be moved
+ * @moved: pages of this window that were tried to be moved
+ * @moves: number of times that pages of this window were moved
+ * @again: pages were moved just now: collect the window again
+ * @request: what the driver asks for; NULL: a snapshot or a migration
+ * @use: hands the window on, under the mirror lock; returns 0 or -errno
+ * @see: the driver's, for a snapshot
  * @data: for @see
  */
 struct hmmu_flight {
@@ -201,7 +214,7 @@ struct hmmu_flight {
 	void *data;
 };
 
-/* What a flight does, with a reference on the users of the mm held. */
+/* The work of a flight. It runs with a reference on the users of the mm. */
 typedef int hmmu_flight_fn(struct hmmu_flight *flight, unsigned long start,
 			   unsigned long end);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Collecting memory for the device, window by window.
+ * Populate and snapshot: memory is collected for the device, window by window.
  *
- * Each window is one call of the fault engine, which knows nothing of mirrors: the
- * flight's hooks give it the sequence to collect under, and take what it has
- * collected while the mmap lock is still held.
+ * Each window is one call of the fault engine, which does not know mirrors. The flight's
+ * hooks give the engine the sequence to collect under, and take what it has collected
+ * while the mmap lock is still held.
  */
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -15,7 +15,7 @@
 #include "mirror.h"
 #include "move.h"
 
-/* How often map() may be short of memory in a window though prepare() had it. */
+/* So often map() may be short of memory in one window although prepare() succeeded. */
 #define REFILLS_MAX	8
 
 static struct hmmu_flight *range_flight(const struct hmm_range *range)
@@ -24,8 +24,8 @@ static struct hmmu_flight *range_flight(const struct hmm_range *range)
 }
 
 /**
- * hmmu_request_access() - what is asked of a page
- * @request: what a driver asks
+ * hmmu_request_access() - the access that a request asks for to a page
+ * @request: the request
  * @addr: address of the page
  */
 enum hmmu_access hmmu_request_access(const struct hmmu_request *request,
@@ -49,8 +49,8 @@ static unsigned long access_bits(enum hmmu_access access)
 }
 
 /*
- * What the driver answers is kept from the engine, to which some errnos have a
- * meaning of its own.
+ * The engine gives some errnos a meaning of its own. So it gets -EIO for any of the
+ * driver's, and flight->error keeps what the driver returned.
  */
 static int window_hand_over(struct hmm_range *range)
 {
@@ -130,7 +130,7 @@ static int window_collect(struct hmmu_flight *flight, struct hmm_range *range,
 	return flight->error ?: ret;
 }
 
-/* Ask by the entries, where pages differ in what is asked of them or may get less. */
+/* Requests stand in the entries where pages differ in access, or may get less. */
 static void window_ask(const struct hmmu_request *request, struct hmm_range *range)
 {
 	unsigned long addr, *entry = range->hmm_pfns;
@@ -149,8 +149,8 @@ static void window_ask(const struct hmmu_request *request, struct hmm_range *ran
 }
 
 /*
- * map() may be short of memory, which it can't wait for: prepare() can. A call of the
- * engine that fails leaves in the entries what is asked.
+ * map() cannot wait for memory: if it was short of it, prepare() waits, and the window is
+ * collected again. A call of the engine that fails leaves the requests in the entries.
  */
 static int window_populate(struct hmmu_flight *flight, struct hmm_range *range)
 {
@@ -176,13 +176,13 @@ static int window_populate(struct hmmu_flight *flight, struct hmm_range *range)
 
 /**
  * hmmu_flight_collect() - collect a range and hand it on, window by window
- * @flight: with @use set, and @request or not
- * @entries: room for the entries of the largest window
+ * @flight: with @use set, and @request unless it is a snapshot
+ * @entries: an array for the entries of the largest window
  * @start: first address
  * @end: first address after
  *
- * Context: Process context, a reference on the users of the mm, no locks held.
- * Return: %0, or an errno as hmmu_mirror_populate(); %-EINTR too if the flight was
+ * Context: In hmmu_flight_run(). No locks held. Sleeps.
+ * Return: %0, or an errno as hmmu_mirror_populate(); %-EINTR also if the flight was
  * cancelled.
  */
 int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
@@ -203,7 +203,7 @@ int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
 	return ret;
 }
 
-/* A populate or a snapshot. */
+/* The work of a populate or a snapshot. */
 static int flight_populate(struct hmmu_flight *flight, unsigned long start,
 			   unsigned long end)
 {
@@ -226,7 +226,7 @@ out_free:
 	return ret;
 }
 
-/* What was not asked for, or could not be had, is not for the device. */
+/* Pages that were not asked for, or are not there, are not for the device. */
 static unsigned long window_keep_asked(const struct hmmu_request *request,
 				struct hmm_range *range)
 {
@@ -272,10 +272,10 @@ static void window_tell_places(const struct hmmu_flight *flight,
 
 /**
  * hmmu_window_map() - hand a window to the driver's map()
- * @flight: a populate, whose @use this is
- * @range: the window, all of it collected
+ * @flight: the flight, with @request set
+ * @range: the window, which is collected
  *
- * Context: mirror->lock held.
+ * Context: Mirror lock held.
  * Return: what map() returned.
  */
 int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range)
@@ -309,7 +309,7 @@ static int window_show(struct hmmu_flight *flight, struct hmm_range *range)
 }
 
 /**
- * hmmu_mirror_spans() - can this range be asked about?
+ * hmmu_mirror_spans() - check that a range is aligned, not empty and inside the mirror
  * @mirror: the mirror
  * @start: first address
  * @end: first address after
@@ -322,9 +322,9 @@ bool hmmu_mirror_spans(const struct hmmu_mirror *mirror, unsigned long start,
 }
 
 /**
- * hmmu_request_is_sane() - can this be asked of this mirror?
+ * hmmu_request_is_sane() - check a request of a driver
  * @mirror: the mirror
- * @request: what a driver asks
+ * @request: the request
  */
 bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 			  const struct hmmu_request *request)
@@ -351,10 +351,12 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
 }
 
 /**
- * hmmu_request_run() - hmmu_mirror_populate() of a request that is sane
+ * hmmu_request_run() - run a request that was checked
  * @mirror: the mirror
- * @request: what is asked
- * @prefetch: what to be cancelled by, or NULL
+ * @request: the request, sane as hmmu_request_is_sane() says
+ * @prefetch: the prefetch that it is part of, or NULL: a populate
+ *
+ * Context, Return: as hmmu_mirror_populate().
  */
 int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		  const struct hmmu_prefetch *prefetch)
@@ -373,43 +375,44 @@ int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *requ
 }
 
 /**
- * hmmu_mirror_populate() - have memory mapped in the device
+ * hmmu_mirror_populate() - fault memory and map it in the device
  * @mirror: the mirror
- * @request: what is asked
+ * @request: range, access, and more
  *
- * Faults what is missing, whatever VMAs it lies in, waits for page servers and for
- * swap without the mmap lock, and hands the pages to @mirror->ops->map(), 2 MiB at
- * a time. It begins a piece again if that was invalidated before it was mapped, and
+ * It faults the pages that are missing, in any VMAs, and waits for page servers and for
+ * swap without the mmap lock. It hands the pages to the driver's map(), a window of up to
+ * 2 MiB at a time. A window begins again if it was invalidated before it was mapped, and
  * for no other invalidation.
  *
- * After %0 each page was mapped when its piece was handed on. It may have been
- * unmapped since: the device then faults again.
+ * After %0 each page was mapped when its window was handed on. It may have been unmapped
+ * since: the device then faults again.
  *
- * With @request->to_memory what is there, or was faulted, is moved to the mirror's device
- * memory before it is mapped; a page that can't be moved is mapped where it is, which is
- * no error: @request->places tells. See migrate.c for why that ends.
+ * With @request->to_memory pages are moved to the mirror's device memory before they are
+ * mapped. A page that cannot be moved is mapped where it is, which is no error:
+ * @request->places says where each page is. migrate.c says why this ends.
  *
  * Context: Process context, any task: it need not be one of the mirrored process.
  * No locks held. Sleeps; killable in a task that gets SIGKILL.
  *
  * Return:
  * * %0		 - done
- * * %-EBUSY	 - @request->timeout was lost to invalidations, or a needed page stays
- *		   missing though its fault succeeds; ask again, or report the device's
- *		   fault as failed
+ * * %-EBUSY	 - invalidations took longer than @request->timeout, or a needed page
+ *		   stays missing although its fault succeeds; call again, or report the
+ *		   device's fault as failed
  * * %-EFAULT	 - a needed page has no mapping, or none that can be read, or its fault
- *		   failed; or the OOM reaper has emptied the process
- * * %-EPERM	 - write asked of a needed page of a read-only mapping
+ *		   failed; or the OOM reaper has emptied the process. Report the device's
+ *		   fault as failed, like that below
+ * * %-EPERM	 - write access asked to a needed page of a read-only mapping
  * * %-ENOMEM	 - no memory, for faults or for map()
  * * %-EINTR	 - fatal signal
  * * %-ECANCELED - by hmmu_mirror_cancel() or hmmu_mirror_unregister()
- * * %-ESRCH	 - the process has no memory any more
- * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, asks for an access
- *		   that is none, for device memory where there is none, or for places
- *		   without; or a fault handler broke its rules
+ * * %-ESRCH	 - the process has no memory any more; stop the device's work for it
+ * * %-EINVAL	 - @request is unaligned, empty, not inside the mirror, has an access that
+ *		   does not exist, asks for device memory and the mirror has none, or asks
+ *		   for places without device memory; or a fault handler broke its rules
  * * other	 - what map() or prepare() returned
  *
- * After an error the pieces before the one that failed are mapped.
+ * After an error the windows before the one that failed are mapped.
  */
 int hmmu_mirror_populate(struct hmmu_mirror *mirror,
 			 const struct hmmu_request *request)
@@ -421,20 +424,20 @@ int hmmu_mirror_populate(struct hmmu_mirror *mirror,
 EXPORT_SYMBOL_GPL(hmmu_mirror_populate);
 
 /**
- * hmmu_mirror_snapshot() - see what the CPU has mapped
+ * hmmu_mirror_snapshot() - look at what the CPU has mapped
  * @mirror: the mirror
- * @start: first address
- * @end: first address after
- * @see: is shown the pages, 2 MiB at a time, in order of addresses. What it is shown
+ * @start: first address, a multiple of PAGE_SIZE
+ * @end: first address after, likewise
+ * @see: called with the pages, up to 2 MiB at a time, in order of addresses. What it sees
  *	 is true until it returns
  * @data: for @see
  *
- * Never faults and changes nothing. Entries may have HMM_PFN_ERROR too, where no
+ * It never faults and changes nothing. Entries may have HMM_PFN_ERROR as well, where no
  * page can ever be.
  *
  * Context: Process context, no locks held. Sleeps; killable.
- * Return: %0, %-EFAULT (OOM reaper), %-EINTR,
- * %-ECANCELED, %-ENOMEM, %-ESRCH or %-EINVAL as hmmu_mirror_populate().
+ * Return: %0, or as hmmu_mirror_populate(): %-EFAULT (OOM reaper), %-EINTR, %-ECANCELED,
+ * %-ENOMEM, %-ESRCH, %-EINVAL.
  */
 int hmmu_mirror_snapshot(struct hmmu_mirror *mirror, unsigned long start,
 			 unsigned long end, hmmu_see_fn *see, void *data)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Populates that nobody waits for.
+ * Prefetches: populates that no task waits for.
  *
- * One thread a mirror runs them one after the other; it is there from the first
- * prefetch on. It is a kernel thread that takes SIGKILL, for that ends each killable
- * wait in a fault: hmmu_flights_cancel() sends it. A signal that came too late for its
- * flight is thrown away before the next.
+ * Each mirror has one thread, which runs prefetches one after the other. The first
+ * prefetch creates it. It is a kernel thread that takes SIGKILL, because that signal ends
+ * each killable wait in a fault. hmmu_flights_cancel() sends it. A signal that came too
+ * late for its flight is discarded before the next one.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -15,7 +15,7 @@
 #include "mirror.h"
 
 /**
- * hmmu_prefetches_init() - nothing to do yet
+ * hmmu_prefetches_init() - no prefetch, and no thread
  * @mirror: the mirror
  */
 void hmmu_prefetches_init(struct hmmu_mirror *mirror)
@@ -40,11 +40,11 @@ static struct hmmu_prefetch *prefetch_begin_next(struct hmmu_mirror *mirror)
 }
 
 /*
- * The struct may be gone once done() is called: from then on it may still be waited
- * for, but nobody writes to it.
+ * The driver may free the struct in done(). So nothing writes to it once
+ * prefetch_ending is set; tasks may still wait for the end of the prefetch.
  */
-static void prefetch_end(struct hmmu_mirror *mirror, struct hmmu_prefetch *prefetch,
-		int ret)
+static void prefetch_end(struct hmmu_mirror *mirror,
+			 struct hmmu_prefetch *prefetch, int ret)
 {
 	spin_lock(&mirror->state->lock);
 	mirror->state->prefetch_ending = true;
@@ -103,20 +103,19 @@ static int prefetch_need_thread(struct hmmu_mirror *mirror)
 }
 
 /**
- * hmmu_mirror_prefetch() - have memory mapped in the device some time
+ * hmmu_mirror_prefetch() - map memory in the device later, without waiting for it
  * @mirror: the mirror
- * @prefetch: what, and whom to tell; not touched by the driver until
- *	      @prefetch->done is called
+ * @prefetch: the request, and done(); the driver must not touch it until done() is called
  *
- * Prefetches of a mirror are run one after the other, in the order given.
+ * Prefetches of a mirror run one after the other, in the order of the calls.
  *
  * Context: Process context, no locks held. Sleeps for memory only.
  * Return:
- * * %0		 - @prefetch->done will be called
- * * %-EINVAL	 - as hmmu_mirror_populate()
+ * * %0		 - @prefetch->done will be called, once
+ * * %-EINVAL	 - as hmmu_mirror_populate(); done() is not called, nor for those below
  * * %-ECANCELED - the mirror is being unregistered
- * * %-ENOMEM	 - no memory for a thread
- * * %-EINTR	 - fatal signal while it was made
+ * * %-ENOMEM	 - no memory for the thread; the memory can still be populated
+ * * %-EINTR	 - fatal signal while the thread was created
  */
 int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 			 struct hmmu_prefetch *prefetch)
@@ -143,9 +142,9 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_prefetch);
 
-/* Those that wait for their turn are told at once, by whoever cancels them. */
+/* Prefetches that have not begun: the task that cancels them calls done(). */
 static void prefetches_cancel_waiting(struct hmmu_mirror *mirror,
-			   const struct hmmu_prefetch *one)
+				      const struct hmmu_prefetch *one)
 {
 	struct hmmu_prefetch *prefetch, *next;
 	LIST_HEAD(cancelled);
@@ -185,7 +184,7 @@ static bool prefetches_ended_since(struct hmmu_mirror *mirror, u64 ended)
 		wait_event(queue, condition);				\
 	ret_ ? -EINTR : 0; })
 
-/* It may be under way without a flight: just before it, or just after. */
+/* The prefetch may have begun without being a flight: just before it, or just after. */
 static const struct hmmu_prefetch *
 prefetches_cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
 	       u64 *ended)
@@ -204,14 +203,13 @@ prefetches_cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch
 }
 
 /**
- * hmmu_prefetches_cancel() - end prefetches, and wait until they have
+ * hmmu_prefetches_cancel() - end prefetches, and wait until they have ended
  * @mirror: the mirror
- * @one: this one, if it is still there; it need not be, and is only compared. NULL:
- *	 all
+ * @one: end this one; its address is only compared, so it may have ended. NULL: end all
  * @killable: stop waiting at a fatal signal
  *
  * Context: Process context, no locks held. Sleeps. Not from a done().
- * Return: %0, or %-EINTR: they end all the same.
+ * Return: %0, or %-EINTR: a fatal signal came first; they still end.
  */
 int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 			   const struct hmmu_prefetch *one, bool killable)
@@ -221,7 +219,7 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 	int ret;
 
 	prefetches_cancel_waiting(mirror, one);
-	/* Another call of this may have taken what is to be cancelled here. */
+	/* Another task may be cancelling the same prefetch, off the list already. */
 	ret = wait_maybe_killable(mirror->state->changed,
 				  !READ_ONCE(mirror->state->cancelling), killable);
 	if (ret)
@@ -240,12 +238,12 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 /**
  * hmmu_mirror_cancel_prefetch() - end one prefetch
  * @mirror: the mirror
- * @prefetch: which; it may have ended already. Its memory may be free by then, but not
- *	      be that of another prefetch, which would be taken for it
+ * @prefetch: the prefetch; it may have ended, and its memory may be free. But no other
+ *	      prefetch may be at that address: it would be cancelled instead
  *
- * Context: Process context, no locks held. Sleeps until its done() has been called;
- * killable. Not to be called from a done().
- * Return: %0, or %-EINTR: killed before; it ends all the same.
+ * Context: Process context, no locks held. Sleeps until done() has returned; killable. Not
+ * to be called from a done().
+ * Return: %0, or %-EINTR: a fatal signal came first; the prefetch still ends.
  */
 int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
 				struct hmmu_prefetch *prefetch)
@@ -255,8 +253,8 @@ int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel_prefetch);
 
 /**
- * hmmu_prefetches_exit() - no thread any more
- * @mirror: one that is closing, and whose prefetches are cancelled
+ * hmmu_prefetches_exit() - stop the thread
+ * @mirror: it is closing, and all its prefetches have ended
  */
 void hmmu_prefetches_exit(struct hmmu_mirror *mirror)
 {

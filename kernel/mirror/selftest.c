@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Does this kernel take a notifier that was never inserted? See mirror.h.
+ * Checks that hmm_range_fault() of this kernel accepts a notifier that was never inserted:
+ * see mirror.h.
  */
 #include <linux/hmm.h>
 #include <linux/mm.h>
@@ -29,9 +30,9 @@ static int selftest_read_page(struct mmu_interval_notifier *notifier,
 }
 
 /**
- * hmmu_flight_selftest() - try it on the process that loads the module
+ * hmmu_flight_selftest() - run the check on the process that loads the module
  *
- * Return: %0, or %-EOPNOTSUPP: the mirror kit can't work here.
+ * Return: %0, or %-EOPNOTSUPP: the mirror kit cannot work on this kernel.
  */
 int hmmu_flight_selftest(void)
 {

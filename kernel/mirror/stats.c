@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What mirrors have done, in debugfs:
+ * Counters of mirrors, in debugfs:
  *
  *	hmm_unlocked/mirrors		all mirrors since the module was loaded
- *	hmm_unlocked/mirror/NAME-N	one of those there are, and what is under way
+ *	hmm_unlocked/mirror/NAME-N	one mirror that is registered
  *
- * Text, one number a line after its name; the first line tells the format.
+ * Text: a name and a number in each line. The first line is the version of the format.
  */
 #include <linux/debugfs.h>
 #include <linux/list.h>
@@ -18,7 +18,7 @@
 #define MIRROR_STATS_FORMAT	1
 
 /**
- * struct mirror_stats - of one mirror or of several
+ * struct mirror_stats - the counters of one mirror or of several
  * @counters: by enum hmmu_mirror_counter
  * @engine: what the fault engine did for them
  * @in_flight: populates, prefetches and snapshots under way
@@ -33,7 +33,8 @@ struct mirror_stats {
 	unsigned int running;
 };
 
-static DEFINE_MUTEX(mirrors_lock);	/* protects these; taken before any mirror->state->lock */
+/* Protects the three below. Taken before any mirror lock. */
+static DEFINE_MUTEX(mirrors_lock);
 static LIST_HEAD(mirrors_list);
 static struct mirror_stats mirror_stats_ended;
 static unsigned int mirrors_registered;
@@ -102,11 +103,11 @@ static int mirrors_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(mirrors);
 
 /**
- * hmmu_mirror_stats_add() - show a mirror
+ * hmmu_mirror_stats_add() - add a mirror to the list, and its file to debugfs
  * @mirror: the mirror
  * @name: of its device
  *
- * Return: %0 or %-ENOMEM. That debugfs is not there is no error.
+ * Return: %0 or %-ENOMEM. A kernel without debugfs is no error.
  */
 int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 {
@@ -128,8 +129,8 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 }
 
 /**
- * hmmu_mirror_stats_remove() - show it no longer, but keep what it did
- * @mirror: one that nothing is counted for any more
+ * hmmu_mirror_stats_remove() - remove a mirror, and keep its counters in the totals
+ * @mirror: nothing is counted for it any more
  */
 void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror)
 {
@@ -142,8 +143,8 @@ void hmmu_mirror_stats_remove(struct hmmu_mirror *mirror)
 }
 
 /**
- * hmmu_mirror_stats_init() - before the first mirror
- * @dir: the module's own in debugfs
+ * hmmu_mirror_stats_init() - make the files of all mirrors
+ * @dir: the module's directory in debugfs
  */
 void __init hmmu_mirror_stats_init(struct dentry *dir)
 {

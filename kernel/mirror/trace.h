@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints of the mirror kit. Causes are text, so that tools which do not know
- * the kernel's enums can count by them.
+ * Tracepoints of the mirror kit. Causes and names are text: tools that do not know the
+ * kernel's enums can count by them.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM hmmu_mirror

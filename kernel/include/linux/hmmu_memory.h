@@ -2,17 +2,16 @@
 /*
  * Device memory: pages that a process's memory can be moved to.
  *
- * A driver gives the kit some memory of its device and a way to copy; the kit keeps the
- * pages, hands them out, moves pages of processes to them and back, and brings them home
- * when a CPU touches what it can't reach (private memory), when the driver asks for it,
- * and at the end.
+ * A driver gives the kit memory of its device and a way to copy. The kit allocates the
+ * pages, and moves pages of processes to them and home. Pages go home when a CPU touches
+ * one that it cannot reach (private memory), and when the driver asks for it.
  *
- *	hmmu_memory_add()		here is device memory
- *	hmmu_mirror_config.memory	this mirror's device has it
- *	hmmu_mirror_migrate()		move what is there, to it or back
- *	hmmu_request.to_memory		populate: fault, and have it there
- *	hmmu_memory_evict()		bring all of it home
- *	hmmu_memory_remove()		end
+ *	hmmu_memory_add()		add device memory
+ *	hmmu_mirror_config.memory	the memory of a mirror's device
+ *	hmmu_mirror_migrate()		move present pages, to it or home
+ *	hmmu_request.to_memory		populate: fault, and move there
+ *	hmmu_memory_evict()		move all pages home
+ *	hmmu_memory_remove()		remove it
  *
  * docs/device-memory.md has the reasons.
  */
@@ -30,39 +29,39 @@ struct module;
  * struct hmmu_memory_ops - what a driver does itself
  */
 struct hmmu_memory_ops {
-	/** @owner: the driver; it can't be unloaded while any of its pages is in use */
+	/** @owner: the driver, which cannot be unloaded while any page is in use */
 	struct module *owner;
 
 	/**
 	 * @copy: required. Copy @n pages, @from[i] to @to[i], or clear @to[i] if
-	 * @from[i] is NULL. Those of the one side are the device's, of the other the
-	 * system's.
+	 * @from[i] is NULL. One side is pages of the device, the other pages of the
+	 * system.
 	 *
 	 * Guarantees: no CPU and no mirror has the pages mapped, and they are locked.
-	 * May sleep; the mmap lock may be held for read, so it must not fault, and locks of
-	 * the kit's: it must not call in there.
+	 * May sleep. The mmap lock may be held for read, so it must not fault. Locks of
+	 * the kit may be held, so it must not call the kit.
 	 *
-	 * Return: 0, or an errno: then none of them is moved. Where the CPU has touched
-	 * one, its process gets SIGBUS.
+	 * Return: 0, or an errno: then none of them is moved. If a CPU has touched one of
+	 * them, its process gets SIGBUS.
 	 */
 	int (*copy)(struct hmmu_memory *memory, struct page *const *to,
 		    struct page *const *from, unsigned int n);
 
 	/**
-	 * @attach: optional. A page is about to be used, @page->zone_device_data is the
+	 * @attach: optional. A page is about to be used. @page->zone_device_data is the
 	 * driver's until @detach. May sleep.
 	 *
-	 * Return: 0, or an errno: it can't be, as if there were no more.
+	 * Return: 0, or an errno: the page is not used, as if all memory were in use.
 	 */
 	int (*attach)(struct hmmu_memory *memory, struct page *page);
 
-	/** @detach: optional. It is not in use any more. Any context: must not sleep. */
+	/** @detach: optional. The page is not in use any more. Any context: must not sleep. */
 	void (*detach)(struct hmmu_memory *memory, struct page *page);
 };
 
 /**
  * enum hmmu_memory_type - how the CPU sees device memory
- * @HMMU_MEMORY_PRIVATE: not at all: a touch brings the page home
+ * @HMMU_MEMORY_PRIVATE: it cannot access it: a touch moves the page home
  * @HMMU_MEMORY_COHERENT: as memory
  */
 enum hmmu_memory_type {
@@ -72,10 +71,10 @@ enum hmmu_memory_type {
 
 /**
  * struct hmmu_memory - memory of a device
- * @pages: how many
- * @in_use: of these; to be read with READ_ONCE()
+ * @pages: number of pages
+ * @in_use: number of pages in use; read it with READ_ONCE()
  *
- * The others are the kit's.
+ * The other fields are the kit's.
  */
 struct hmmu_memory {
 	unsigned long pages;
@@ -84,10 +83,10 @@ struct hmmu_memory {
 	/* private: */
 	const struct hmmu_memory_ops *ops;
 	struct dev_pagemap pagemap;
-	struct resource *region;	/* where it is, or private memory pretends to be */
-	bool closing;			/* protected by the lock */
-	spinlock_t lock;		/* protects the list, and in_use; from any context */
-	struct page *free;		/* by zone_device_data */
+	struct resource *region;	/* its addresses; private memory has made-up ones */
+	spinlock_t lock;		/* any context; protects in_use, closing and free */
+	bool closing;			/* no page is taken into use any more */
+	struct page *free;		/* list through zone_device_data */
 };
 
 int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,

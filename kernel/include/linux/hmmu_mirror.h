@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The mirror kit: what every driver that shares a process's address space writes
- * round the fault call.
+ * The mirror kit: the code that each driver needs which shares a process's address
+ * space with its device.
  *
- * A driver embeds a struct hmmu_mirror in what it keeps of an address space, gives
- * two callbacks, and calls
+ * A driver embeds a struct hmmu_mirror in its struct for an address space, gives two
+ * callbacks, and calls
  *
  *	hmmu_mirror_register()		begin to mirror the current process
- *	hmmu_mirror_populate()		the device faults: have these pages mapped
- *	hmmu_mirror_prefetch()		the same without waiting for it
- *	hmmu_mirror_snapshot()		what is there? Never faults
- *	hmmu_mirror_migrate()		move it to device memory, or back: hmmu_memory.h
- *	hmmu_mirror_exclusive()		let the device alone have access
- *	hmmu_mirror_cancel()		end all of these that are under way
- *	hmmu_mirror_unregister()	end; nothing of it runs afterwards
+ *	hmmu_mirror_populate()		the device faults: fault pages and map them
+ *	hmmu_mirror_prefetch()		populate without waiting for it
+ *	hmmu_mirror_snapshot()		look at what is present; never faults
+ *	hmmu_mirror_migrate()		move to device memory or home: hmmu_memory.h
+ *	hmmu_mirror_exclusive()		give the device exclusive access
+ *	hmmu_mirror_cancel()		end all calls that are under way
+ *	hmmu_mirror_unregister()	end; nothing of the kit runs afterwards
  *
  * docs/writing-a-driver.md shows a whole driver.
  *
  * Lock order: mmap lock -> what the invalidation holds -> mirror lock (the kit's
- * own, a spinlock) -> the driver's lock. A driver calls in here with none of them.
+ * own, a spinlock) -> the driver's lock. A driver calls the kit with none of them held.
  */
 #ifndef _LINUX_HMMU_MIRROR_H
 #define _LINUX_HMMU_MIRROR_H
@@ -35,10 +35,9 @@ struct mm_struct;
  * struct hmmu_pages - pages as the CPU has them mapped
  * @start: first address
  * @end: first address after
- * @entries: an entry a page, as hmm_range_fault() makes them: HMM_PFN_VALID,
- *	     HMM_PFN_WRITE, hmm_pfn_to_page(), hmm_pfn_to_map_order(). Without
- *	     HMM_PFN_VALID there is nothing to be mapped, and what the device has
- *	     mapped there may stay
+ * @entries: one entry a page, as of hmm_range_fault(): HMM_PFN_VALID, HMM_PFN_WRITE,
+ *	     hmm_pfn_to_page(), hmm_pfn_to_map_order(). Without HMM_PFN_VALID there is no
+ *	     page to map, and what the device has mapped there may stay
  */
 struct hmmu_pages {
 	unsigned long start;
@@ -47,44 +46,46 @@ struct hmmu_pages {
 };
 
 /**
- * struct hmmu_mirror_ops - what a driver does itself
+ * struct hmmu_mirror_ops - a driver's callbacks
  */
 struct hmmu_mirror_ops {
 	/**
-	 * @map: required. Map these pages in the device, replacing what it has
+	 * @map: required. Map these pages in the device, and replace what it has
 	 * mapped there. Writable only where the entry has HMM_PFN_WRITE.
 	 *
-	 * Guarantees: the pages are what the CPU has mapped, and stay so until
-	 * @unmap was called for them: no reference is needed. 512 pages at most, of
-	 * one PMD. The mirror lock is held: it must not sleep, and not allocate
-	 * but with GFP_NOWAIT. @unmap may run for other addresses meanwhile.
+	 * Guarantees: the pages are what the CPU has mapped, until @unmap is called
+	 * for them: no reference is needed. At most 512 pages, of one PMD. @unmap may
+	 * run for other addresses meanwhile.
 	 *
-	 * Return: 0; -ENOMEM to be called again after @prepare (without one the
+	 * Context: the mirror lock is held: it must not sleep, and must not allocate
+	 * but with GFP_NOWAIT.
+	 *
+	 * Return: 0; -ENOMEM: @prepare is called, then this again (without @prepare the
 	 * populate fails); any other errno ends the populate with it. What was
 	 * mapped before an error may stay mapped.
 	 */
 	int (*map)(struct hmmu_mirror *mirror, const struct hmmu_pages *pages);
 
 	/**
-	 * @unmap: required. The device must not touch [start, end) any more when
-	 * this returns. It cannot fail. What the device wrote has to be in the page
-	 * and the page marked dirty by then.
+	 * @unmap: required. When it returns, the device must not access [start, end)
+	 * any more. What the device wrote must be in the page, and the page marked
+	 * dirty, by then. It cannot fail.
 	 *
-	 * Guarantees: called in process context, without the mirror lock. @map runs
-	 * for none of these addresses meanwhile, but @unmap may, and @map for
-	 * others. [start, end) may be the whole mirror. Reclaim may be what called
-	 * it: no lock under which memory is allocated, no GFP_KERNEL. If @may_sleep
-	 * is false (the OOM reaper) it must not sleep either.
+	 * Guarantees: @map does not run for these addresses meanwhile. But @unmap may,
+	 * and @map for other addresses. [start, end) may be the whole mirror.
+	 *
+	 * Context: process context, without the mirror lock. Reclaim may have called
+	 * it: it takes no lock under which memory is allocated, and does not allocate
+	 * with GFP_KERNEL. If @may_sleep is false (the OOM reaper) it must not sleep.
 	 */
 	void (*unmap)(struct hmmu_mirror *mirror, unsigned long start,
 		      unsigned long end, bool may_sleep);
 
 	/**
-	 * @prepare: optional. Set memory aside, so that @map of [start, end) will not
-	 * be short of it.
+	 * @prepare: optional. Allocate in advance what @map of [start, end) needs.
 	 *
-	 * Guarantees: no lock held, may sleep and allocate. Anything may happen to
-	 * these addresses meanwhile.
+	 * Context: no lock held; may sleep and allocate. @unmap may run for these
+	 * addresses meanwhile.
 	 *
 	 * Return: 0, or an errno that ends the populate.
 	 */
@@ -135,9 +136,9 @@ struct hmmu_mirror {
 
 /**
  * enum hmmu_access - what a device wants to do with a page
- * @HMMU_ACCESS_NONE: nothing: it is left alone
- * @HMMU_ACCESS_READ: read: it is made present; a shared page stays shared
- * @HMMU_ACCESS_WRITE: write: it is made writable, COW is broken
+ * @HMMU_ACCESS_NONE: no access: the page is neither faulted nor mapped
+ * @HMMU_ACCESS_READ: read: the page is made present; a shared page stays shared
+ * @HMMU_ACCESS_WRITE: write: the page is made writable, COW is broken
  */
 enum hmmu_access {
 	HMMU_ACCESS_NONE,
@@ -147,10 +148,10 @@ enum hmmu_access {
 
 /**
  * enum hmmu_place - where a page is
- * @HMMU_PLACE_NONE: it was not asked for, or could not be had
+ * @HMMU_PLACE_NONE: it was not asked for, or is not available
  * @HMMU_PLACE_SYSTEM: in the system's memory
  * @HMMU_PLACE_MEMORY: in the device's memory
- * @HMMU_PLACE_OTHER: in memory of another device, which this one can reach
+ * @HMMU_PLACE_OTHER: in memory of another device, which this device can access
  */
 enum hmmu_place {
 	HMMU_PLACE_NONE,
@@ -163,26 +164,29 @@ enum hmmu_place {
  * struct hmmu_request - what a device asks for
  * @start: first address, a multiple of PAGE_SIZE
  * @end: first address after, likewise
- * @access: enum hmmu_access, for all pages
- * @accesses: the same for each page, a byte a page, in place of @access; or NULL
- * @best_effort: only pages of [@needed_start, @needed_end) are needed; the others
- *		 get what can be had: read access where the CPU may not write, none
+ * @access: access to all pages
+ * @accesses: access to each page, enum hmmu_access, one byte a page, instead of @access;
+ *	      or NULL
+ * @best_effort: only pages of [@needed_start, @needed_end) are needed. Other pages get
+ *		 less where they must: read access where the CPU may not write, none
  *		 where nothing is mapped or the fault fails
  * @needed_start: with @best_effort: first address that is needed, a multiple of
  *		  PAGE_SIZE
- * @needed_end: with @best_effort: first address after, likewise; no page is needed if
- *		the two are alike
- * @present_only: fault nothing: what is there is mapped, as it can be had
- * @to_memory: have the pages in the mirror's device memory, where they can be moved:
- *	       anonymous memory that is not MADV_MERGEABLE
- * @places: with @to_memory, or NULL: where each page is when it is mapped, enum
- *	    hmmu_place, a byte a page
- * @timeout: jiffies that invalidations may cost, 0 for no limit; begins again with
- *	     each 2 MiB, each time that map() was short of memory, and when pages were moved.
- *	     Looked at between two passes: one invalidation is waited for to its end
+ * @needed_end: with @best_effort: first address after, likewise; if it equals
+ *		@needed_start, no page is needed
+ * @present_only: fault nothing, and map the pages that are present, with the access that
+ *		  they have
+ * @to_memory: move the pages to the mirror's device memory where the kernel can move
+ *	       them: anonymous memory that is not MADV_MERGEABLE
+ * @places: (out) with @to_memory: where each page was when it was mapped, enum
+ *	    hmmu_place, one byte a page; or NULL
+ * @timeout: limit of the time that invalidations may cost, in jiffies; 0: no limit. It
+ *	     starts anew with each 2 MiB, each time that map() was short of memory, and when
+ *	     pages were moved. It is checked between two passes: an invalidation that is
+ *	     running is waited for to its end
  *
- * Access comes from the device alone. What the CPU may do with the memory is never
- * a reason to ask for it: asking to write breaks COW.
+ * Ask for the access that the device needs. What the CPU may do with the memory is no
+ * reason to ask for it: write access breaks COW.
  */
 struct hmmu_request {
 	unsigned long start;
@@ -199,12 +203,12 @@ struct hmmu_request {
 };
 
 /**
- * struct hmmu_prefetch - a populate that nobody waits for
- * @request: what to populate; @request.accesses and .places have to stay until @done
+ * struct hmmu_prefetch - a populate that no task waits for
+ * @request: what to populate; @request.accesses and .places must stay until @done
  * @done: called when it has ended, with what hmmu_mirror_populate() would have
- *	  returned. May sleep; must not unregister the mirror. The kit does not touch
- *	  the struct any more once this is called: it may be freed there. It is called
- *	  exactly once for each hmmu_mirror_prefetch() that returned 0
+ *	  returned; exactly once for each hmmu_mirror_prefetch() that returned 0. May
+ *	  sleep; must not unregister the mirror. It may free the struct, which the kit
+ *	  does not access any more
  */
 struct hmmu_prefetch {
 	struct hmmu_request request;
@@ -215,7 +219,7 @@ struct hmmu_prefetch {
 	bool cancelled;
 };
 
-/* Sees @pages of a snapshot, under the mirror lock: must not sleep. */
+/* Looks at @pages of a snapshot, under the mirror lock: must not sleep. */
 typedef void hmmu_see_fn(struct hmmu_mirror *mirror,
 			 const struct hmmu_pages *pages, void *data);
 
