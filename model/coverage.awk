@@ -63,11 +63,11 @@ function percent(part, all) {
 }
 
 function row(name, l, lr, b, br) {
-	return sprintf("%-20s %8s %8s", name, percent(lr, l), percent(br, b))
+	return sprintf("%-26s %8s %8s", name, percent(lr, l), percent(br, b))
 }
 
 END {
-	printf "\n%-20s %8s %8s\n", "file", "lines", "branches"
+	printf "\n%-26s %8s %8s\n", "file", "lines", "branches"
 	for (f in lines) {
 		print row(f, lines[f], lines_run[f], branches[f], branches_run[f]) | "sort"
 		l += lines[f]

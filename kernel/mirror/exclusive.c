@@ -92,7 +92,7 @@ static int exclusive_map(struct hmmu_flight *flight,
 	struct hmmu_mirror *mirror = flight->mirror;
 	int ret = -EBUSY;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	if (hmmu_flight_is_valid(flight, seq)) {
 		ret = map(mirror, &(struct hmmu_pages){
 			.start = batch->start,
@@ -102,7 +102,7 @@ static int exclusive_map(struct hmmu_flight *flight,
 		if (!ret)
 			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, batch->n);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return ret;
 }
 
@@ -121,7 +121,7 @@ static int exclusive_try(struct hmmu_flight *flight,
 		return -EINTR;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	/* Eviction need not wait for the mmap lock, but the faults in here may be slow. */
+	/* Only tried, as the mmap lock is held: the holder may evict, or fault slowly. */
 	if (!down_read_trylock(&hmmu_evicting))
 		goto out_unlock;
 	batch->n = hmmu_make_exclusive(mm, batch->start, batch->end,
@@ -154,7 +154,7 @@ static int exclusive_run(struct hmmu_flight *flight,
 					  batch->end);
 		if (!ret && mirror->state->ops->prepare)
 			ret = mirror->state->ops->prepare(mirror, batch->start,
-							   batch->end);
+							  batch->end);
 		if (ret)
 			return ret;
 		ret = exclusive_try(flight, batch, map);

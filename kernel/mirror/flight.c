@@ -23,7 +23,7 @@
  */
 void hmmu_flights_init(struct hmmu_mirror *mirror)
 {
-	spin_lock_init(&mirror->state->lock);
+	spin_lock_init(&mirror->lock);
 	INIT_LIST_HEAD(&mirror->state->flights);
 	init_waitqueue_head(&mirror->state->changed);
 }
@@ -38,12 +38,12 @@ static int flight_enter(struct hmmu_flight *flight)
 	flight->notifier.mm = mirror->mm;
 	flight->notifier.invalidate_seq = FIRST_SEQUENCE;
 
-	spin_lock(&mirror->state->lock);
-	if (mirror->state->closing || (flight->prefetch && flight->prefetch->cancelled))
+	spin_lock(&mirror->lock);
+	if (mirror->closing || (flight->prefetch && flight->prefetch->cancelled))
 		ret = -ECANCELED;
 	else
 		list_add(&flight->list, &mirror->state->flights);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return ret;
 }
 
@@ -56,7 +56,7 @@ static void flight_share_pace(struct hmmu_flight *flight)
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int limit = READ_ONCE(mirror->faults_in_flight);
 
-	lockdep_assert_held(&mirror->state->lock);
+	lockdep_assert_held(&mirror->lock);
 
 	if (mirror->state->pace.limit != limit)
 		mirror->state->pace = (struct hmmu_pace){ .limit = limit };
@@ -71,11 +71,11 @@ static void flight_leave(struct hmmu_flight *flight)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	flight_share_pace(flight);
 	list_del(&flight->list);
 	wake_up_all(&mirror->state->changed);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 }
 
 static void flight_count(struct hmmu_flight *flight, int ret)
@@ -84,11 +84,11 @@ static void flight_count(struct hmmu_flight *flight, int ret)
 
 	if (flight->counter == HMMU_MIRROR_NR_COUNTERS)
 		return;
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	hmmu_mirror_count(mirror, flight->counter, 1);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_FAILED, ret != 0);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_CANCELLED, ret == -ECANCELED);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 }
 
 /**
@@ -137,12 +137,12 @@ int hmmu_flight_run(struct hmmu_flight *flight, unsigned long start,
 void hmmu_flight_window(struct hmmu_flight *flight, unsigned long start,
 			unsigned long end)
 {
-	spin_lock(&flight->mirror->state->lock);
+	spin_lock(&flight->mirror->lock);
 	flight->notifier.interval_tree.start = start;
 	flight->notifier.interval_tree.last = end - 1;
 	flight->pass = 0;
 	flight_share_pace(flight);
-	spin_unlock(&flight->mirror->state->lock);
+	spin_unlock(&flight->mirror->lock);
 }
 
 static bool flight_overlaps(const struct hmmu_flight *flight,
@@ -158,7 +158,7 @@ static bool flight_collides(const struct hmmu_flight *flight)
 	const struct hmmu_mirror *mirror = flight->mirror;
 	unsigned int i;
 
-	lockdep_assert_held(&mirror->state->lock);
+	lockdep_assert_held(&mirror->lock);
 
 	for (i = 0; i < mirror->state->running_nr; i++)
 		if (flight_overlaps(flight, mirror->state->running[i]))
@@ -202,14 +202,14 @@ static bool flight_pass_begins(struct hmmu_flight *flight, unsigned long *seq)
 	struct hmmu_mirror *mirror = flight->mirror;
 	bool begins;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	begins = flight->cancelled || !flight_collides(flight);
 	if (begins) {
 		flight->stale = false;
 		flight->spared = false;
 	}
 	*seq = flight->notifier.invalidate_seq;
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return begins;
 }
 
@@ -230,12 +230,12 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long seq;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	if (flight->pass++)
 		flight_note_retry(flight);
 	if (flight_collides(flight))
 		hmmu_mirror_count(mirror, HMMU_MIRROR_WAITS, 1);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 
 	/* A task that was killed does not use the sequence. */
 	(void)wait_event_killable(mirror->state->changed, flight_pass_begins(flight, &seq));
@@ -251,7 +251,7 @@ unsigned long hmmu_flight_begin(struct mmu_interval_notifier *notifier)
  */
 bool hmmu_flight_is_valid(const struct hmmu_flight *flight, unsigned long seq)
 {
-	lockdep_assert_held(&flight->mirror->state->lock);
+	lockdep_assert_held(&flight->mirror->lock);
 	return !mmu_interval_read_retry((struct mmu_interval_notifier *)
 					&flight->notifier, seq);
 }
@@ -298,7 +298,7 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 	if (!mirror_is_hit(mirror, range))
 		return false;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_INVALIDATIONS, 1);
 	if (mirror->state->running_nr < HMMU_MIRROR_RUNNING_MAX) {
 		mirror->state->running[mirror->state->running_nr++] = range;
@@ -314,7 +314,7 @@ bool hmmu_flights_start(struct hmmu_mirror *mirror,
 		else
 			flight->spared = true;
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return true;
 }
 
@@ -346,9 +346,9 @@ void hmmu_flights_end(struct hmmu_mirror *mirror,
 	if (!mirror_is_hit(mirror, range))
 		return;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	running_remove(mirror, range);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	wake_up_all(&mirror->state->changed);
 }
 
@@ -371,7 +371,7 @@ static bool flights_cancelled_ended(struct hmmu_mirror *mirror, bool kick)
 	struct hmmu_flight *flight;
 	bool left = true;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	list_for_each_entry(flight, &mirror->state->flights, list) {
 		if (!flight->cancelled)
 			continue;
@@ -379,7 +379,7 @@ static bool flights_cancelled_ended(struct hmmu_mirror *mirror, bool kick)
 		if (kick)
 			flight_kick(flight);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return left;
 }
 
@@ -400,11 +400,11 @@ int hmmu_flights_cancel(struct hmmu_mirror *mirror,
 {
 	struct hmmu_flight *flight;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	list_for_each_entry(flight, &mirror->state->flights, list)
 		if (!prefetch || flight->prefetch == prefetch)
 			WRITE_ONCE(flight->cancelled, true);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 
 	while (!flights_cancelled_ended(mirror, true)) {
 		if (killable && fatal_signal_pending(current))

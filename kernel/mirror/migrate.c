@@ -52,7 +52,7 @@
 
 /* Take pages of device memory for the pages that are ready to be moved. */
 static void move_take_pages(struct hmmu_memory *memory, struct hmmu_move *move,
-			   unsigned int pages)
+			    unsigned int pages)
 {
 	struct page *to;
 	unsigned int i;
@@ -77,7 +77,7 @@ static unsigned int move_count(const struct hmmu_move *move, unsigned int pages)
 }
 
 static enum migrate_vma_direction move_direction(const struct hmmu_memory *memory,
-					 bool to_memory)
+						 bool to_memory)
 {
 	if (to_memory)
 		return MIGRATE_VMA_SELECT_SYSTEM;
@@ -130,7 +130,7 @@ static bool addr_is_anonymous(struct mm_struct *mm, unsigned long addr)
 
 /* Pages of anonymous memory, and the zero page, which may be a huge one. */
 static bool entry_can_move(const struct hmmu_flight *flight, unsigned long addr,
-			 unsigned long entry)
+			   unsigned long entry)
 {
 	struct page *page;
 
@@ -146,7 +146,7 @@ static bool entry_can_move(const struct hmmu_flight *flight, unsigned long addr,
 }
 
 static bool window_wants_move(const struct hmmu_flight *flight,
-			const struct hmm_range *range, unsigned long i)
+			      const struct hmm_range *range, unsigned long i)
 {
 	unsigned long addr = range->start + (i << PAGE_SHIFT);
 
@@ -157,8 +157,8 @@ static bool window_wants_move(const struct hmmu_flight *flight,
 
 /* Returns the end of the run of pages from @i on that are to be moved. */
 static unsigned long window_run_end(const struct hmmu_flight *flight,
-				const struct hmm_range *range, unsigned long i,
-				unsigned long end)
+				    const struct hmm_range *range, unsigned long i,
+				    unsigned long end)
 {
 	while (i < end && window_wants_move(flight, range, i))
 		i++;
@@ -173,7 +173,7 @@ static bool vma_can_move(const struct vm_area_struct *vma)
 
 /* No page is tried a second time. Returns whether any move was tried. */
 static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *range,
-		     unsigned long from, unsigned long to)
+			    unsigned long from, unsigned long to)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
 	unsigned long addr = range->start + (from << PAGE_SHIFT);
@@ -197,10 +197,10 @@ static bool window_move_run(struct hmmu_flight *flight, const struct hmm_range *
 		moved += max(n, 0);
 	}
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_MOVED, moved);
 	hmmu_mirror_count(mirror, HMMU_MIRROR_PAGES_STAYED, to - from - moved);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return tried;
 }
 
@@ -235,7 +235,7 @@ bool hmmu_migrate_window(struct hmmu_flight *flight,
 }
 
 static int migration_next(struct hmmu_mirror *mirror, struct hmmu_move *move,
-		       unsigned long start, unsigned long *end, bool to_memory)
+			  unsigned long start, unsigned long *end, bool to_memory)
 {
 	struct vm_area_struct *vma = vma_lookup(mirror->mm, start);
 
@@ -274,7 +274,7 @@ static int migration_run(struct migration *migration, unsigned long start,
 		if (mmap_read_lock_killable(mirror->mm))
 			return -EINTR;
 		n = migration_next(mirror, flight->move, start, &stop,
-				migration->to_memory);
+				   migration->to_memory);
 		mmap_read_unlock(mirror->mm);
 		if (n < 0)
 			return n;

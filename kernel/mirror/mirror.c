@@ -16,7 +16,7 @@ static struct hmmu_mirror *notifier_mirror(struct mmu_notifier *notifier)
 }
 
 static int mirror_invalidate_start(struct mmu_notifier *notifier,
-			    const struct mmu_notifier_range *range)
+				   const struct mmu_notifier_range *range)
 {
 	struct hmmu_mirror *mirror = notifier_mirror(notifier);
 
@@ -24,13 +24,13 @@ static int mirror_invalidate_start(struct mmu_notifier *notifier,
 		return 0;
 	trace_hmmu_mirror_invalidate(mirror, range);
 	mirror->state->ops->unmap(mirror, max(range->start, mirror->start),
-			   min(range->end, mirror->end),
-			   mmu_notifier_range_blockable(range));
+				  min(range->end, mirror->end),
+				  mmu_notifier_range_blockable(range));
 	return 0;
 }
 
 static void mirror_invalidate_end(struct mmu_notifier *notifier,
-			   const struct mmu_notifier_range *range)
+				  const struct mmu_notifier_range *range)
 {
 	hmmu_flights_end(notifier_mirror(notifier), range);
 }
@@ -58,8 +58,8 @@ static void mirror_prime_lockdep(struct hmmu_mirror *mirror)
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		return;
 	fs_reclaim_acquire(GFP_KERNEL);
-	spin_lock(&mirror->state->lock);
-	spin_unlock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
+	spin_unlock(&mirror->lock);
 	fs_reclaim_release(GFP_KERNEL);
 }
 
@@ -72,7 +72,8 @@ static bool mirror_config_is_sane(const struct hmmu_mirror_config *config)
 
 /**
  * hmmu_mirror_register() - begin to mirror memory of the current process
- * @mirror: to be filled in; stays where it is until hmmu_mirror_unregister() returns
+ * @mirror: to be filled in; stays where it is while calls may be made for it, also late
+ *	    ones: see hmmu_mirror_unregister()
  * @config: name, range, callbacks; not needed afterwards
  *
  * The mirror does not keep the memory alive: the process may end, and then
@@ -131,13 +132,58 @@ out_free:
 EXPORT_SYMBOL_GPL(hmmu_mirror_register);
 
 /**
+ * hmmu_mirror_enter() - begin a call that is no flight
+ * @mirror: the mirror; it may have been unregistered
+ *
+ * Return: true: the state stays until hmmu_mirror_leave(). False: the mirror has been
+ * unregistered, nothing of it is left.
+ */
+bool hmmu_mirror_enter(struct hmmu_mirror *mirror)
+{
+	bool entered;
+
+	spin_lock(&mirror->lock);
+	entered = mirror->state;
+	mirror->users += entered;
+	spin_unlock(&mirror->lock);
+	return entered;
+}
+
+/**
+ * hmmu_mirror_leave() - end a call that is no flight
+ * @mirror: one that hmmu_mirror_enter() returned true for
+ *
+ * The state may be freed once the lock is released: hence the wake-up under it.
+ */
+void hmmu_mirror_leave(struct hmmu_mirror *mirror)
+{
+	spin_lock(&mirror->lock);
+	if (!--mirror->users)
+		wake_up_all(&mirror->state->changed);
+	spin_unlock(&mirror->lock);
+}
+
+/* Takes the state from the mirror, unless a call uses it. */
+static bool mirror_take_state(struct hmmu_mirror *mirror)
+{
+	bool taken;
+
+	spin_lock(&mirror->lock);
+	taken = !mirror->users;
+	if (taken)
+		mirror->state = NULL;
+	spin_unlock(&mirror->lock);
+	return taken;
+}
+
+/**
  * hmmu_mirror_unregister() - end a mirror
  * @mirror: one that was registered
  *
  * Calls that are under way end with %-ECANCELED; later calls fail with it at once. Then
  * the driver's unmap() is called for the whole mirror, unless it was when the process
  * ended (if both happen at the same time, it is called twice). When this returns, no op
- * is called any more.
+ * is called any more. @mirror itself has to stay as long as calls may still begin.
  *
  * Which waits it ends: those for a userfaultfd, in any task. In a prefetch also each wait
  * that SIGKILL ends. A populate in another task that waits for something else goes on
@@ -150,16 +196,19 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_register);
  */
 void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
 {
-	spin_lock(&mirror->state->lock);
-	mirror->state->closing = true;
-	spin_unlock(&mirror->state->lock);
+	struct hmmu_mirror_state *state = mirror->state;
+
+	spin_lock(&mirror->lock);
+	mirror->closing = true;
+	spin_unlock(&mirror->lock);
 
 	hmmu_prefetches_cancel(mirror, NULL, false);
 	hmmu_flights_cancel(mirror, NULL, false);
 	hmmu_prefetches_exit(mirror);
-	mmu_notifier_unregister(&mirror->state->notifier, mirror->mm);
+	mmu_notifier_unregister(&state->notifier, mirror->mm);
 	hmmu_mirror_stats_remove(mirror);
-	kfree(mirror->state);
+	wait_event(state->changed, mirror_take_state(mirror));
+	kfree(state);
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
 
@@ -176,9 +225,15 @@ EXPORT_SYMBOL_GPL(hmmu_mirror_unregister);
  */
 int hmmu_mirror_cancel(struct hmmu_mirror *mirror)
 {
-	int ret = hmmu_prefetches_cancel(mirror, NULL, true);
+	int ret;
 
-	return ret ?: hmmu_flights_cancel(mirror, NULL, true);
+	if (!hmmu_mirror_enter(mirror))
+		return 0;
+	ret = hmmu_prefetches_cancel(mirror, NULL, true);
+	if (!ret)
+		ret = hmmu_flights_cancel(mirror, NULL, true);
+	hmmu_mirror_leave(mirror);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel);
 

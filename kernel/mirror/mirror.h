@@ -55,7 +55,7 @@
  *	mmap lock		not together with mirrors_lock
  *	hmmu_evicting		device_memory.h; under the mmap lock it is only tried
  *	what an invalidation holds
- *	mirror lock		state->lock
+ *	mirror lock		mirror->lock
  *	the driver's
  *
  * The mirror lock is a spinlock: a start may come from the OOM reaper, which must not
@@ -98,12 +98,11 @@
  * @ops: the driver's callbacks
  * @notifier: the kernel calls it for each invalidation of the mm
  *
- * @lock: the mirror lock: protects the following, up to @prefetches_ended
+ * Protected by the mirror lock, up to @prefetches_ended:
  * @flights: struct hmmu_flight, all that are under way
  * @running: invalidations that are running
  * @running_nr: number of entries in @running
  * @running_more: number of running invalidations beyond these, for which there was no place
- * @closing: it is being unregistered: nothing begins any more
  * @counters: see hmmu_mirror_counters.h
  * @engine: what the fault engine did for it
  * @pace: what flights have learned of how many faults to have in flight
@@ -113,29 +112,30 @@
  * @prefetches_ended: number of prefetches whose done() has returned
  *
  * @cancelling: number of tasks that are cancelling prefetches which have not begun;
- *		written under @lock, read without it
- * @prefetcher: the thread, or NULL before the first prefetch; written once, under @lock;
- *		read without it
+ *		written under the mirror lock, read without it
+ * @prefetcher: the thread, or NULL before the first prefetch; written once, under the
+ *		mirror lock; read without it
  * @changed: an invalidation, a flight or a prefetch has ended
  * @prefetch_wait: the thread sleeps here until there is a prefetch
  *
  * @all: entry in the list of all mirrors, protected by mirrors_lock (stats.c)
  * @debugfs: its file; only register and unregister use it
  *
- * hmmu_mirror_register() allocates it. hmmu_mirror_unregister() frees it when nothing is
- * under way any more and the kernel no longer notifies.
+ * hmmu_mirror_register() allocates it. hmmu_mirror_unregister() frees it when no call is
+ * under way any more and the kernel no longer notifies. A call may begin later than that:
+ * so the mirror lock, mirror->closing and mirror->users are in struct hmmu_mirror, and a
+ * call uses the state only as a flight or between hmmu_mirror_enter() and
+ * hmmu_mirror_leave().
  */
 struct hmmu_mirror_state {
 	struct hmmu_mirror *mirror;
 	const struct hmmu_mirror_ops *ops;
 	struct mmu_notifier notifier;
 
-	spinlock_t lock;
 	struct list_head flights;
 	const struct mmu_notifier_range *running[HMMU_MIRROR_RUNNING_MAX];
 	unsigned int running_nr;
 	unsigned int running_more;
-	bool closing;
 	u64 counters[HMMU_MIRROR_NR_COUNTERS];
 	struct hmm_unlocked_counters engine;
 	struct hmmu_pace pace;
@@ -227,9 +227,13 @@ hmmu_flight_of(const struct mmu_interval_notifier *notifier)
 static inline void hmmu_mirror_count(struct hmmu_mirror *mirror,
 				     enum hmmu_mirror_counter which, u64 n)
 {
-	lockdep_assert_held(&mirror->state->lock);
+	lockdep_assert_held(&mirror->lock);
 	mirror->state->counters[which] += n;
 }
+
+/* mirror.c */
+bool hmmu_mirror_enter(struct hmmu_mirror *mirror);
+void hmmu_mirror_leave(struct hmmu_mirror *mirror);
 
 /* flight.c */
 void hmmu_flights_init(struct hmmu_mirror *mirror);
@@ -253,7 +257,7 @@ int hmmu_flight_collect(struct hmmu_flight *flight, unsigned long *entries,
 			unsigned long start, unsigned long end);
 int hmmu_window_map(struct hmmu_flight *flight, struct hmm_range *range);
 int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
-		  const struct hmmu_prefetch *prefetch);
+		     const struct hmmu_prefetch *prefetch);
 
 /* prefetch.c */
 void hmmu_prefetches_init(struct hmmu_mirror *mirror);

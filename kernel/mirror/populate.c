@@ -62,7 +62,7 @@ static int window_hand_over(struct hmm_range *range)
 	if (flight->again)
 		return -EIO;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	if (hmmu_flight_is_valid(flight, range->notifier_seq)) {
 		flight->error = flight->use(flight, range);
 		ret = flight->error ? -EIO : 0;
@@ -72,7 +72,7 @@ static int window_hand_over(struct hmm_range *range)
 		hmmu_mirror_count(mirror, HMMU_MIRROR_RETRIES_AVOIDED,
 				  flight->spared);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return ret;
 }
 
@@ -111,9 +111,9 @@ static const struct hmmu_hooks flight_hooks = {
 static void flight_add_counters(struct hmmu_mirror *mirror,
 				const struct hmm_unlocked_counters *counters)
 {
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	hmmu_counters_add(&mirror->state->engine, counters);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 }
 
 static int window_collect(struct hmmu_flight *flight, struct hmm_range *range,
@@ -228,7 +228,7 @@ out_free:
 
 /* Pages that were not asked for, or are not there, are not for the device. */
 static unsigned long window_keep_asked(const struct hmmu_request *request,
-				struct hmm_range *range)
+				       struct hmm_range *range)
 {
 	unsigned long addr, *entry = range->hmm_pfns;
 	unsigned long kept = 0;
@@ -243,7 +243,7 @@ static unsigned long window_keep_asked(const struct hmmu_request *request,
 }
 
 static enum hmmu_place entry_place(const struct hmmu_mirror *mirror,
-				unsigned long entry)
+				   unsigned long entry)
 {
 	const struct page *page;
 
@@ -257,7 +257,7 @@ static enum hmmu_place entry_place(const struct hmmu_mirror *mirror,
 }
 
 static void window_tell_places(const struct hmmu_flight *flight,
-			const struct hmm_range *range)
+			       const struct hmm_range *range)
 {
 	const unsigned long *entry = range->hmm_pfns;
 	unsigned long addr;
@@ -359,7 +359,7 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
  * Context, Return: as hmmu_mirror_populate().
  */
 int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
-		  const struct hmmu_prefetch *prefetch)
+		     const struct hmmu_prefetch *prefetch)
 {
 	struct hmmu_flight flight = {
 		.mirror = mirror,

@@ -28,14 +28,14 @@ static struct hmmu_prefetch *prefetch_begin_next(struct hmmu_mirror *mirror)
 {
 	struct hmmu_prefetch *next;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	next = list_first_entry_or_null(&mirror->state->prefetches,
 					struct hmmu_prefetch, list);
 	if (next) {
 		list_del(&next->list);
 		mirror->state->prefetching = next;
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return next;
 }
 
@@ -46,18 +46,18 @@ static struct hmmu_prefetch *prefetch_begin_next(struct hmmu_mirror *mirror)
 static void prefetch_end(struct hmmu_mirror *mirror,
 			 struct hmmu_prefetch *prefetch, int ret)
 {
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	mirror->state->prefetch_ending = true;
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	flush_signals(current);
 
 	prefetch->done(prefetch, ret);
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	mirror->state->prefetching = NULL;
 	mirror->state->prefetch_ending = false;
 	mirror->state->prefetches_ended++;
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	wake_up_all(&mirror->state->changed);
 }
 
@@ -89,13 +89,13 @@ static int prefetch_need_thread(struct hmmu_mirror *mirror)
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 
-	spin_lock(&mirror->state->lock);
-	ours = !mirror->state->prefetcher && !mirror->state->closing;
+	spin_lock(&mirror->lock);
+	ours = !mirror->state->prefetcher && !mirror->closing;
 	if (ours) {
 		WRITE_ONCE(mirror->state->prefetcher, thread);
 		wake_up_process(thread);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 
 	if (!ours)
 		kthread_stop(thread);
@@ -124,20 +124,24 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 
 	if (!hmmu_request_is_sane(mirror, &prefetch->request))
 		return -EINVAL;
+	if (!hmmu_mirror_enter(mirror))
+		return -ECANCELED;
 	ret = prefetch_need_thread(mirror);
 	if (ret)
-		return ret;
+		goto out_leave;
 
 	prefetch->cancelled = false;
-	spin_lock(&mirror->state->lock);
-	if (mirror->state->closing) {
+	spin_lock(&mirror->lock);
+	if (mirror->closing) {
 		ret = -ECANCELED;
 	} else {
 		list_add_tail(&prefetch->list, &mirror->state->prefetches);
 		hmmu_mirror_count(mirror, HMMU_MIRROR_PREFETCHES, 1);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	wake_up(&mirror->state->prefetch_wait);
+out_leave:
+	hmmu_mirror_leave(mirror);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_prefetch);
@@ -149,29 +153,29 @@ static void prefetches_cancel_waiting(struct hmmu_mirror *mirror,
 	struct hmmu_prefetch *prefetch, *next;
 	LIST_HEAD(cancelled);
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	list_for_each_entry_safe(prefetch, next, &mirror->state->prefetches, list)
 		if (!one || prefetch == one)
 			list_move_tail(&prefetch->list, &cancelled);
 	WRITE_ONCE(mirror->state->cancelling, mirror->state->cancelling + 1);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 
 	list_for_each_entry_safe(prefetch, next, &cancelled, list)
 		prefetch->done(prefetch, -ECANCELED);
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	WRITE_ONCE(mirror->state->cancelling, mirror->state->cancelling - 1);
 	wake_up_all(&mirror->state->changed);
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 }
 
 static bool prefetches_ended_since(struct hmmu_mirror *mirror, u64 ended)
 {
 	bool yes;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	yes = mirror->state->prefetches_ended != ended;
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return yes;
 }
 
@@ -187,18 +191,18 @@ static bool prefetches_ended_since(struct hmmu_mirror *mirror, u64 ended)
 /* The prefetch may have begun without being a flight: just before it, or just after. */
 static const struct hmmu_prefetch *
 prefetches_cancel_running(struct hmmu_mirror *mirror, const struct hmmu_prefetch *one,
-	       u64 *ended)
+			  u64 *ended)
 {
 	struct hmmu_prefetch *running;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	running = mirror->state->prefetching;
 	if (one && running != one)
 		running = NULL;
 	if (running && !mirror->state->prefetch_ending)
 		running->cancelled = true;
 	*ended = mirror->state->prefetches_ended;
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 	return running;
 }
 
@@ -248,7 +252,13 @@ int hmmu_prefetches_cancel(struct hmmu_mirror *mirror,
 int hmmu_mirror_cancel_prefetch(struct hmmu_mirror *mirror,
 				struct hmmu_prefetch *prefetch)
 {
-	return hmmu_prefetches_cancel(mirror, prefetch, true);
+	int ret;
+
+	if (!hmmu_mirror_enter(mirror))
+		return 0;
+	ret = hmmu_prefetches_cancel(mirror, prefetch, true);
+	hmmu_mirror_leave(mirror);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_mirror_cancel_prefetch);
 

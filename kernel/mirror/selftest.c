@@ -11,7 +11,7 @@
 #include "mirror.h"
 
 static int selftest_read_page(struct mmu_interval_notifier *notifier,
-			 unsigned long seq)
+			      unsigned long seq)
 {
 	unsigned long entry = 0;
 	struct hmm_range range = {

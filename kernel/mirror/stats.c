@@ -52,7 +52,7 @@ static void mirror_stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror
 	const struct hmmu_flight *flight;
 	unsigned int i;
 
-	spin_lock(&mirror->state->lock);
+	spin_lock(&mirror->lock);
 	for (i = 0; i < HMMU_MIRROR_NR_COUNTERS; i++)
 		to->counters[i] += mirror->state->counters[i];
 	hmmu_counters_add(&to->engine, &mirror->state->engine);
@@ -61,7 +61,7 @@ static void mirror_stats_sum(struct mirror_stats *to, struct hmmu_mirror *mirror
 		to->in_flight++;
 		to->faulting += atomic_read(&flight->faulting);
 	}
-	spin_unlock(&mirror->state->lock);
+	spin_unlock(&mirror->lock);
 }
 
 static void mirror_stats_show(struct seq_file *m, const struct mirror_stats *stats)
@@ -123,7 +123,7 @@ int hmmu_mirror_stats_add(struct hmmu_mirror *mirror, const char *name)
 	if (!file)
 		return -ENOMEM;
 	mirror->state->debugfs = debugfs_create_file(file, 0444, mirror_dir, mirror,
-					      &mirror_fops);
+						     &mirror_fops);
 	kfree(file);
 	return 0;
 }

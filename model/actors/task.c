@@ -17,7 +17,7 @@ bool subject_lives(const struct action *a)
 
 void close_mirror(const struct action *a, struct actor_state *state)
 {
-	world.mirror_state.closing = true;
+	world.mirror.closing = true;
 	contract_may_fail(-ECANCELED);
 }
 

@@ -97,7 +97,7 @@ void contract_invalidation_ends(struct invalidation *inv)
 
 void contract_flight_begins(void)
 {
-	if (world.mirror_state.closing)
+	if (world.mirror.closing)
 		violated("begins, and the mirror is being unregistered");
 	if (world.prefetch.cancelled)
 		violated("a prefetch begins that was cancelled");
@@ -266,7 +266,7 @@ void flight_check_end(void)
 			 scenario.start.mm.mm_users.counter);
 	if (!list_empty(&world.mirror_state.flights))
 		violated("it has returned, and is listed as under way");
-	if (world.mirror_state.lock.held)
+	if (world.mirror.lock.held)
 		violated("it has returned, and the mirror lock is held");
 }
 

@@ -15,7 +15,7 @@ void contract_check_window(const struct hmmu_pages *pages)
 	struct flight_watch *w = &world.flight;
 
 	model_assert_locked();
-	model_assert_held(&world.mirror_state.lock);
+	model_assert_held(&world.mirror.lock);
 	if (page_of(pages->start) != window_first() ||
 	    page_of(pages->end) != window_end())
 		violated("pages %u-%u are handed on instead of %u-%u",

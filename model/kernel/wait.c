@@ -20,7 +20,7 @@ void model_assert_held(const spinlock_t *lock)
 /* Neither a thread nor the call that it works for is in the middle of a page there. */
 static bool is_the_crews(const spinlock_t *lock)
 {
-	return lock != &world.mirror_state.lock;
+	return lock != &world.mirror.lock;
 }
 
 void spin_lock(spinlock_t *lock)

@@ -53,7 +53,7 @@ static int mirror_map(struct hmmu_mirror *mirror, const struct hmmu_pages *pages
 static void mirror_unmap(struct hmmu_mirror *mirror, unsigned long start,
 			 unsigned long end, bool may_sleep)
 {
-	if (mirror->state->lock.held)
+	if (mirror->lock.held)
 		violated("unmap() is called under the mirror lock");
 	device_unmap(page_of(start), page_of(end) - 1);
 }
@@ -61,7 +61,7 @@ static void mirror_unmap(struct hmmu_mirror *mirror, unsigned long start,
 static int mirror_prepare(struct hmmu_mirror *mirror, unsigned long start,
 			  unsigned long end)
 {
-	if (mirror->state->lock.held)
+	if (mirror->lock.held)
 		violated("prepare() is called under the mirror lock");
 	model_assert_unlocked();
 	point();

@@ -26,6 +26,7 @@
 #include <linux/hmm_unlocked.h>
 #include <linux/hmmu_memory.h>
 #include <linux/list.h>
+#include <linux/spinlock.h>
 
 struct hmmu_mirror;
 struct hmmu_mirror_state;
@@ -121,7 +122,7 @@ struct hmmu_mirror_config {
  *		      as the module's parameter of that name says. May be changed with
  *		      WRITE_ONCE() at any time
  *
- * A driver embeds it, and may read all but @state.
+ * A driver embeds it, and may read these fields.
  */
 struct hmmu_mirror {
 	struct mm_struct *mm;
@@ -131,7 +132,10 @@ struct hmmu_mirror {
 	unsigned int faults_in_flight;
 
 	/* private: */
-	struct hmmu_mirror_state *state;
+	spinlock_t lock;	/* the mirror lock, see mirror/mirror.h */
+	bool closing;		/* it is being unregistered: nothing begins any more */
+	unsigned int users;	/* calls that are no flights and use @state */
+	struct hmmu_mirror_state *state;	/* NULL once it is unregistered */
 };
 
 /**
