@@ -20,6 +20,7 @@ command_main() {
 		kernel_prepare "$kernel"
 		check "modules for $kernel_release" build_modules
 		check "sparse for $kernel_release" check_sparse
+		check "the driver of docs/writing-a-driver.md for $kernel_release" check_document
 	done
 	echo "$passed passed, $failed failed, 0 skipped"
 	[ "$failed" -eq 0 ]
@@ -109,6 +110,24 @@ check_heads() {
 	done < <(git ls-files --cached --others --exclude-standard -- '*.c' '*.h' 2>/dev/null ||
 		find kernel lazymem lib tests model bench demo -name '*.[ch]')
 	[ "$failed" -eq 0 ]
+}
+
+# The page's blocks of C are one driver, in their order, and it has a Kbuild. It is built as a
+# reader builds it: against what `make install` has installed.
+check_document() {
+	local page=docs/writing-a-driver.md root=$scratch/installed driver=$scratch/driver
+	local log=$top/build/log/document-$kernel_name.log
+
+	rm -rf "$root" "$driver"
+	mkdir -p "$driver"
+	awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$page" >"$driver/my_driver.c"
+	awk '/^```make$/ { code = 1; next } /^```$/ { code = 0 } code' "$page" |
+		sed "s|/usr/src|$root&|" >"$driver/Kbuild"
+	{ make install "KDIR=$kernel_build" "DESTDIR=$root" &&
+		make -C "$kernel_build" "M=$driver" W=1 KCFLAGS=-Werror modules; } >"$log" 2>&1 &&
+		[ -s "$driver/my_driver.ko" ] && return
+	tail -n 40 "$log" >&2
+	return 1
 }
 
 # The kernel's own headers are not clean under sparse: only what it says of
