@@ -117,7 +117,7 @@ void hmmu_call_lock_lost(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_unlock() - let go of the mmap lock
+ * hmmu_call_unlock() - release the mmap lock
  * @call: the call, locked
  */
 void hmmu_call_unlock(struct hmmu_call *call)

@@ -9,7 +9,7 @@
  * A point is a place in the model, and so between two steps of the subject, or of a
  * thread, where actors and other threads may act. There is one before whatever reads
  * or changes something that they may change or read. There is none elsewhere (looking up a VMA
- * with the lock held, cond_resched()): whoever acts there may as well act at the
+ * with the lock held, cond_resched()): an actor that acts there may as well act at the
  * next point, nobody can tell the difference.
  */
 #ifndef MODEL_SCHEDULE_H
