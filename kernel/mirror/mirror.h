@@ -27,7 +27,7 @@
  * has a start that we were notified of.
  *
  *   flight.c		the above; the model explores it (docs/model.md)
- *   populate.c		windows, access, commit: populate and snapshot
+ *   populate.c		windows, access, handing over: populate and snapshot
  *   prefetch.c		populates in a thread
  *   migrate.c		moving pages to device memory and home
  *   exclusive.c	exclusive access
