@@ -111,15 +111,15 @@ struct hmmu_call_requests {
  *
  * @locked: the mmap lock is held for read
  * @from: where the next pass begins; it reads the pages before that last
- * @known: entries up to here were read since the lock was taken, so a page that is
- *	   short by its entry is short; 0 if nothing was read since
+ * @known: entries up to here that are short of their request were read since the lock
+ *	   was taken, so their pages are short; 0 if nothing was read since
  * @tried: the last page that was faulted, if the answer was VM_FAULT_RETRY;
  *	   else ULONG_MAX. FAULT_FLAG_TRIED is for this page only
- * @waited: a fault of this page table had to wait (VM_FAULT_RETRY), and the other
- *	    short pages of the table have not been given to fault threads since
  *
  * What only costs time if it is wrong:
  *
+ * @waited: a fault of this page table had to wait (VM_FAULT_RETRY), and the other
+ *	    short pages of the table have not been given to fault threads since
  * @guess: how much to read and to fault at a time
  *
  * When to give up, and what is counted:
@@ -142,8 +142,8 @@ struct hmmu_call {
 	unsigned long from;
 	unsigned long known;
 	unsigned long tried;
-	bool waited;
 
+	bool waited;
 	struct hmmu_guess guess;
 
 	struct hmmu_limit limit;

@@ -63,7 +63,7 @@ static int fault_dropped(struct hmmu_call *call, unsigned long addr,
 	return ret;
 }
 
-/* The arguments of handle_mm_fault(), and what is counted and told of it. */
+/* Calls handle_mm_fault(), with its counter, its hook and its tracepoint. */
 static vm_fault_t handle_fault(struct hmmu_call *call,
 			       struct vm_area_struct *vma, unsigned long addr,
 			       unsigned int flags)

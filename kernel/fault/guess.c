@@ -8,9 +8,11 @@
  * reading the table after each fault would cost N squared entries. So:
  * - after a run, the walk reads what the run faulted and one page more that was
  *   short before it
- * - if that page was filled along, the next run faults one page
+ * - if that page was filled along, the walk reads on in steps that double, and the next
+ *   run faults one page
  * - if it was not, the next run faults twice as many
- * - if a fault dropped the lock, whatever was short may be there: one page again
+ * - if a fault dropped the lock, whatever was short may be there: one page again, and
+ *   only one is read ahead; the other short pages of the table wait together, see crew.c
  *
  * Chunk. Of hugetlb memory several tables are read at once, unless a page is short
  * there: then one, two, four, ... A page server that lifts write protection moves

@@ -2,10 +2,11 @@
 /*
  * The limit of a call is a stopwatch, not a deadline. It measures the time that a
  * moving sequence has cost, and nothing else:
- * - time is subtracted that was spent waiting for a fault that dropped the lock or
- *   was tried again after that (a slow page server is no reason to give up), for
- *   fault threads, and for the lock or standing aside from it, unless the sequence
- *   has moved meanwhile
+ * - time spent waiting for a fault that dropped the lock, or was tried again after
+ *   that, is subtracted (a slow page server is no reason to give up); so is all time
+ *   spent waiting for fault threads
+ * - time spent waiting for the lock, or standing aside from it, is subtracted unless
+ *   the sequence has moved meanwhile
  * - the watch starts again at 0 whenever the walk gets further than ever before
  *
  * The time passed is compared with the time allowed. Nothing is subtracted from the

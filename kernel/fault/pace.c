@@ -9,10 +9,11 @@
  * for 32 times as long as the try took, then 64 times, up to 256 times: where one fault
  * at a time is best, trying must cost next to nothing.
  *
- * The first try comes after 8 ms of waiting. Where tries in vain turned out to be dear,
- * it comes after 32 times their price, at most 16 ms. The price is mostly that of waking
- * threads: some microseconds, or half a millisecond under emulation. All calls learn the
- * price together, for most calls end before they could learn it alone.
+ * No try comes before 8 ms of waiting since the last one, but for a step up right after
+ * another. Where tries in vain turned out to be dear, it takes 32 times their price
+ * instead, at most 16 ms. The price is mostly that of waking threads: some microseconds,
+ * or half a millisecond under emulation. All calls learn the price together, for most
+ * calls end before they could learn it alone.
  *
  * Nothing here knows why a number is better. A server that is a millisecond away answers
  * as many faults as it gets; a server that is slower the more faults wait gets few.

@@ -109,4 +109,3 @@ int hmmu_memory_evict(struct hmmu_memory *memory)
 	return round < EVICT_ROUNDS ? 0 : -EBUSY;
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_evict);
-

@@ -20,9 +20,9 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "../compat/memory.h"
-#include "../fault/call.h"
 #include "device_memory.h"
 #include "mirror.h"
 

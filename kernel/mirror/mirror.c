@@ -5,7 +5,6 @@
 #include <linux/export.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 
 #include "mirror.h"
 #include "trace.h"
@@ -74,7 +73,8 @@ static bool mirror_config_is_sane(const struct hmmu_mirror_config *config)
  * hmmu_mirror_register() - begin to mirror memory of the current process
  * @mirror: to be filled in; stays where it is while calls may be made for it, also late
  *	    ones: see hmmu_mirror_unregister()
- * @config: name, range, callbacks; not needed afterwards
+ * @config: name, range, callbacks. The struct is not needed afterwards; what its @ops and
+ *	    @memory point to has to stay until hmmu_mirror_unregister() returns
  *
  * The mirror does not keep the memory alive: the process may end, and then
  * @config->ops->unmap is called for the whole mirror.
@@ -126,6 +126,8 @@ int hmmu_mirror_register(struct hmmu_mirror *mirror,
 		return 0;
 	hmmu_mirror_stats_remove(mirror);
 out_free:
+	mirror->closing = true;
+	mirror->state = NULL;
 	kfree(state);
 	return ret;
 }
@@ -180,16 +182,17 @@ static bool mirror_take_state(struct hmmu_mirror *mirror)
  * hmmu_mirror_unregister() - end a mirror
  * @mirror: one that was registered
  *
- * Calls that are under way end with %-ECANCELED; later calls fail with it at once. Then
+ * Calls that are under way end with %-ECANCELED; later calls fail with it at once
+ * (hmmu_mirror_cancel() and hmmu_mirror_cancel_prefetch() return 0). Then
  * the driver's unmap() is called for the whole mirror, unless it was when the process
  * ended (if both happen at the same time, it is called twice). When this returns, no op
  * is called any more. @mirror itself has to stay as long as calls may still begin.
  *
- * Which waits it ends: those for a userfaultfd, in any task. In a prefetch also each wait
- * that SIGKILL ends. A populate in another task that waits for something else goes on
- * waiting until that wait is over or its task is killed, unless several of its faults
- * wait, and this waits for it. Nothing but the server ends a wait for a FUSE server that
- * has taken a request and does not answer.
+ * Which waits it ends: those for a userfaultfd, in any task. In a prefetch, and in a
+ * populate of which several faults wait, also each wait that SIGKILL ends. Any other
+ * populate that waits for something else goes on until that wait is over or its task is
+ * killed; this waits for it. Nothing but the server ends a wait for a FUSE server that has
+ * taken a request and does not answer.
  *
  * Context: Process context, any process. No locks held, not in an op or a done().
  * Sleeps.
@@ -199,7 +202,7 @@ void hmmu_mirror_unregister(struct hmmu_mirror *mirror)
 	struct hmmu_mirror_state *state = mirror->state;
 
 	spin_lock(&mirror->lock);
-	mirror->closing = true;
+	WRITE_ONCE(mirror->closing, true);
 	spin_unlock(&mirror->lock);
 
 	hmmu_prefetches_cancel(mirror, NULL, false);

@@ -178,8 +178,8 @@ struct hmmu_mirror_state {
  * @error: what map() returned for this window
  * @move: for moving pages to device memory; NULL: no page is to be moved
  * @moved: pages of this window that were tried to be moved
- * @moves: number of times that pages of this window were moved
- * @again: pages were moved just now: collect the window again
+ * @moves: number of times that a move of pages of this window was tried
+ * @again: a move was tried just now: collect the window again
  * @request: what the driver asks for; NULL: a snapshot or a migration
  * @use: hands the window on, under the mirror lock; returns 0 or -errno
  * @see: the driver's, for a snapshot

@@ -6,9 +6,9 @@
  * hooks give the engine the sequence to collect under, and take what it has collected
  * while the mmap lock is still held.
  */
+#include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/minmax.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "../fault/call.h"
@@ -356,7 +356,8 @@ bool hmmu_request_is_sane(const struct hmmu_mirror *mirror,
  * @request: the request, sane as hmmu_request_is_sane() says
  * @prefetch: the prefetch that it is part of, or NULL: a populate
  *
- * Context, Return: as hmmu_mirror_populate().
+ * Context: As hmmu_mirror_populate().
+ * Return: As hmmu_mirror_populate().
  */
 int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *request,
 		     const struct hmmu_prefetch *prefetch)
@@ -401,8 +402,9 @@ int hmmu_request_run(struct hmmu_mirror *mirror, const struct hmmu_request *requ
  *		   device's fault as failed
  * * %-EFAULT	 - a needed page has no mapping, or none that can be read, or its fault
  *		   failed; or the OOM reaper has emptied the process. Report the device's
- *		   fault as failed, like that below
- * * %-EPERM	 - write access asked to a needed page of a read-only mapping
+ *		   fault as failed
+ * * %-EPERM	 - write access asked to a needed page of a read-only mapping. Report the
+ *		   device's fault as failed
  * * %-ENOMEM	 - no memory, for faults or for map()
  * * %-EINTR	 - fatal signal
  * * %-ECANCELED - by hmmu_mirror_cancel() or hmmu_mirror_unregister()

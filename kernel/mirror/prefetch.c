@@ -113,7 +113,7 @@ static int prefetch_need_thread(struct hmmu_mirror *mirror)
  * Return:
  * * %0		 - @prefetch->done will be called, once
  * * %-EINVAL	 - as hmmu_mirror_populate(); done() is not called, nor for those below
- * * %-ECANCELED - the mirror is being unregistered
+ * * %-ECANCELED - the mirror is being unregistered, or has been
  * * %-ENOMEM	 - no memory for the thread; the memory can still be populated
  * * %-EINTR	 - fatal signal while the thread was created
  */
@@ -124,7 +124,7 @@ int hmmu_mirror_prefetch(struct hmmu_mirror *mirror,
 
 	if (!hmmu_request_is_sane(mirror, &prefetch->request))
 		return -EINVAL;
-	if (!hmmu_mirror_enter(mirror))
+	if (READ_ONCE(mirror->closing) || !hmmu_mirror_enter(mirror))
 		return -ECANCELED;
 	ret = prefetch_need_thread(mirror);
 	if (ret)

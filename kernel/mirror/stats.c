@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include "../fault/call.h"
 #include "mirror.h"
@@ -21,7 +22,8 @@
  * struct mirror_stats - the counters of one mirror or of several
  * @counters: by enum hmmu_mirror_counter
  * @engine: what the fault engine did for them
- * @in_flight: populates, prefetches and snapshots under way
+ * @in_flight: flights under way: populates, prefetches, snapshots, migrations and
+ *	       exclusive accesses
  * @faulting: faults of these that are under way
  * @running: invalidations that are running
  */

@@ -57,4 +57,3 @@ vm_fault_t hmmu_memory_touch(struct vm_fault *fault)
 	migrate_vma_finalize(&args);
 	return result;
 }
-

@@ -136,8 +136,8 @@ static int dmirror_flush(struct file *file, fl_owner_t owner)
 }
 
 /*
- * Device memory is evicted, so that the process keeps its pages. A process that exits
- * needs none of them.
+ * All pages in the device's memory go home, of whichever process; but not if the task that
+ * closes the file is exiting, for its memory goes with it.
  */
 static int dmirror_release(struct inode *inode, struct file *file)
 {

@@ -128,7 +128,7 @@ static int dmirror_device_add_private(struct dmirror_device *device)
  * @devices: all of them
  *
  * Context: Module init. Sleeps.
- * Return: %0, also if the kernel has no CONFIG_DEVICE_PRIVATE and no address for
+ * Return: %0, also if the kernel has no CONFIG_DEVICE_PRIVATE, or no address for
  * coherent memory was given. A negative errno, with a line in the log, if memory that
  * was asked for is unavailable; call dmirror_memory_remove() then too.
  */

@@ -257,7 +257,7 @@ static bool soft_has(struct hv *hv, u64 gpfn, u64 pfn, u32 access)
 	return has;
 }
 
-/* Returns the slot behind the last one unmapped: @left ends a batch. */
+/* Returns @end, or the slot to go on from if @left, the rest of the batch, ran out before. */
 static unsigned int soft_table_unmap_pages(struct soft_table *table,
 					   unsigned int slot, unsigned int end,
 					   unsigned int *left)

@@ -70,7 +70,7 @@ int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
  *		or the mm is being torn down. Calling again does not help
  * * %-EPERM  - write asked of a VMA without VM_WRITE
  * * %-ENOMEM - no memory, for the fault or to keep the requests
- * * %-EINTR  - fatal signal: return to user space
+ * * %-EINTR  - fatal signal: give up; a task of user space returns there
  * * %-EINVAL - @range malformed (unaligned, empty, not inside its notifier's
  *		interval), or a fault handler broke its rules
  */
@@ -111,7 +111,7 @@ int hmmu_range_fault_unlocked(struct hmm_range *range, unsigned long timeout,
  * and with the lock dropped
  * * %0	      - a fault has completed and dropped the lock; nothing that was collected
  *		counts. Take a fresh sequence and the lock, call again
- * * %-EINTR  - fatal signal: return to user space
+ * * %-EINTR  - fatal signal: give up; a task of user space returns there
  */
 #define hmm_range_fault_unlockable(range, locked) \
 	hmmu_range_fault_unlockable(range, locked, NULL)

@@ -85,8 +85,8 @@ struct hmmu_mirror_ops {
 	/**
 	 * @prepare: optional. Allocate in advance what @map of [start, end) needs.
 	 *
-	 * Context: no lock held; may sleep and allocate. @unmap may run for these
-	 * addresses meanwhile.
+	 * Context: no lock held; may sleep and allocate. @map, @unmap and another
+	 * @prepare may run for these addresses meanwhile.
 	 *
 	 * Return: 0, or an errno that ends the populate.
 	 */
@@ -99,7 +99,8 @@ struct hmmu_mirror_ops {
  * @name: of the device, for debugfs; not needed afterwards
  * @start: first address, a multiple of PAGE_SIZE
  * @end: first address after, likewise; (ULONG_MAX & PAGE_MASK): all memory
- * @ops: the driver's callbacks; they may be called before hmmu_mirror_register() returns
+ * @ops: the driver's callbacks; they have to stay until hmmu_mirror_unregister() returns,
+ *	 and may be called before hmmu_mirror_register() does
  * @memory: the device's own memory, or NULL. Pages there are given to map() like others
  * @faults_in_flight: see struct hmmu_mirror
  */

@@ -19,7 +19,7 @@
  *   EBUSY	invalidations of these very pages took more than a second
  *   ENOMEM	no memory
  *   EINTR	killed
- *   ESRCH	the process has exited
+ *   ESRCH	the process has no memory any more
  *   ECANCELED	by HMM_DMIRROR_CANCEL, or because the process that opened the file
  *		closed it or a duplicate of it: by close(), on exit, or by execve()
  *		if the file is close-on-exec
@@ -134,7 +134,10 @@ struct hmm_dmirror_cmd {
  */
 #define HMM_DMIRROR_WAIT		_IOWR('H', 0x42, struct hmm_dmirror_cmd)
 
-/* Cancel all populates, prefetches and snapshots of the file. @npages must be 1. */
+/*
+ * Cancel all calls of the file that populate, prefetch, migrate, make pages exclusive or
+ * take snapshots. @npages must be 1.
+ */
 #define HMM_DMIRROR_CANCEL		_IOWR('H', 0x43, struct hmm_dmirror_cmd)
 
 /*

@@ -30,7 +30,7 @@
 /* Guest page numbers must be below this. */
 #define HMM_REGION_GUEST_PAGES	(1ULL << 40)
 
-/* Most regions of a partition: each is notified of every invalidation of its memory. */
+/* Most regions of a partition: each is notified of every invalidation in the process. */
 #define HMM_REGION_MAX		512
 
 /**

@@ -12,7 +12,8 @@
  *   EOVERFLOW	HMMU_PROBE_EXACT given for a range that no notifier can have
  *   EFAULT	a buffer cannot be read or written
  *   ENOMEM	no memory for the probe's own buffers
- *   ESRCH	the process that opened the device has exited
+ *   ESRCH	the process that opened the device has no memory any more: it has exited, or
+ *		executed another program
  *   EPERM	opened without CAP_SYS_ADMIN (from open)
  */
 #ifndef _UAPI_HMM_UNLOCKED_PROBE_H

@@ -12,7 +12,7 @@
 #define _UAPI_HMMU_MIRROR_COUNTERS_H
 
 #define HMMU_MIRROR_COUNTERS(X)						\
-	X(POPULATES,	populates,	"populates that have ended, with prefetches and exclusive access") \
+	X(POPULATES,	populates,	"ended populates, prefetches, exclusive accesses") \
 	X(SNAPSHOTS,	snapshots,	"snapshots that have ended")	\
 	X(FAILED,	failed,		"populates and snapshots that ended in an error")	\
 	X(CANCELLED,	cancelled,	"failed ones that were cancelled")	\
@@ -27,7 +27,7 @@
 	X(RETRY_MIGRATE, retry_migrate,	"retries: migration to or from another device") \
 	X(RETRY_OWN,	retry_own,	"retries: migration to or from this device") \
 	X(RETRY_OTHER,	retry_other,	"retries: any other event")	\
-	X(RETRIES_AVOIDED, retries_avoided, "windows handed on although memory elsewhere was invalidated") \
+	X(RETRIES_AVOIDED, retries_avoided, "windows handed on although others were invalidated") \
 	X(WAITS,	waits,		"waits for an overlapping invalidation to end") \
 	X(CROWDED,	crowded,	"invalidations that found 32 others running") \
 	X(REFILLS,	refills,	"times map() was short of memory") \
