@@ -2,9 +2,9 @@
 /*
  * The calls that drivers make. Their contracts are in <linux/hmm_unlocked.h>.
  *
- * Both run the same walk. They differ in who takes the lock and the sequence, and
- * so in what a moved sequence means: hmm_range_fault_unlocked_timeout() takes both
- * itself and begins another pass; hmm_range_fault_unlockable() returns -EBUSY.
+ * Both run the same walk. hmm_range_fault_unlocked_timeout() takes the lock and the
+ * sequence itself, so it begins another pass when the sequence has moved. The caller
+ * of hmm_range_fault_unlockable() takes both, so that call returns -EBUSY.
  */
 #include <linux/export.h>
 #include <linux/ktime.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory used after it was freed, or beyond its end.
+# Reports memory that is used after it was freed, or beyond its end.
 
 kernel_oracles="use-after-free out-of-bounds vmalloc sleep list vm"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Data races.
+# Reports data races.
 
 kernel_oracles="race sleep list vm"
 

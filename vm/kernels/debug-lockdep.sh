@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Locks, RCU, sleeping where that is forbidden, leaks, lifetimes of objects.
+# Checks locks, RCU, sleeping where that is forbidden, leaks, lifetimes of objects.
 
 kernel_oracles="deadlock sleep rcu leak object list vm hang stall stay"
 
