@@ -490,7 +490,7 @@ static unsigned int crew_next_width(const struct hmmu_call *call,
 
 /**
  * hmmu_call_crew_run() - fault pages that are short, several at a time
- * @call: a call of which a fault has waited, without the lock
+ * @call: the call; one of its faults has dropped the lock and waited
  * @addr: where to begin
  * @end: where to stop, in the same page table
  *
