@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests for dirty pages, and what the session's thread does for them; see dirty.h. */
 #include <errno.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "session.h"
 #include "uffd.h"
+
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
 
 void dirty_init(struct dirty *dirty)
 {
@@ -18,31 +26,82 @@ void dirty_destroy(struct dirty *dirty)
 }
 
 /*
+ * Whether write-protect faults do not come here: the kernel itself lifts the protection, and
+ * the client looks for pages without it. Nothing but /proc tells how its userfaultfd was set
+ * up.
+ */
+static bool dirty_is_async(const struct lazymem *session)
+{
+	char path[64], line[128];
+	unsigned int features = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session->uffd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "API: %*x:%x:", &features) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return features & UFFD_FEATURE_WP_ASYNC;
+}
+
+/*
  * Begin to watch. Returns 0; -EAGAIN: go on later; -EINVAL: not registered in write-protect
- * mode; or -ENOMEM. Room for bits comes before ->on, which makes others set them.
+ * mode; or -ENOMEM. Room for bits comes before ->on, which makes others set them; and ->on
+ * before the protection, so that no page comes unprotected behind it.
  */
 static int dirty_protect_all(struct lazymem *session)
 {
+	bool before = session->dirty.on;
 	int error = 0;
 
 	for (struct pages *pages = session->ranges.pages; pages; pages = pages->next)
 		if (pages_watch(pages))
 			return -ENOMEM;
+	session->dirty.on = true;
 	for (size_t i = 0; !error && i < session->ranges.count; i++) {
 		const struct range *range = &session->ranges.at[i];
 
 		error = uffd_write_protect(session->uffd, (void *)range->start,
 					   range->count * range->pages->size, true);
 	}
-	session->dirty.on = !error;
+	if (error && error != -EAGAIN)
+		session->dirty.on = before;
 	return error == -ENOENT ? -EINVAL : error;
+}
+
+void dirty_begin(struct lazymem *session)
+{
+	int error = dirty_protect_all(session);
+
+	session->dirty.beginning = error == -EAGAIN;
+	if (error && error != -EAGAIN)
+		session_message(session, "dirty pages are not tracked: %s", error == -EINVAL ?
+				"the memory is not registered in write-protect mode" :
+				strerror(-error));
+}
+
+void dirty_watch_more(struct lazymem *session, struct pages *pages,
+		      const struct lazymem_range *range)
+{
+	int error = 0;
+
+	if (!session->dirty.on)
+		return;
+	error = pages_watch(pages) ?:
+		uffd_write_protect(session->uffd, (void *)range->start, range->size, true);
+	session->dirty.beginning |= error == -EAGAIN;
+	if (error && error != -EAGAIN)
+		session_message(session, "dirty pages of an added mapping are not tracked: %s",
+				strerror(-error));
 }
 
 /* Protect first: a write after that faults, and sets the bit that is cleared here. */
 static int dirty_take_page(struct lazymem *session, struct dirty_request *request,
-			   uint64_t i)
+			   struct pages *pages, uint64_t i)
 {
-	struct page_ref page = { request->pages, request->first + i };
+	struct page_ref page = { pages, request->first + i };
 	uint64_t run, address = ranges_address(&session->ranges, page, &run);
 	int error = 0;
 
@@ -58,17 +117,49 @@ static int dirty_take_page(struct lazymem *session, struct dirty_request *reques
 	return 0;
 }
 
+/* The mapping that is asked for. NULL: it has no such pages, or is not watched. */
+static struct pages *dirty_pages(const struct lazymem *session,
+				 const struct dirty_request *request)
+{
+	struct pages *pages = session->ranges.pages;
+
+	for (size_t i = 0; pages && i < request->range; i++)
+		pages = pages->next;
+	if (!pages || !pages->dirty || !session->dirty.on || request->first > pages->count ||
+	    request->count > pages->count - request->first)
+		return NULL;
+	return pages;
+}
+
 /* Goes on at ->at. Returns 0, -EAGAIN to go on later, or another error. */
 static int dirty_take_pages(struct lazymem *session, struct dirty_request *request)
 {
+	struct pages *pages = dirty_pages(session, request);
 	int error = 0;
 
+	if (!pages)
+		return -EINVAL;
 	for (; !error && request->at < request->count; request->at++) {
-		if (bits_test(request->pages->dirty, request->first + request->at))
-			error = dirty_take_page(session, request, request->at);
+		if (bits_test(pages->dirty, request->first + request->at))
+			error = dirty_take_page(session, request, pages, request->at);
 		if (error)
 			break;
 	}
+	return error;
+}
+
+/* Returns as the two above. */
+static int dirty_answer(struct lazymem *session, struct dirty_request *request)
+{
+	int error;
+
+	if (dirty_is_async(session))
+		error = -EOPNOTSUPP;
+	else
+		error = request->start ? dirty_protect_all(session) :
+					 dirty_take_pages(session, request);
+	if (error && error != -EAGAIN)
+		request->result = error;
 	return error;
 }
 
@@ -90,22 +181,23 @@ static bool dirty_is_asked(struct dirty *dirty)
  * The lock is held to the end, so the request and its bits stay valid: they are on the stack
  * of a thread that waits for ->done.
  */
-void dirty_run(struct lazymem *session)
+void dirty_run(struct lazymem *session, uint64_t now)
 {
 	struct dirty *dirty = &session->dirty;
 	struct dirty_request *request;
 	int error;
 
+	if (dirty->beginning && now >= dirty->again_at) {
+		dirty_begin(session);
+		dirty->again_at = now + CHANGING_NS;
+	}
 	dirty->pending = false;
 	if (!dirty_is_asked(dirty))
 		return;
 	slots_quiesce(session);
 	pthread_mutex_lock(&dirty->lock);
 	request = dirty->request;
-	error = request->pages ? dirty_take_pages(session, request) :
-				 dirty_protect_all(session);
-	if (error && error != -EAGAIN)
-		request->result = error;
+	error = dirty_answer(session, request);
 	if (error != -EAGAIN) {
 		dirty->request = NULL;
 		pthread_cond_broadcast(&dirty->done);
@@ -116,7 +208,8 @@ void dirty_run(struct lazymem *session)
 
 uint64_t dirty_due(const struct lazymem *session, uint64_t now)
 {
-	return session->dirty.pending ? now + CHANGING_NS : DUE_NEVER;
+	return session->dirty.pending || session->dirty.beginning ? now + CHANGING_NS :
+								    DUE_NEVER;
 }
 
 /* Threads that wait for their turn see ->over. */
@@ -133,11 +226,29 @@ void dirty_end(struct lazymem *session)
 	pthread_mutex_unlock(&dirty->lock);
 }
 
-/* By any thread but the session's: wait for one's turn, then for the answer. */
+/*
+ * The session's own thread, in options->spoken, does it at once. Until the client's change of
+ * its address space has ended, events are read, since the client waits for that.
+ */
+static int64_t dirty_ask_self(struct lazymem *session, struct dirty_request *request)
+{
+	struct pollfd fd = { .fd = session->uffd, .events = POLLIN };
+
+	slots_quiesce(session);
+	while (dirty_answer(session, request) == -EAGAIN && !session->error) {
+		poll(&fd, 1, 1);
+		messages_read(session);
+	}
+	return session->error ? -ESRCH : request->result;
+}
+
+/* By any other thread: wait for one's turn, then for the answer. */
 static int64_t dirty_ask(struct lazymem *session, struct dirty_request *request)
 {
 	struct dirty *dirty = &session->dirty;
 
+	if (session->spoken && pthread_equal(session->thread, pthread_self()))
+		return dirty_ask_self(session, request);
 	pthread_mutex_lock(&dirty->lock);
 	while (dirty->request && !dirty->over)
 		pthread_cond_wait(&dirty->done, &dirty->lock);
@@ -155,21 +266,17 @@ static int64_t dirty_ask(struct lazymem *session, struct dirty_request *request)
 
 int lazymem_dirty_start(struct lazymem *session)
 {
-	struct dirty_request request = {};
+	struct dirty_request request = { .start = true };
 
 	return dirty_ask(session, &request);
 }
 
-/* The list of mappings does not change after lazymem_new(), so any thread may walk it. */
 int64_t lazymem_dirty_take(struct lazymem *session, size_t range, uint64_t first,
 			   uint64_t count, unsigned long *bits)
 {
-	struct dirty_request request = { .first = first, .count = count, .bits = bits };
+	struct dirty_request request = {
+		.range = range, .first = first, .count = count, .bits = bits,
+	};
 
-	for (request.pages = session->ranges.pages; request.pages && range; range--)
-		request.pages = request.pages->next;
-	if (!request.pages || !session->dirty.on || first > request.pages->count ||
-	    count > request.pages->count - first)
-		return -EINVAL;
 	return dirty_ask(session, &request);
 }

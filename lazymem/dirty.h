@@ -18,10 +18,12 @@
 #include "pages.h"
 
 struct lazymem;
+struct lazymem_range;
 
 /**
  * struct dirty_request - what another thread asks; it is on that thread's stack
- * @pages: mapping to take bits of. NULL: begin to watch
+ * @range: index of the mapping to take bits of
+ * @start: begin to watch instead
  * @first: first page
  * @count: how many pages
  * @at: how many are done; the request goes on here after -EAGAIN
@@ -29,7 +31,8 @@ struct lazymem;
  * @result: how many bits were set, or -errno
  */
 struct dirty_request {
-	struct pages *pages;
+	size_t range;
+	bool start;
 	uint64_t first, count, at;
 	unsigned long *bits;
 	int64_t result;
@@ -40,7 +43,9 @@ struct dirty_request {
  * @lock: guards @request and @over; a leaf
  * @done: signalled when @request is done or @over is set
  * @request: the request, one at a time; others wait for it to become NULL
- * @on: dirty pages are watched. Set by the session's thread, read by any
+ * @on: dirty pages are watched: each page is write-protected as it is put in place
+ * @beginning: dirty_begin() met -EAGAIN: protect what there is already
+ * @again_at: when to try again then
  * @over: lazymem_run() has ended, nothing will be done any more
  * @pending: a request met -EAGAIN; session's thread only
  */
@@ -49,6 +54,8 @@ struct dirty {
 	pthread_cond_t done;
 	struct dirty_request *request;
 	_Atomic bool on;
+	bool beginning;
+	uint64_t again_at;
 	bool over;
 	bool pending;
 };
@@ -56,8 +63,17 @@ struct dirty {
 void dirty_init(struct dirty *dirty);
 void dirty_destroy(struct dirty *dirty);
 
+/*
+ * Watch from the start, before the first page is brought. What is wrong is passed to
+ * options->message, and the client is served unwatched.
+ */
+void dirty_begin(struct lazymem *session);
+/* @pages, at @range, came with lazymem_map(). */
+void dirty_watch_more(struct lazymem *session, struct pages *pages,
+		      const struct lazymem_range *range);
+
 /* Do what is asked. */
-void dirty_run(struct lazymem *session);
+void dirty_run(struct lazymem *session, uint64_t now);
 uint64_t dirty_due(const struct lazymem *session, uint64_t now);
 /* Nothing will be done any more: wake threads that ask, with -ESRCH. */
 void dirty_end(struct lazymem *session);

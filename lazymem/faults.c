@@ -163,7 +163,7 @@ void faults_run(struct lazymem *session, uint64_t now)
 		if (address && fault->kind != FAULT_MISSING &&
 		    !faults_answer_present(session, fault, address) &&
 		    fault->kind != FAULT_MISSING) {
-			faults->again_at = now + CHANGING_NS;
+			faults->again_at = session_changing(session, now);
 			return;
 		}
 		if (address && fault->kind == FAULT_MISSING &&

@@ -10,7 +10,7 @@
  * Sessions wait for nothing that they share, so a client that lies, hangs or dies stops only
  * its own session. A client that needs several threads sends several userfaultfds.
  *
- * Any thread may call lazymem_stop(), lazymem_stats() and, except the session's own,
+ * Any thread may call lazymem_stop(), lazymem_probe(), lazymem_stats() and
  * lazymem_dirty_*(). All other calls for a session are made by one thread at a time.
  *
  * Errors: calls that can fail return -errno or NULL, and put one line of text for the user
@@ -69,6 +69,20 @@ enum lazymem_end {
 };
 
 /**
+ * enum lazymem_lost - what becomes of a client that is not, or no longer, served
+ * @LAZYMEM_LOST_POISON: an access to what it misses gets SIGBUS. Where the kernel cannot
+ *			 poison (before 6.6), the client is killed
+ * @LAZYMEM_LOST_KILL: it is killed as soon as it is known. If it cannot be killed, what it
+ *		       misses is poisoned
+ * @LAZYMEM_LOST_DROP: what it misses becomes zeros
+ */
+enum lazymem_lost {
+	LAZYMEM_LOST_POISON,
+	LAZYMEM_LOST_KILL,
+	LAZYMEM_LOST_DROP,
+};
+
+/**
  * struct lazymem_options - what sessions may have in common
  * @image: path of a file or block device, or an NBD URI
  * @image_size: what lazymem_image_size() returned
@@ -81,12 +95,24 @@ enum lazymem_end {
  *	     as lost; 0: never
  * @latency_us: microseconds that each read of the image takes at least; other reads are in
  *		flight meanwhile. For demonstrations and measurements
+ * @on_lost: what happens when the client asks for what cannot be brought: a page that cannot
+ *	     be read, an address without content, the rest after an early end
+ * @fill_wait: seconds after which LAZYMEM_FILL ends, as @on_lost says, if it could bring
+ *	       nothing in this time; 0: it waits for ever
+ * @track_dirty: as if lazymem_dirty_start() was called before the first page is brought. If
+ *		 the client cannot be watched, this is passed to @message and it is served
+ *		 nonetheless
  * @message: called with a line of text, without newline, when something goes wrong. By the
  *	     thread of any session. May be NULL
  * @forked: called when the client has forked, by the session's thread. Take over @child:
  *	    run it in a thread of its own, free it, and return 0. Or return an error: then
  *	    all that the child is missing is poisoned and @child is freed. May be NULL, which
  *	    means an error
+ * @kill: called when the client has to be killed, with the reason. By the session's thread.
+ *	  Returns 0, or -errno if it cannot be killed. May be NULL, which means the latter
+ * @spoken: called when lazymem_new()'s @peer is readable, by the session's thread: other
+ *	    faults wait meanwhile, so it must not block. Returns 0, or -errno to be called no
+ *	    more. May be NULL. Only here lazymem_map() and lazymem_unmap() may be called
  */
 struct lazymem_options {
 	const char *image;
@@ -98,8 +124,13 @@ struct lazymem_options {
 	unsigned int give_up;
 	unsigned int timeout;
 	unsigned int latency_us;
+	enum lazymem_lost on_lost;
+	unsigned int fill_wait;
+	bool track_dirty;
 	void (*message)(void *arg, const char *text);
 	int (*forked)(void *arg, struct lazymem *child);
+	int (*kill)(void *arg, const char *why);
+	int (*spoken)(void *arg, struct lazymem *session);
 };
 
 /**
@@ -166,12 +197,58 @@ int64_t lazymem_image_size(const char *image, char why[LAZYMEM_WHY]);
  * @why: explanation of an error
  *
  * Returns NULL if something in @ranges or @uffd is wrong, if the recorded order cannot be
- * read, or without memory: @why says which. The client's faults then wait until the caller
- * closes @uffd.
+ * read, or without memory: @why says which. @uffd stays the caller's. The client's faults
+ * wait for ever if it has a copy of @uffd: lazymem_refuse() is next.
  */
 struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, int uffd,
 			    int peer, const struct lazymem_range *ranges,
 			    size_t count, char why[LAZYMEM_WHY]);
+
+/**
+ * lazymem_refuse() - make a session for a client that is not served
+ * @options: see lazymem_new(); @on_lost says what its faults get
+ * @arg: see lazymem_new()
+ * @uffd: see lazymem_new()
+ * @peer: see lazymem_new()
+ *
+ * What it has registered is not known. So each fault is answered by itself, as it comes, until
+ * the client is gone or lazymem_stop() is called. Returns the session, for lazymem_run(); or
+ * NULL without memory or descriptors, or if @uffd is no userfaultfd.
+ */
+struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg, int uffd,
+			       int peer);
+
+/**
+ * lazymem_map() - serve one more mapping
+ * @session: running
+ * @range: registered on the session's userfaultfd
+ * @why: explanation of an error
+ *
+ * Context: in lazymem_options.spoken only. Returns 0; -EINVAL if something in @range is
+ * wrong; or -ENOMEM. After an error nothing has changed.
+ */
+int lazymem_map(struct lazymem *session, const struct lazymem_range *range,
+		char why[LAZYMEM_WHY]);
+
+/**
+ * lazymem_unmap() - no longer serve what lies in a part of the address space
+ * @session: running
+ * @start: address, as in struct lazymem_range
+ * @size: bytes
+ *
+ * Faults there count as faults at an address without content from now on. The client need not
+ * call for what it unmaps if its userfaultfd has UFFD_FEATURE_EVENT_UNMAP.
+ *
+ * Context: in lazymem_options.spoken only. Returns 0; -EINVAL if no page is served there or
+ * not all of a page is in it; or -ENOMEM: then the session ends.
+ */
+int lazymem_unmap(struct lazymem *session, uint64_t start, uint64_t size);
+
+/*
+ * Look now whether the client still exists, and have lazymem_run() end if it does not. Sessions
+ * look by themselves, each second. By any thread; does not wait.
+ */
+void lazymem_probe(struct lazymem *session);
 
 /**
  * lazymem_run() - serve until the client is gone or lazymem_stop() is called
@@ -201,9 +278,10 @@ const struct lazymem_stats *lazymem_stats(const struct lazymem *session);
  * @session: its ranges must be registered in write-protect mode as well. Children of the
  *	     client are not watched
  *
- * Context: any thread but the session's, which does the work. Waits until the session is in
+ * Context: any thread. Waits for the session's, which does the work, and until it is in
  * lazymem_run(). Returns 0;
  * -EINVAL: a range is not registered in write-protect mode;
+ * -EOPNOTSUPP: the client uses UFFD_FEATURE_WP_ASYNC: it finds its dirty pages itself;
  * -ENOMEM: no memory for a bit per page;
  * -ESRCH: lazymem_run() has ended, or the client is gone: nothing is watched.
  */

@@ -13,12 +13,18 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "lost.h"
 #include "place.h"
 #include "release.h"
 #include "session.h"
+#include "uffd.h"
+
+/* A child is first looked for after this time. */
+#define PROBE_LEAST	(10 * MS)
 
 /* Above what sysctl vm.mmap_min_addr keeps free. */
 #define PROBE_ADDRESS	(1UL << 24)
@@ -50,10 +56,23 @@ static bool loop_is_finished(struct lazymem *session)
 		       ahead_is_over(session);
 	case LAZYMEM_POISON:
 	case LAZYMEM_DROP:
-		return !faults_waiting(session);
+		return session->killed || !faults_waiting(session);
 	default:
 		return true;
 	}
+}
+
+/* A client's children may live for milliseconds only. A fault is a sign of life. */
+static uint64_t loop_probe_wait(struct lazymem *session)
+{
+	uint64_t wait = session->probe_wait * 2;
+
+	if (session->child && session->probe_faults != session->stats.faults)
+		wait = PROBE_LEAST;
+	session->probe_faults = session->stats.faults;
+	session->probe_wait = wait > PROBE_LEAST && wait < SECOND ? wait :
+			      wait < SECOND ? PROBE_LEAST : SECOND;
+	return session->child ? session->probe_wait : SECOND;
 }
 
 /*
@@ -62,11 +81,35 @@ static bool loop_is_finished(struct lazymem *session)
  */
 static void loop_probe(struct lazymem *session, uint64_t now)
 {
-	if (now < session->probe_at)
+	if (!atomic_exchange(&session->probe_now, false) && now < session->probe_at)
 		return;
-	session->probe_at = now + SECOND;
+	session->probe_at = now + loop_probe_wait(session);
 	if (place_probe(session->uffd, PROBE_ADDRESS, 4096) == -ESRCH)
 		session->gone = true;
+}
+
+/*
+ * Filling may take as long as the image needs. But a supervisor kills a program that does not
+ * end, and clients would then wait for ever. So it ends when nothing could be brought for a
+ * time.
+ */
+static void loop_watch_fill(struct lazymem *session, uint64_t now)
+{
+	unsigned int wait = session->options->fill_wait;
+
+	if (session->ending != LAZYMEM_FILL || !wait)
+		return;
+	if (!session->fill_at || session->fill_missing != session->stats.missing) {
+		session->fill_at = now + wait * SECOND;
+		session->fill_missing = session->stats.missing;
+	}
+	if (now < session->fill_at)
+		return;
+	session_message(session, "nothing could be brought for %u s: filling ends", wait);
+	if (session->options->on_lost == LAZYMEM_LOST_KILL)
+		lost_kill(session, "its memory could not be filled");
+	lazymem_stop(session, session->options->on_lost == LAZYMEM_LOST_DROP ?
+		     LAZYMEM_DROP : LAZYMEM_NOW);
 }
 
 /* When this has to be called again though no descriptor is ready. */
@@ -74,12 +117,36 @@ static uint64_t loop_due(const struct lazymem *session, uint64_t now)
 {
 	uint64_t due = due_earlier(session->probe_at, now + SECOND);
 
+	if (session->fill_at)
+		due = due_earlier(due, session->fill_at);
 	due = due_earlier(due, connection_due(session));
 	due = due_earlier(due, dirty_due(session, now));
 	due = due_earlier(due, messages_due(session, now));
 	due = due_earlier(due, faults_due(session, now));
 	due = due_earlier(due, slots_due(session));
 	return due_earlier(due, ahead_due(session, now));
+}
+
+/*
+ * What the client says beside its userfaultfd is the caller's matter. Mappings may change, so
+ * the helper has to be idle.
+ */
+static void loop_hear_peer(struct lazymem *session, short revents)
+{
+	const struct lazymem_options *options = session->options;
+	int error = 0;
+
+	if (revents & POLLIN && options->spoken) {
+		slots_quiesce(session);
+		session->spoken = true;
+		error = options->spoken(session->arg, session);
+		session->spoken = false;
+	}
+	if (!error && !(revents & (POLLRDHUP | POLLHUP | POLLERR)))
+		return;
+	/* A hang-up would be reported for ever: probe now, then each second. */
+	session->peer = -1;
+	session->probe_at = 0;
 }
 
 /* An error without POLLIN: poll() reports so that the client has made it blocking. */
@@ -101,36 +168,58 @@ static void loop_wait(struct lazymem *session)
 	struct pollfd fds[] = {
 		{ .fd = session->uffd, .events = POLLIN },
 		{ .fd = session->wake_fd, .events = POLLIN },
-		{ .fd = session->peer, .events = POLLRDHUP },
+		{ .fd = session->peer,
+		  .events = POLLRDHUP | (session->options->spoken ? POLLIN : 0) },
 		{ .fd = -1 },
 	};
 
 	source->ops->poll(source, &fds[3]);
 	rest = due > now ? due - now : 0;
+	/* The client's other thread may need this processor to end its change. */
+	if (!rest && session->changing_since)
+		sched_yield();
 	timeout = (struct timespec) { rest / SECOND, rest % SECOND };
 	if (ppoll(fds, 4, &timeout, NULL) <= 0)
 		return;
 	if (fds[1].revents && read(session->wake_fd, &rest, sizeof(rest)) < 0)
 		return;
-	if (fds[2].revents) {
-		/* A hang-up would be reported for ever: probe now, then each second. */
-		session->peer = -1;
-		session->probe_at = 0;
-	}
+	if (fds[2].revents)
+		loop_hear_peer(session, fds[2].revents);
 	loop_read_uffd(session, fds[0].revents);
 	if (fds[3].revents)
 		source->ops->run(source, fds[3].revents);
 }
 
+/*
+ * Faults may have been read by a server that has died since: they come again. After that the
+ * first pages are brought.
+ */
+static void loop_begin(struct lazymem *session)
+{
+	const struct ranges *ranges = &session->ranges;
+
+	session->thread = pthread_self();
+	for (size_t i = 0; i < ranges->count; i++)
+		uffd_wake(session->uffd, (void *)ranges->at[i].start,
+			  ranges->at[i].count * ranges->at[i].pages->size);
+	if (session->options->track_dirty && !session->refused && !session->child)
+		dirty_begin(session);
+	if (session->refused && session->options->on_lost == LAZYMEM_LOST_KILL)
+		lost_kill(session, "it was refused");
+}
+
 int lazymem_run(struct lazymem *session)
 {
+	loop_begin(session);
 	while (!session->gone && !session->error) {
 		uint64_t now = clock_ns();
 
 		loop_take_end(session);
 		loop_probe(session, now);
-		dirty_run(session);
-		connection_run(session, now);
+		loop_watch_fill(session, now);
+		dirty_run(session, now);
+		if (!session->refused)
+			connection_run(session, now);
 		/* Twice: free slots for the faults, then bring what is there at once. */
 		slots_run(session, now);
 		faults_run(session, now);

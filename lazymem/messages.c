@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lost.h"
 #include "place.h"
 #include "release.h"
 #include "session.h"
@@ -35,34 +36,32 @@ static void messages_take_fault(struct lazymem *session, const struct uffd_msg *
 	else if (messages->nr_strays < STRAYS_MOST)
 		messages->strays[messages->nr_strays++] = address;
 	else
-		uffd_wake(session->uffd, (void *)(address & ~4095UL), 4096);
+		uffd_wake(session->uffd, (void *)(address & ~(PAGE_LEAST - 1)), PAGE_LEAST);
 }
 
 /*
  * Nothing is left to read. Either an event has made the address known, or a change is under
- * way (-EAGAIN), or the address is in no mapping: then waiting would not end.
+ * way (-EAGAIN), or the address is in no mapping: then waiting would not end. So it is for all
+ * faults of a client that was refused.
  */
 static void messages_settle_stray(struct lazymem *session, uint64_t address)
 {
 	struct messages *messages = &session->messages;
 	struct page_ref known = ranges_find(&session->ranges, address);
-	uint64_t page = address & ~4095UL;
-	int error = 0;
+	uint64_t page = address & ~(PAGE_LEAST - 1);
+	int error;
 
 	if (known.pages) {
 		faults_add(session, (struct fault) { .page = known });
 		return;
 	}
-	error = place_probe(session->uffd, page, 4096);
+	error = place_probe(session->uffd, page, PAGE_LEAST);
 	if (!error)
-		place_poison(session->uffd, page, 1, 4096, &error);
-	if (error == -EAGAIN || error == -ENOMEM) {
+		error = lost_page(session, page, PAGE_LEAST, session->refused ?
+				  "the client was refused" :
+				  "it is in none of the client's mappings");
+	if (error == -EAGAIN || error == -ENOMEM)
 		messages->strays[messages->nr_strays++] = address;
-		return;
-	}
-	session->stats.failed++;
-	session_message(session, "a fault at 0x%" PRIx64 ", in none of the client's mappings: %s",
-			address, error ? "it stays" : "poisoned");
 }
 
 /* A stray may be put back, so the list is emptied first. */
@@ -87,7 +86,8 @@ static void messages_take_fork(struct lazymem *session, int uffd)
 	struct lazymem *child = session_clone(session, uffd);
 
 	if (!child) {
-		session_message(session, "no memory to serve a child of the client");
+		session_message(session, "no memory or file descriptors to serve a child of the client: what it misses is poisoned");
+		release_child(session, uffd);
 		close(uffd);
 		return;
 	}
@@ -111,7 +111,7 @@ static void messages_take_event(struct lazymem *session, const struct uffd_msg *
 
 	switch (msg->event) {
 	case UFFD_EVENT_REMOVE:
-		ranges_removed(&session->ranges, start, end);
+		error = ranges_removed(&session->ranges, start, end);
 		break;
 	case UFFD_EVENT_UNMAP:
 		error = ranges_unmapped(&session->ranges, start, end);

@@ -29,6 +29,13 @@ static void bits_free(unsigned long *bits, uint64_t count)
 
 void pages_free(struct pages *pages)
 {
+	struct piece *piece;
+
+	while ((piece = pages->pieces)) {
+		pages->pieces = piece->next;
+		free(piece);
+	}
+	free(pages->doubts);
 	bits_free(pages->done, pages->count);
 	bits_free(pages->zero, pages->count);
 	bits_free(pages->dirty, pages->count);
@@ -46,10 +53,51 @@ struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
 	pages->size = size;
 	pages->done = bits_new(count);
 	pages->zero = bits_new(count);
-	if (pages->done && pages->zero)
+	if (size > PAGE_LEAST)
+		pages->doubts = calloc(count, 1);
+	if (pages->done && pages->zero && (pages->doubts || size == PAGE_LEAST))
 		return pages;
 	pages_free(pages);
 	return NULL;
+}
+
+/* Pieces that touch become one: a client cannot make more of them than its pages have. */
+int pages_give_back_piece(struct pages *pages, uint64_t index, uint32_t from, uint32_t to)
+{
+	struct piece **at = &pages->pieces, *piece;
+
+	while ((piece = *at)) {
+		if (piece->index != index || piece->to < from || to < piece->from) {
+			at = &piece->next;
+			continue;
+		}
+		from = from < piece->from ? from : piece->from;
+		to = to > piece->to ? to : piece->to;
+		*at = piece->next;
+		free(piece);
+	}
+	piece = malloc(sizeof(*piece));
+	if (!piece)
+		return -ENOMEM;
+	*piece = (struct piece) { pages->pieces, index, from, to };
+	pages->pieces = piece;
+	return 0;
+}
+
+void pages_clear_pieces(const struct pages *pages, uint64_t index, char *content)
+{
+	for (const struct piece *piece = pages->pieces; piece; piece = piece->next)
+		if (piece->index == index)
+			memset(content + piece->from, 0, piece->to - piece->from);
+}
+
+static int pages_clone_pieces(struct pages *to, const struct pages *from)
+{
+	int error = 0;
+
+	for (const struct piece *piece = from->pieces; !error && piece; piece = piece->next)
+		error = pages_give_back_piece(to, piece->index, piece->from, piece->to);
+	return error;
 }
 
 /* Without ->dirty: children of a client are not watched. */
@@ -57,6 +105,10 @@ struct pages *pages_clone(const struct pages *from)
 {
 	struct pages *pages = pages_new(from->offset, from->count, from->size);
 
+	if (pages && pages_clone_pieces(pages, from)) {
+		pages_free(pages);
+		pages = NULL;
+	}
 	if (!pages)
 		return NULL;
 	memcpy(pages->done, from->done, bits_bytes(from->count));

@@ -18,6 +18,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Kinds of pages that there are: small ones, and hugetlb's. */
+#define PAGE_LEAST	4096UL
+#define PAGE_MOST	(2UL << 20)
+
+/**
+ * struct piece - a part of a huge page that the client has given back
+ * @next: in struct pages
+ * @index: the page
+ * @from: first byte in the page
+ * @to: end of the piece
+ *
+ * The kernel makes such a piece zeros if the page is there, and otherwise does nothing.
+ */
+struct piece {
+	struct piece *next;
+	uint64_t index;
+	uint32_t from, to;
+};
+
 /**
  * struct pages - what the client has mapped of the image, in one piece
  * @next: next mapping, in the order of lazymem_new()'s ranges
@@ -29,6 +48,9 @@
  * @done: bit i: page i is in place, poisoned, given back or unmapped; reading ahead skips it
  * @zero: bit i: the client has given page i back to the kernel. From then on its content is
  *	  zeros, never the image's
+ * @pieces: what was given back of pages that were not given back as a whole
+ * @doubts: for huge pages, a number each: how often the kernel said that the page is there
+ *	    although a fault waited for it (slot.c). NULL for small pages
  * @dirty: bit i: page i was written to since it was taken last. NULL: not watched
  */
 struct pages {
@@ -39,6 +61,8 @@ struct pages {
 	_Atomic bool no_zeropage;
 	unsigned long *done;
 	unsigned long *zero;
+	struct piece *pieces;
+	uint8_t *doubts;
 	unsigned long *dirty;
 };
 
@@ -67,6 +91,11 @@ static inline void bits_clear(unsigned long *bits, uint64_t index)
 struct pages *pages_new(uint64_t offset, uint64_t count, size_t size);
 struct pages *pages_clone(const struct pages *from);
 void pages_free(struct pages *pages);
+
+/* Bytes @from to @to of page @index were given back. Returns 0 or -ENOMEM. */
+int pages_give_back_piece(struct pages *pages, uint64_t index, uint32_t from, uint32_t to);
+/* @content is page @index's: make zeros of the pieces that were given back. */
+void pages_clear_pieces(const struct pages *pages, uint64_t index, char *content);
 
 /* Make room for dirty bits. Returns 0 or -ENOMEM. */
 int pages_watch(struct pages *pages);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The ioctls that put pages into the client's memory; see place.h. */
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 
 #include "place.h"
@@ -79,7 +80,7 @@ static int place_call_continue(int uffd, uint64_t to, const void *from, uint64_t
  * -ENOENT: nothing is mapped there, or part of it is unmapped, or the pages lie in two
  * mappings. One page at a time tells these apart: a page that gets -ENOENT by itself is not
  * mapped. -EEXIST: the page is there, but a fault may have been read before it was put
- * there, so it is woken.
+ * there, so it is woken; see place.h for copies of huge pages.
  */
 static uint64_t place_pages(place_call *call, int uffd, uint64_t to, const char *from,
 			    uint64_t count, size_t size, int *error)
@@ -99,7 +100,7 @@ static uint64_t place_pages(place_call *call, int uffd, uint64_t to, const char 
 			done += step;
 		} else if (ret == -EAGAIN && moved > 0) {
 			done += moved / size;
-		} else if (ret == -EEXIST) {
+		} else if (ret == -EEXIST && !(size > PAGE_LEAST && from)) {
 			uffd_wake(uffd, (void *)at, size);
 			done++;
 		} else if (ret == -ENOENT && step > 1) {
@@ -141,14 +142,39 @@ uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error)
 	return place_pages(place_call_continue, uffd, to, NULL, 1, size, error);
 }
 
+/* A copy from address 0, which fails: how, tells about the memory. */
+static int place_try(int uffd, uint64_t address, size_t size)
+{
+	int64_t moved;
+
+	return place_call_copy(uffd, address, NULL, size, &moved);
+}
+
+/*
+ * -EINVAL: no page has this size. -ENOENT, -EAGAIN, -ESRCH: nothing was looked at. Any other
+ * error comes later than the look at the size.
+ */
+static bool place_size_fits(int uffd, uint64_t address, size_t size)
+{
+	int ret = place_try(uffd, address & ~(size - 1), size);
+
+	return ret != -EINVAL && ret != -ENOENT && ret != -EAGAIN && ret != -ESRCH;
+}
+
+size_t place_page_size(int uffd, uint64_t address)
+{
+	if (place_try(uffd, address, PAGE_LEAST) != -EINVAL)
+		return place_size_fits(uffd, address, PAGE_LEAST) ? PAGE_LEAST : 0;
+	return place_size_fits(uffd, address, PAGE_MOST) ? PAGE_MOST : 0;
+}
+
 /*
  * A copy from address 0, which fails in any case. The kernel looks first whether the client
  * exists and is changing its address space, and says so.
  */
 int place_probe(int uffd, uint64_t address, size_t size)
 {
-	int64_t moved;
-	int ret = place_call_copy(uffd, address, NULL, size, &moved);
+	int ret = place_try(uffd, address, size);
 
 	return ret == -EAGAIN || ret == -ESRCH ? ret : 0;
 }

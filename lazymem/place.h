@@ -11,13 +11,17 @@
  * others: this page can never be put there.
  *
  * Pages that are there already, or no longer mapped, count as settled. Faults that wait for
- * them are woken.
+ * them are woken. Only place_copy() and place_copy_protected() return -EEXIST, for a huge
+ * page: from 6.18 on the kernel also says so when there is no huge page left. Nothing is
+ * woken then.
  */
 #ifndef LAZYMEM_PLACE_H
 #define LAZYMEM_PLACE_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "pages.h"
 
 uint64_t place_copy(int uffd, uint64_t to, const void *from, uint64_t count, size_t size,
 		    int *error);
@@ -30,6 +34,12 @@ uint64_t place_poison(int uffd, uint64_t to, uint64_t count, size_t size, int *e
 
 /* Map the page that the page cache has. -EFAULT: it does not have it. */
 uint64_t place_continue(int uffd, uint64_t to, size_t size, int *error);
+
+/*
+ * The page size of the memory at @address, which is registered: PAGE_LEAST or PAGE_MOST; 0 if
+ * it cannot be told, or if it is another one. Changes nothing.
+ */
+size_t place_page_size(int uffd, uint64_t address);
 
 /*
  * Ask the kernel about the client without changing anything. Returns 0, -EAGAIN or -ESRCH as

@@ -10,10 +10,15 @@
 
 #include "ranges.h"
 
-#define SIZE_LEAST	4096ULL
-#define SIZE_MOST	(2ULL << 20)
+/* Mappings that lazymem_map() adds. Those that were dropped count: their bits stay. */
+#define MAPPED_MOST	4096
 /* The end of user space with five-level page tables; sums of two cannot overflow. */
 #define ADDRESS_MOST	(1ULL << 56)
+
+static uint64_t range_end(const struct range *range)
+{
+	return range->start + range->count * range->pages->size;
+}
 
 /* Ranges have no order, so a new one goes to the end. */
 static int ranges_add(struct ranges *ranges, struct range range)
@@ -36,7 +41,7 @@ static const char *ranges_refusal(const struct lazymem_range *range, uint64_t im
 {
 	uint64_t size = range->page_size;
 
-	if (size < SIZE_LEAST || size > SIZE_MOST || size & (size - 1))
+	if (size < PAGE_LEAST || size > PAGE_MOST || size & (size - 1))
 		return "its page size is not a power of two from 4096 to 2 MiB";
 	if (!range->size)
 		return "it is empty";
@@ -62,6 +67,17 @@ ranges_overlapped(const struct lazymem_range *from, size_t i)
 	return NULL;
 }
 
+/* Explain what is wrong with mapping @i of the client's list. Returns -EINVAL. */
+static int ranges_refuse(const struct lazymem_range *range, size_t i, uint64_t image_size,
+			 const char *fault, char why[LAZYMEM_WHY])
+{
+	snprintf(why, LAZYMEM_WHY, "mapping %zu (0x%" PRIx64 " + 0x%" PRIx64
+		 " at offset 0x%" PRIx64 " of an image of 0x%" PRIx64
+		 ", pages of %" PRIu64 "): %s", i, range->start, range->size,
+		 range->offset, image_size, range->page_size, fault);
+	return -EINVAL;
+}
+
 /* All of them. Returns 0, or -EINVAL with an explanation for the user. */
 static int ranges_check(const struct lazymem_range *from, size_t count,
 			uint64_t image_size, char why[LAZYMEM_WHY])
@@ -75,17 +91,23 @@ static int ranges_check(const struct lazymem_range *from, size_t count,
 			fault = "it overlaps another one";
 		sum += from[i].size;
 		/* Bits are allocated per page: the image bounds them, not the client. */
-		if (!fault && sum > image_size + count * SIZE_MOST)
+		if (!fault && sum > image_size + count * PAGE_MOST)
 			fault = "together they are larger than the image";
-		if (!fault)
-			continue;
-		snprintf(why, LAZYMEM_WHY, "mapping %zu (0x%" PRIx64 " + 0x%" PRIx64
-			 " at offset 0x%" PRIx64 " of an image of 0x%" PRIx64
-			 ", pages of %" PRIu64 "): %s", i, from[i].start, from[i].size,
-			 from[i].offset, image_size, from[i].page_size, fault);
-		return -EINVAL;
+		if (fault)
+			return ranges_refuse(&from[i], i, image_size, fault, why);
 	}
 	return 0;
+}
+
+/* To the end of the list, which is in the order of the client's mappings. */
+static void ranges_append(struct ranges *ranges, struct pages *pages)
+{
+	struct pages **at = &ranges->pages;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = pages;
+	ranges->nr_pages++;
 }
 
 /* The session's memory for one mapping, and its first range. */
@@ -97,11 +119,14 @@ static int ranges_add_pages(struct ranges *ranges, const struct lazymem_range *f
 	range.pages = pages_new(from->offset, range.count, from->page_size);
 	if (!range.pages)
 		return -ENOMEM;
-	range.pages->next = ranges->pages;
-	ranges->pages = range.pages;
+	if (ranges_add(ranges, range)) {
+		pages_free(range.pages);
+		return -ENOMEM;
+	}
+	ranges_append(ranges, range.pages);
 	ranges->stats->total += from->size;
 	ranges->stats->missing += from->size;
-	return ranges_add(ranges, range);
+	return 0;
 }
 
 int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t count,
@@ -109,13 +134,38 @@ int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t c
 {
 	int error = ranges_check(from, count, image_size, why);
 
-	/* From the last on: each becomes the list's head, and the first is read ahead first. */
-	for (size_t i = count; !error && i; i--) {
-		error = ranges_add_pages(ranges, &from[i - 1]);
+	for (size_t i = 0; !error && i < count; i++) {
+		error = ranges_add_pages(ranges, &from[i]);
 		if (error)
 			snprintf(why, LAZYMEM_WHY, "out of memory");
 	}
 	return error;
+}
+
+/* What is wrong with adding @range to what there is. NULL: nothing. */
+static const char *ranges_map_refusal(const struct ranges *ranges,
+				      const struct lazymem_range *range, uint64_t image_size)
+{
+	const char *fault = ranges_refusal(range, image_size);
+
+	if (fault)
+		return fault;
+	for (size_t i = 0; i < ranges->count; i++)
+		if (ranges->at[i].start < range->start + range->size &&
+		    range->start < range_end(&ranges->at[i]))
+			return "it overlaps another one";
+	return ranges->nr_pages >= MAPPED_MOST ? "the client has had too many mappings" : NULL;
+}
+
+int ranges_map(struct ranges *ranges, const struct lazymem_range *range, uint64_t image_size,
+	       char why[LAZYMEM_WHY])
+{
+	const char *fault = ranges_map_refusal(ranges, range, image_size);
+
+	if (fault)
+		return ranges_refuse(range, ranges->nr_pages, image_size, fault, why);
+	snprintf(why, LAZYMEM_WHY, "out of memory");
+	return ranges_add_pages(ranges, range);
 }
 
 void ranges_free(struct ranges *ranges)
@@ -141,8 +191,7 @@ static int ranges_clone_pages(struct ranges *to, const struct ranges *from,
 
 	if (!pages)
 		return -ENOMEM;
-	pages->next = to->pages;
-	to->pages = pages;
+	ranges_append(to, pages);
 	for (size_t i = 0; !error && i < from->count; i++) {
 		struct range range = from->at[i];
 
@@ -154,7 +203,6 @@ static int ranges_clone_pages(struct ranges *to, const struct ranges *from,
 	return error;
 }
 
-/* In reverse order, so reading ahead for a child begins with the last mapping. */
 int ranges_clone(struct ranges *to, const struct ranges *from)
 {
 	int error = 0;
@@ -164,11 +212,6 @@ int ranges_clone(struct ranges *to, const struct ranges *from)
 	to->stats->total = from->stats->total;
 	to->stats->missing = from->stats->missing;
 	return error;
-}
-
-static uint64_t range_end(const struct range *range)
-{
-	return range->start + range->count * range->pages->size;
 }
 
 struct page_ref ranges_find(const struct ranges *ranges, uint64_t address)
@@ -215,7 +258,7 @@ void ranges_mark_done(struct ranges *ranges, struct pages *pages, uint64_t first
 		ranges->stats->missing -= missing * pages->size;
 }
 
-/* The part of @range in @start ... @end, whole pages only. Its count may be 0. */
+/* The pages of @range that are wholly in @start ... @end. Its count may be 0. */
 static struct range range_part(const struct range *range, uint64_t start, uint64_t end)
 {
 	struct range part = *range;
@@ -226,6 +269,10 @@ static struct range range_part(const struct range *range, uint64_t start, uint64
 	if (end > range_end(range))
 		end = range_end(range);
 	part.count = 0;
+	if (start >= end)
+		return part;
+	start = (start + size - 1) & ~(size - 1);
+	end &= ~(size - 1);
 	if (start < end) {
 		part.first += (start - range->start) / size;
 		part.count = (end - start) / size;
@@ -234,15 +281,58 @@ static struct range range_part(const struct range *range, uint64_t start, uint64
 	return part;
 }
 
+bool ranges_are_whole(const struct ranges *ranges, uint64_t start, uint64_t end)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct range *range = &ranges->at[i];
+		uint64_t mask = range->pages->size - 1;
+
+		if (start >= range_end(range) || end <= range->start)
+			continue;
+		if ((start > range->start && start & mask) ||
+		    (end < range_end(range) && end & mask))
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+/* Page @address of @range: give back what is in @start ... @end, if that is not all of it. */
+static int range_give_back_piece(const struct range *range, uint64_t address, uint64_t start,
+				 uint64_t end)
+{
+	size_t size = range->pages->size;
+	uint64_t page = address & ~(size - 1);
+
+	if (page < range->start || page >= range_end(range))
+		return 0;
+	start = start > page ? start - page : 0;
+	end = end < page + size ? end - page : size;
+	if (!start && end == size)
+		return 0;
+	return pages_give_back_piece(range->pages,
+				     range->first + (page - range->start) / size, start, end);
+}
+
 /*
  * Done, since nothing is to be read for them; zero, since a fault there gets zeros; dirty,
  * since the content has changed.
+ *
+ * MADV_REMOVE need not begin or end at a page of hugetlb memory. The kernel then makes zeros
+ * of the piece, but only if the page is there.
  */
-void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
+int ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 {
-	for (size_t i = 0; i < ranges->count; i++) {
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ranges->count; i++) {
 		struct range gone = range_part(&ranges->at[i], start, end);
 
+		error = range_give_back_piece(&ranges->at[i], start, start, end);
+		if (!error)
+			error = range_give_back_piece(&ranges->at[i], end - 1, start, end);
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++) {
 			bits_set(gone.pages->zero, j);
 			if (gone.pages->dirty)
@@ -250,6 +340,7 @@ void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 			ranges_mark_done(ranges, gone.pages, j, 1);
 		}
 	}
+	return error;
 }
 
 /*

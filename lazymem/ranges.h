@@ -16,6 +16,7 @@
 #ifndef LAZYMEM_RANGES_H
 #define LAZYMEM_RANGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,9 @@ struct range {
 /**
  * struct ranges - all that a session serves
  * @at: ranges in any order; @count are used and @room are allocated
- * @pages: owned list of the mappings' pages; stays when ranges are dropped
+ * @pages: owned list of the mappings' pages, in the client's order; stays when ranges are
+ *	   dropped
+ * @nr_pages: how many there are
  * @stats: the session's: @total and @missing are counted here
  */
 struct ranges {
@@ -41,6 +44,7 @@ struct ranges {
 	size_t count;
 	size_t room;
 	struct pages *pages;
+	size_t nr_pages;
 	struct lazymem_stats *stats;
 };
 
@@ -50,6 +54,9 @@ struct ranges {
  */
 int ranges_set(struct ranges *ranges, const struct lazymem_range *from, size_t count,
 	       uint64_t image_size, char why[LAZYMEM_WHY]);
+/* Add one mapping, which is checked. Returns as ranges_set(). */
+int ranges_map(struct ranges *ranges, const struct lazymem_range *range, uint64_t image_size,
+	       char why[LAZYMEM_WHY]);
 /* What a child of the client has after fork(). Returns 0 or -ENOMEM. */
 int ranges_clone(struct ranges *to, const struct ranges *from);
 void ranges_free(struct ranges *ranges);
@@ -63,15 +70,19 @@ struct page_ref ranges_find(const struct ranges *ranges, uint64_t address);
  */
 uint64_t ranges_address(const struct ranges *ranges, struct page_ref page, uint64_t *run);
 
+/* Whether @start to @end has pages, and all of each. */
+bool ranges_are_whole(const struct ranges *ranges, uint64_t start, uint64_t end);
+
 /* Mark @count pages as done, from page @first on. */
 void ranges_mark_done(struct ranges *ranges, struct pages *pages, uint64_t first,
 		      uint64_t count);
 
 /*
- * What the client did, as its events say. Given back: zeros from then on. The others
- * return 0 or -ENOMEM: then the ranges are incomplete and the session has to end.
+ * What the client did, as its events say. Given back: zeros from then on. Only whole pages are
+ * given back, unmapped or moved; of others it is remembered which piece was given back. Return
+ * 0 or -ENOMEM: then the ranges are incomplete and the session has to end.
  */
-void ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end);
+int ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end);
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length);
 

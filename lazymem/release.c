@@ -12,7 +12,9 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lost.h"
 #include "place.h"
 #include "release.h"
 #include "session.h"
@@ -85,6 +87,8 @@ static void release_poison_missing(struct lazymem *session)
 		error = release_poison_pages(session, pages);
 	if (error == -ESRCH)
 		session->gone = true;
+	else if (error && lost_kill(session, "what it misses cannot be poisoned"))
+		return;
 	else if (error)
 		session_message(session, "cannot poison what is missing: %s; %" PRIu64 " bytes read as zeros from now on",
 				error == -EINVAL || error == -ENOTTY ?
@@ -106,6 +110,75 @@ static void release_unregister(struct lazymem *session)
 	}
 }
 
+/* A child of the child comes with an event: it has the same. */
+static void release_drain(const struct lazymem *session, int uffd)
+{
+	struct uffd_msg msg;
+
+	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg)) {
+		if (msg.event != UFFD_EVENT_FORK)
+			continue;
+		release_child(session, msg.arg.fork.ufd);
+		close(msg.arg.fork.ufd);
+	}
+}
+
+/* Returns 0 or -errno. */
+static int release_child_range(const struct lazymem *session, int uffd,
+			       const struct range *range)
+{
+	const struct pages *pages = range->pages;
+	uint64_t end = range->first + range->count, at = range->first;
+	unsigned int changes = 0;
+
+	while ((at = pages_next_missing(pages, at)) < end) {
+		uint64_t address = range->start + (at - range->first) * pages->size;
+		uint64_t next = release_missing_end(pages, at), n;
+		struct pollfd fd = { .fd = uffd, .events = POLLIN };
+		int error = 0;
+
+		n = place_poison(uffd, address, (next < end ? next : end) - at, pages->size,
+				 &error);
+		at += n;
+		if (error == -EAGAIN && ++changes < CHANGES_MOST) {
+			poll(&fd, 1, 1);
+			release_drain(session, uffd);
+		} else if (error) {
+			return error;
+		}
+	}
+	return 0;
+}
+
+void release_child(const struct lazymem *session, int uffd)
+{
+	const struct ranges *ranges = &session->ranges;
+
+	session_unblock(uffd);
+	for (size_t i = 0; i < ranges->count; i++)
+		if (session->options->on_lost != LAZYMEM_LOST_DROP &&
+		    release_child_range(session, uffd, &ranges->at[i]))
+			break;
+	for (size_t i = 0; i < ranges->count; i++)
+		uffd_unregister(uffd, (void *)ranges->at[i].start,
+				ranges->at[i].count * ranges->at[i].pages->size);
+	release_drain(session, uffd);
+}
+
+/* What is not released by poison or unregistering: nobody knows the client's mappings. */
+static void release_refused(struct lazymem *session)
+{
+	if (!lost_kill(session, "it was refused, and lazymem ends"))
+		session_message(session, "the client was refused: its faults are not answered any more");
+}
+
+/* The session had to end early. A client that is not killed gets poison. */
+static void release_early(struct lazymem *session)
+{
+	if (session->error && session->options->on_lost == LAZYMEM_LOST_KILL)
+		lost_kill(session, "it cannot be served any more");
+}
+
 void release_memory(struct lazymem *session)
 {
 	struct source *source = session->connection.source;
@@ -116,6 +189,10 @@ void release_memory(struct lazymem *session)
 	for (unsigned int i = 0; i < SLOTS; i++)
 		session->slots.at[i].state = SLOT_FREE;
 	session->faults.count = 0;
+	if (!session->gone)
+		release_early(session);
+	if (!session->gone && session->refused)
+		release_refused(session);
 	/* -EINVAL: without UFFDIO_API nothing can be registered. */
 	if (!session->gone && session->stats.missing &&
 	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {

@@ -13,4 +13,11 @@ struct lazymem;
 
 void release_memory(struct lazymem *session);
 
+/*
+ * For a child of the client, for which no session could be made: @uffd is the child's. It has
+ * what the session's client has, at the same addresses. Needs no memory. @uffd stays the
+ * caller's.
+ */
+void release_child(const struct lazymem *session, int uffd);
+
 #endif

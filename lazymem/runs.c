@@ -67,6 +67,8 @@ static void runs_settle(struct slot *slot, unsigned int n, enum run_kind kind)
 			prefetched += pages->size;
 	}
 	ranges_mark_done(&session->ranges, pages, first, n);
+	for (unsigned int i = 0; pages->doubts && kind != RUN_SKIP && i < n; i++)
+		pages->doubts[first + i] = 0;
 	session->stats.served += served;
 	session->stats.prefetched += prefetched;
 	if (kind == RUN_ZERO)
@@ -132,6 +134,16 @@ static void runs_fill_page(const struct runs *runs)
 		memset(runs->from + length, 0, all - length);
 }
 
+/* What was given back of a huge page that is not there is zeros. */
+static void runs_clear_pieces(const struct runs *runs)
+{
+	const struct slot *slot = runs->slot;
+
+	for (unsigned int i = 0; !slot->read.hole && i < slot->count; i++)
+		pages_clear_pieces(slot->first.pages, slot->first.index + i,
+				   runs_content(runs, i));
+}
+
 /*
  * Find the content: in the slot's buffer, or, if the source left it in the page cache, in
  * @bounce after fetching it. Returns false if it is not in the page cache any more.
@@ -152,6 +164,7 @@ void runs_do(struct runs *runs, struct bounce *bounce)
 		return;
 	}
 	runs_fill_page(runs);
+	runs_clear_pieces(runs);
 	runs_prepare(runs);
 	while (!runs->error && runs->done < runs->n)
 		runs_place_one(runs, &runs->of[runs->done++]);

@@ -7,14 +7,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/userfaultfd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "mappings.h"
 #include "session.h"
+#include "uffd.h"
 
 /* For each session. A client can cause any number of errors. */
 #define TEXTS_MOST	20
@@ -102,6 +108,24 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	return NULL;
 }
 
+/*
+ * The end of a change is not reported, and another may begin at once: a balloon that inflates
+ * page by page leaves gaps of microseconds. So the next try is at once, for a time, and then
+ * each millisecond.
+ */
+uint64_t session_changing(struct lazymem *session, uint64_t now)
+{
+	if (!session->changing_since)
+		session->changing_since = now;
+	return now < session->changing_since + CHANGING_BUSY_NS ? now : now + CHANGING_NS;
+}
+
+void lazymem_probe(struct lazymem *session)
+{
+	session->probe_now = true;
+	session_wake(session);
+}
+
 /* The flags are the client's, too: they belong to the open file, which both share. */
 int session_unblock(int uffd)
 {
@@ -110,6 +134,19 @@ int session_unblock(int uffd)
 	if (flags < 0 || fcntl(uffd, F_SETFL, flags | O_NONBLOCK))
 		return -errno;
 	return 0;
+}
+
+/*
+ * Without /proc: other files answer this call with ENOTTY. A version that does not exist changes
+ * nothing.
+ */
+static bool session_answers_as_uffd(int fd)
+{
+	struct uffdio_api api = { .api = ~0ULL };
+	struct stat stat;
+
+	return !fstat(fd, &stat) && !(stat.st_mode & S_IFMT) &&
+	       ioctl(fd, UFFDIO_API, &api) && (errno == EINVAL || errno == EPERM);
 }
 
 /* read() and ioctl() on another kind of file could do anything. */
@@ -121,7 +158,7 @@ static bool session_is_uffd(int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	length = readlink(path, name, sizeof(name) - 1);
 	if (length < 0)
-		return false;
+		return session_answers_as_uffd(fd);
 	name[length] = '\0';
 	return !strcmp(name, "anon_inode:[userfaultfd]");
 }
@@ -138,7 +175,7 @@ static int session_set_up(struct lazymem *session, int uffd,
 		return -EINVAL;
 	}
 	session->image_size = session->options->image_size;
-	error = ranges_set(&session->ranges, ranges, count, session->image_size, why);
+	error = mappings_take(session, uffd, ranges, count, why);
 	if (error)
 		return error;
 	snprintf(why, LAZYMEM_WHY, "out of memory");
@@ -168,6 +205,25 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
 	return session;
 }
 
+/* Without ranges each of its faults is a stray. */
+struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg, int uffd,
+			       int peer)
+{
+	struct lazymem *session = session_is_uffd(uffd) ? session_new(options) : NULL;
+
+	if (!session)
+		return NULL;
+	session->arg = arg;
+	session->refused = true;
+	if (slots_make(session) || session_unblock(uffd)) {
+		lazymem_free(session);
+		return NULL;
+	}
+	session->uffd = uffd;
+	session->peer = peer;
+	return session;
+}
+
 /* It begins with what its parent had, and does not follow the recorded order. */
 struct lazymem *session_clone(struct lazymem *session, int uffd)
 {
@@ -176,6 +232,7 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 	if (!child)
 		return NULL;
 	child->arg = session->arg;
+	child->child = true;
 	child->image_size = session->image_size;
 	if (ranges_clone(&child->ranges, &session->ranges) || slots_make(child) ||
 	    session_unblock(uffd)) {

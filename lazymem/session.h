@@ -14,6 +14,7 @@
 #ifndef LAZYMEM_SESSION_H
 #define LAZYMEM_SESSION_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,9 @@
  * @ending: the end that is in force: @end, once messages were read after it was raised
  * @gone: the client's address space is gone (-ESRCH): there is nothing left to do
  * @error: why the session must end early, -errno. It has been reported
+ * @refused: the client is not served: there are no ranges, see lazymem_refuse()
+ * @killed: options->kill() has killed the client: its faults need no answer
+ * @child: its client is a child of another session's client
  * @connection: the source, connection.c
  * @ranges: what is mapped where, and the bits of pages, ranges.c
  * @slots: pages on their way, slots.c
@@ -50,7 +54,17 @@
  * @ahead: how far reading ahead has come, ahead.c
  * @dirty: requests for dirty pages, dirty.c
  * @helper: the second thread, helper.c
+ * @thread: the session's, valid while @spoken
+ * @spoken: options->spoken() is being called; any thread reads it
  * @probe_at: when to ask the kernel next whether the client still exists
+ * @probe_wait: the wait before the probe after that
+ * @probe_now: lazymem_probe() was called; any thread sets it
+ * @probe_faults: stats.faults at the last probe
+ * @changing_since: a fault waits for the end of a change of the client's address space since
+ *		    then; 0: none does
+ * @told_short: that memory is short was said, and nothing was brought since
+ * @fill_at: LAZYMEM_FILL gives up then
+ * @fill_missing: stats.missing when @fill_at was set
  * @texts: how many texts session_message() has passed on
  * @stats: written by the session's thread, read by any
  */
@@ -66,6 +80,9 @@ struct lazymem {
 	int ending;
 	bool gone;
 	int error;
+	bool refused;
+	bool killed;
+	bool child;
 
 	struct connection connection;
 	struct ranges ranges;
@@ -76,7 +93,14 @@ struct lazymem {
 	struct dirty dirty;
 	struct helper helper;
 
-	uint64_t probe_at;
+	pthread_t thread;
+	_Atomic bool spoken;
+	uint64_t probe_at, probe_wait;
+	_Atomic bool probe_now;
+	uint64_t probe_faults;
+	uint64_t changing_since;
+	bool told_short;
+	uint64_t fill_at, fill_missing;
 	unsigned int texts;
 	struct lazymem_stats stats;
 };
@@ -84,6 +108,9 @@ struct lazymem {
 /* Pass a text to options->message: at most 20 for a session, as a client can cause any. */
 __attribute__((format(printf, 2, 3)))
 void session_message(struct lazymem *session, const char *format, ...);
+
+/* When to try again what met a change of the client's address space (-EAGAIN). */
+uint64_t session_changing(struct lazymem *session, uint64_t now);
 
 /* A session for a child of the client. It owns @uffd. NULL: no memory or descriptors. */
 struct lazymem *session_clone(struct lazymem *session, int uffd);

@@ -12,12 +12,19 @@
 #include <string.h>
 
 #include "clock.h"
-#include "place.h"
+#include "lost.h"
 #include "session.h"
+#include "uffd.h"
 
 /* How often a read is tried; the wait after the nth time is RETRY_NS << n. */
 #define TRIES		4
 #define RETRY_NS	(100 * MS)
+
+/*
+ * So often a huge page may be said to be there although a fault waits for it: several threads
+ * may fault on a page, and their faults be read one after another.
+ */
+#define DOUBTS_MOST	32
 
 /* The queue is given the faults of pages @from and up: the slot will not bring them. */
 static void slot_requeue(const struct slot *slot, unsigned int from)
@@ -58,6 +65,7 @@ static void slot_read_failed(struct slot *slot, int error)
 			(uint64_t)slot->count * pages->size,
 			pages->offset + slot->first.index * pages->size,
 			error == -ENODATA ? "it ends there now" : strerror(-error));
+	slot->lost = "it cannot be read";
 	slot->state = slot->wanted ? SLOT_FAILED : SLOT_FREE;
 	slot->retry_at = 0;
 }
@@ -142,8 +150,58 @@ static void slot_misfit(struct slot *slot, int error)
 	session_message(session, "cannot put a page of %zu bytes at 0x%" PRIx64 ": %s; what is mapped there is not what the client said",
 			at.pages->size, address, strerror(-error));
 	session->ahead.on = false;
-	session->stats.failed += __builtin_popcountl(slot->wanted);
 	slot->state = SLOT_FREE;
+	if (!slot->wanted)
+		return;
+	slot->placed = 0;
+	slot_shrink(slot);
+	slot->lost = "what is mapped there is not what the client said";
+	slot->state = SLOT_FAILED;
+}
+
+/*
+ * The kernel says that a huge page is there. From 6.18 on it also says so when it has none
+ * left. If a fault waited, it is woken: where the page is not there it comes again. Then the
+ * page is not believed to be there for ever.
+ *
+ * Without a fault the page stays missing: at the end it is poisoned, which changes nothing if
+ * it is there.
+ */
+static void slot_doubt(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+	struct pages *pages = slot->first.pages;
+	uint8_t *doubts = &pages->doubts[slot->first.index];
+	uint64_t run, address = ranges_address(&session->ranges, slot->first, &run);
+
+	if (slot->wanted)
+		uffd_wake(session->uffd, (void *)address, pages->size);
+	if (!slot->wanted || ++*doubts < DOUBTS_MOST) {
+		slot->state = SLOT_FREE;
+		return;
+	}
+	/* If it is there after all, no fault comes, and the next try ends without one. */
+	*doubts = DOUBTS_MOST;
+	slot->wanted = 0;
+	slot->retry_at = now + RETRY_NS;
+	if (!session->told_short)
+		session_message(session, "there are no free huge pages for the client (sysctl vm.nr_hugepages); trying again");
+	session->told_short = true;
+}
+
+/* No memory for the client. At the end what nobody waits for is left out: it is poisoned. */
+static void slot_is_short(struct slot *slot, uint64_t now)
+{
+	struct lazymem *session = slot->session;
+
+	if (!session->told_short)
+		session_message(session, "%s", slot->first.pages->size > PAGE_LEAST ?
+				"there are no free huge pages for the client (sysctl vm.nr_hugepages); trying again" :
+				"the client's memory is full; trying again");
+	session->told_short = true;
+	slot->retry_at = now + RETRY_NS;
+	if (session->ending == LAZYMEM_FILL && !slot->wanted)
+		slot->state = SLOT_FREE;
 }
 
 void slot_placed(struct slot *slot, int error, uint64_t now)
@@ -155,6 +213,8 @@ void slot_placed(struct slot *slot, int error, uint64_t now)
 	if (!error && slot->placed < slot->count)
 		return;
 	if (!error) {
+		session->changing_since = 0;
+		session->told_short = false;
 		ahead_widen(session, slot);
 		slot->state = SLOT_FREE;
 	} else if (error == -ENODATA) {
@@ -163,44 +223,41 @@ void slot_placed(struct slot *slot, int error, uint64_t now)
 	} else if (error == -ESRCH) {
 		session->gone = true;
 	} else if (error == -EAGAIN) {
-		slot->retry_at = now + CHANGING_NS;
+		slot->retry_at = slot->wanted ? session_changing(session, now) :
+						now + CHANGING_NS;
 	} else if (error == -ENOMEM) {
-		session_message(session, "the client's memory is full; trying again");
-		slot->retry_at = now + RETRY_NS;
+		slot_is_short(slot, now);
+	} else if (error == -EEXIST) {
+		slot_doubt(slot, now);
 	} else {
 		slot_misfit(slot, error);
 	}
 }
 
-/* A fault waits for content that cannot be read: its task gets SIGBUS. */
-static void slot_poison(struct slot *slot, uint64_t now)
+/* A fault waits for a page that cannot be brought. Its address may be unmapped by now. */
+static void slot_lose(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
+	const struct pages *pages = slot->first.pages;
 	uint64_t run, address = ranges_address(&session->ranges, slot->first, &run);
 	int error = 0;
 
 	if (address)
-		place_poison(session->uffd, address, 1, slot->first.pages->size, &error);
+		error = lost_page(session, address, pages->size, slot->lost);
 	if (error == -EAGAIN || error == -ENOMEM) {
 		slot->retry_at = now + CHANGING_NS;
 		return;
 	}
-	if (error == -ESRCH)
-		session->gone = true;
-	else if (error)
-		session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays", address);
-	else
+	if (!error && !session->killed)
 		ranges_mark_done(&session->ranges, slot->first.pages, slot->first.index, 1);
-	session->stats.failed++;
 	slot->state = SLOT_FREE;
 }
 
-static bool slot_is_given_up(const struct slot *slot, uint64_t now)
+static uint64_t slot_give_up_at(const struct slot *slot)
 {
-	const struct lazymem *session = slot->session;
+	unsigned int give_up = slot->session->options->give_up;
 
-	return session->options->give_up &&
-	       now > slot->began + session->options->give_up * SECOND;
+	return give_up ? slot->began + give_up * SECOND : DUE_NEVER;
 }
 
 /*
@@ -238,7 +295,7 @@ uint64_t slot_due(const struct slot *slot)
 		return slot->retry_at;
 	case SLOT_ASKED:
 		return slot->session->connection.phase == CONNECTION_UP ?
-		       slot->retry_at : DUE_NEVER;
+		       slot->retry_at : slot_give_up_at(slot);
 	default:
 		return DUE_NEVER;
 	}
@@ -249,11 +306,11 @@ void slot_run(struct slot *slot, uint64_t now)
 	struct lazymem *session = slot->session;
 
 	if (slot->state == SLOT_ASKED && session->connection.phase != CONNECTION_UP &&
-	    slot_is_given_up(slot, now))
+	    slot_give_up_at(slot) <= now)
 		slot_read_failed(slot, -ETIMEDOUT);
 	if (slot_due(slot) > now)
 		return;
-	if (slot->state == SLOT_ASKED)
+	if (slot->state == SLOT_ASKED && session->connection.phase == CONNECTION_UP)
 		slot_start_read(session, slot);
 	/* It may be loaded already, and options->latency_us still hold it back. */
 	if (slot_due(slot) > now)
@@ -261,5 +318,5 @@ void slot_run(struct slot *slot, uint64_t now)
 	if (slot->state == SLOT_LOADED && slot->wanted)
 		slot_place_wanted(slot, now);
 	else if (slot->state == SLOT_FAILED)
-		slot_poison(slot, now);
+		slot_lose(slot, now);
 }

@@ -6,7 +6,7 @@
  *	READING -> ASKED				the read failed and is tried again
  *	LOADED -> ASKED					no longer in the page cache
  *	LOADED -> HELPED -> LOADED or FREE		given to the helper, and collected
- *	ASKED, READING -> FAILED -> FREE		cannot be read: poisoned
+ *	ASKED, READING, LOADED -> FAILED -> FREE	cannot be brought: lost.h
  *
  * A fault waits for a slot if its bit in @wanted is set. Slots with such bits go first, and
  * the session's thread puts them in place. Others were read ahead; the helper may take them.
@@ -33,7 +33,7 @@ enum slot_state {
 	SLOT_READING,	/* the source writes to ->buffer and will call ->read.done */
 	SLOT_LOADED,	/* to be put in place, from page ->placed on */
 	SLOT_HELPED,	/* the helper puts it in place; the session keeps off */
-	SLOT_FAILED,	/* cannot be read and a fault waits: to be poisoned; one page */
+	SLOT_FAILED,	/* cannot be brought and a fault waits: lost.h; one page */
 };
 
 /**
@@ -49,6 +49,7 @@ enum slot_state {
  * @at_once: do not leave the content in the page cache for later: that has failed
  * @tries: how often the source has failed to read it
  * @error: the last such failure, -errno
+ * @lost: SLOT_FAILED: why it cannot be brought
  * @began: when it was begun; options->give_up counts from here
  * @retry_at: nothing is done to it before this time
  * @faults_before: stats.faults when it was begun; unchanged at the end: no fault came
@@ -66,6 +67,7 @@ struct slot {
 	bool at_once;
 	unsigned int tries;
 	int error;
+	const char *lost;
 	uint64_t began;
 	uint64_t retry_at;
 	uint64_t faults_before;
