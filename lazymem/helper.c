@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The second thread of a session, and the ring of its jobs; see helper.h. */
-#include <sched.h>
 #include <signal.h>
 
 #include "session.h"
@@ -25,14 +24,6 @@ static void *helper_main(void *arg)
 	}
 }
 
-/* On one processor two threads only switch to and fro. */
-static bool helper_has_processor(void)
-{
-	cpu_set_t cpus;
-
-	return sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1;
-}
-
 /* All signals are blocked in it: they are for the program's own threads. */
 static bool helper_start_thread(struct helper *helper)
 {
@@ -47,12 +38,15 @@ static bool helper_start_thread(struct helper *helper)
 	return helper->running;
 }
 
-/* Tried once. The helper needs a bounce buffer if the session has one. */
+/*
+ * Tried once; on one processor two threads only switch to and fro. The helper needs a bounce
+ * buffer if the session has one.
+ */
 static bool helper_start(struct helper *helper, const struct lazymem *session)
 {
 	if (helper->running || helper->never)
 		return helper->running;
-	helper->never = !helper_has_processor() ||
+	helper->never = session->processors < 2 ||
 			(session->slots.bounce.at &&
 			 bounce_make(&helper->bounce, session->slots.bounce.size)) ||
 			!helper_start_thread(helper);

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -166,7 +165,8 @@ static void loop_wait(struct lazymem *session)
 	uint64_t now = clock_ns(), due = loop_due(session, now), rest;
 	struct timespec timeout;
 	struct pollfd fds[] = {
-		{ .fd = session->uffd, .events = POLLIN },
+		{ .fd = session->messages.pause_until > now ? -1 : session->uffd,
+		  .events = POLLIN },
 		{ .fd = session->wake_fd, .events = POLLIN },
 		{ .fd = session->peer,
 		  .events = POLLRDHUP | (session->options->spoken ? POLLIN : 0) },
@@ -175,9 +175,6 @@ static void loop_wait(struct lazymem *session)
 
 	source->ops->poll(source, &fds[3]);
 	rest = due > now ? due - now : 0;
-	/* The client's other thread may need this processor to end its change. */
-	if (!rest && session->changing_since)
-		sched_yield();
 	timeout = (struct timespec) { rest / SECOND, rest % SECOND };
 	if (ppoll(fds, 4, &timeout, NULL) <= 0)
 		return;

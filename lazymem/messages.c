@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lost.h"
 #include "place.h"
 #include "release.h"
@@ -15,6 +16,9 @@
 /* Messages per read(), and reads before the loop goes on with other work. */
 #define BATCH	64
 #define BATCHES	16
+
+/* Without descriptors for an event. Faults wait so long, too. */
+#define PAUSE_NS	(20 * MS)
 
 #ifndef UFFD_PAGEFAULT_FLAG_MINOR
 #define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
@@ -145,6 +149,18 @@ static void messages_take(struct lazymem *session, const struct uffd_msg *msgs, 
 }
 
 /*
+ * The client forks, and there is no descriptor for the child's userfaultfd. The kernel keeps
+ * the event, the client waits, and a descriptor may become free.
+ */
+static void messages_pause(struct lazymem *session, int error)
+{
+	if (!session->messages.pause_until)
+		session_message(session, "cannot take over a child of the client: %s; trying again",
+				strerror(error));
+	session->messages.pause_until = clock_ns() + PAUSE_NS;
+}
+
+/*
  * The helper first: a copy of its could land behind a madvise() that is read here. Bounded,
  * so that a client that faults without end does not keep the loop from its other work.
  */
@@ -157,11 +173,14 @@ void messages_read(struct lazymem *session)
 		ssize_t got = read(session->uffd, msgs, sizeof(msgs));
 
 		if (got > 0) {
+			session->messages.pause_until = 0;
 			messages_take(session, msgs, got / sizeof(msgs[0]));
 			continue;
 		}
 		if (got < 0 && errno == EAGAIN)
 			messages_settle_strays(session);
+		else if (got < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+			messages_pause(session, errno);
 		else if (got == 0 || errno != EINTR) {
 			session->error = got ? -errno : -EIO;
 			session_message(session, "cannot read the userfaultfd: %s%s",
@@ -181,5 +200,8 @@ void messages_run(struct lazymem *session)
 
 uint64_t messages_due(const struct lazymem *session, uint64_t now)
 {
-	return session->messages.nr_strays ? now + CHANGING_NS : DUE_NEVER;
+	uint64_t pause = session->messages.pause_until;
+
+	return due_earlier(session->messages.nr_strays ? now + CHANGING_NS : DUE_NEVER,
+			   pause > now ? pause : DUE_NEVER);
 }

@@ -17,10 +17,16 @@ struct lazymem;
 
 #define STRAYS_MOST	64
 
-/* @strays: addresses; what has no room is woken, and comes again */
+/**
+ * struct messages - what was read and is not settled
+ * @strays: addresses; what has no room is woken, and comes again
+ * @nr_strays: how many
+ * @pause_until: the kernel could not hand out an event: it is not asked again before this
+ */
 struct messages {
 	uint64_t strays[STRAYS_MOST];
 	unsigned int nr_strays;
+	uint64_t pause_until;
 };
 
 /* Read what there is, apply events, queue faults. The helper is waited for first. */

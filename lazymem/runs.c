@@ -6,6 +6,9 @@
 #include "place.h"
 #include "session.h"
 
+/* Copies that are refused, one after another; each takes less than a microsecond. */
+#define TRIES	64
+
 static bool runs_all_zero(const char *page, size_t size)
 {
 	return !page[0] && !memcmp(page, page + 1, size - 1);
@@ -157,6 +160,30 @@ static bool runs_fetch(struct runs *runs, struct bounce *bounce)
 	return !read->late || source->ops->fetch(source, read, bounce);
 }
 
+/*
+ * The client is changing its address space. The event was read, so it goes on at once on
+ * another processor, and the kernel takes copies until the next change begins: for
+ * microseconds, in the storm of a balloon. Messages that are unread make the kernel refuse
+ * copies, so none of them is missed here.
+ */
+static void runs_place_again(struct runs *runs, struct run *run, unsigned int count)
+{
+	for (unsigned int i = 0; i < runs->tries && runs->error == -EAGAIN && !run->count; i++) {
+		runs->error = 0;
+		run->count = count;
+		runs_place_one(runs, run);
+	}
+}
+
+static void runs_place_next(struct runs *runs)
+{
+	struct run *run = &runs->of[runs->done++];
+	unsigned int count = run->count;
+
+	runs_place_one(runs, run);
+	runs_place_again(runs, run, count);
+}
+
 void runs_do(struct runs *runs, struct bounce *bounce)
 {
 	if (!runs_fetch(runs, bounce)) {
@@ -167,7 +194,7 @@ void runs_do(struct runs *runs, struct bounce *bounce)
 	runs_clear_pieces(runs);
 	runs_prepare(runs);
 	while (!runs->error && runs->done < runs->n)
-		runs_place_one(runs, &runs->of[runs->done++]);
+		runs_place_next(runs);
 }
 
 /* -EINVAL for zero pages: hugetlb has none. The rest of the slot is then copied. */
@@ -186,10 +213,11 @@ int runs_end(const struct runs *runs)
 
 int runs_place(struct slot *slot)
 {
+	bool again = slot->wanted && slot->session->processors > 1;
 	int error = 0;
 
 	while (!error && slot->placed < slot->count) {
-		struct runs runs = { .slot = slot };
+		struct runs runs = { .slot = slot, .tries = again ? TRIES : 0 };
 
 		runs_do(&runs, &slot->session->slots.bounce);
 		error = runs_end(&runs);

@@ -37,6 +37,7 @@ struct run {
  * @of: the runs, from page ->placed of the slot on
  * @n: how many there are
  * @done: how many the kernel was called for; runs_end() settles these
+ * @tries: how often to call again while the client changes its address space
  * @error: what the last of these gave: 0, an error of place.h, or -ENODATA
  */
 struct runs {
@@ -44,6 +45,7 @@ struct runs {
 	char *from;
 	struct run of[SLOT_PAGES];
 	unsigned int n, done;
+	unsigned int tries;
 	int error;
 };
 

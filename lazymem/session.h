@@ -38,6 +38,7 @@
  * @uffd: the client's userfaultfd, owned; non-blocking, unless the client changes that
  * @peer: the caller's descriptor whose hang-up asks for a probe; -1 afterwards
  * @wake_fd: eventfd that wakes the loop
+ * @processors: how many the program may use
  * @image_size: bytes of the image that may be read
  * @end: the end that was asked for, enum lazymem_end; any thread raises it
  * @ending: the end that is in force: @end, once messages were read after it was raised
@@ -62,6 +63,7 @@
  * @probe_faults: stats.faults at the last probe
  * @changing_since: a fault waits for the end of a change of the client's address space since
  *		    then; 0: none does
+ * @changing_tries: how often it was tried
  * @told_short: that memory is short was said, and nothing was brought since
  * @fill_at: LAZYMEM_FILL gives up then
  * @fill_missing: stats.missing when @fill_at was set
@@ -74,6 +76,7 @@ struct lazymem {
 	int uffd;
 	int peer;
 	int wake_fd;
+	unsigned int processors;
 	uint64_t image_size;
 
 	_Atomic int end;
@@ -99,6 +102,7 @@ struct lazymem {
 	_Atomic bool probe_now;
 	uint64_t probe_faults;
 	uint64_t changing_since;
+	unsigned int changing_tries;
 	bool told_short;
 	uint64_t fill_at, fill_missing;
 	unsigned int texts;

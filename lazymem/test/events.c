@@ -13,6 +13,7 @@
 #define PAGES	256
 
 static const bool fast, slow = true;
+static const size_t page_by_page = 1, by_sixteen = 16;
 
 /* What was given back is zeros, wherever it was; the rest is the image's. */
 static void case_removed(const void *variant)
@@ -28,6 +29,48 @@ static void case_removed(const void *variant)
 	CHECK_EQ(image_wrong(memory.base, 0, 32), 0);
 	CHECK_EQ(image_wrong(memory.base + 96 * PAGE, 96, PAGES - 96), 0);
 	server_end(&server, SIGTERM);
+}
+
+/*
+ * A balloon that inflates: one thread gives back page by page and never pauses. The faults of
+ * another find the short gaps in which the kernel takes a copy. Neither waits for the other.
+ */
+#define BALLOON	4096
+
+struct balloon {
+	struct memory memory;
+	size_t step;
+	atomic_bool over;
+};
+
+static void *balloon_inflate(void *arg)
+{
+	struct balloon *balloon = arg;
+	const size_t half = BALLOON / 2;
+
+	for (size_t at = 0; !balloon->over; at = (at + balloon->step) % half)
+		madvise(balloon->memory.base + (half + at) * PAGE, balloon->step * PAGE,
+			MADV_DONTNEED);
+	return NULL;
+}
+
+/* @variant: pages that are given back at a time. */
+static void case_balloon(const void *variant)
+{
+	const size_t *step = variant;
+	struct lazymem_server server = server_run(image_make(BALLOON), "--no-prefetch",
+						  "--window", "4", "--on-exit", "drop", NULL);
+	struct balloon balloon = { .memory = memory_served(&server, BALLOON, EVENTS),
+				   .step = *step };
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, balloon_inflate, &balloon), 0);
+	for (size_t i = 0; i < BALLOON / 2; i += 9)
+		CHECK_EQ(image_wrong(balloon.memory.base + i * PAGE, i, 1), 0);
+	balloon.over = true;
+	pthread_join(thread, NULL);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
 /* Large enough to be still on its way while the case gives pages back. */
@@ -328,6 +371,8 @@ void suite_events(void)
 {
 	add_case(case_removed, NULL, "lazymem/events/removed");
 	add_case(case_removed_ahead, NULL, "lazymem/events/removed-ahead");
+	add_case(case_balloon, &page_by_page, "lazymem/events/balloon");
+	add_case(case_balloon, &by_sixteen, "lazymem/events/balloon-16");
 	add_case(case_removed_unheard, NULL, "lazymem/events/removed-unheard");
 	add_case(case_unmapped, NULL, "lazymem/events/unmapped");
 	add_case(case_moved, NULL, "lazymem/events/moved");

@@ -194,8 +194,116 @@ static void case_dirty(const void *variant)
 	lazymem_free(session);
 }
 
+#ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
+#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM	(1 << 12)
+#endif
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
+
+static const int small = MAP_PRIVATE | MAP_ANONYMOUS;
+static const int huge = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+
+/* Watched from the start: pages that are read are not dirty, be they zeros or not. */
+static void case_tracked(const void *variant)
+{
+	const int *flags = variant;
+	const size_t all = 4 * HUGE / PAGE;
+	struct lazymem_options options = {
+		.image = image_make(all), .image_size = all * PAGE, .window = PAGE,
+		.track_dirty = true,
+	};
+	struct memory memory = memory_make(all, *flags, UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+					   (*flags & MAP_HUGETLB ?
+					    UFFD_FEATURE_WP_HUGETLBFS_SHMEM : 0),
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct lazymem_range range = { (uintptr_t)memory.base, all * PAGE, 0,
+				       memory.page_size };
+	const size_t pages = all * PAGE / memory.page_size;
+	unsigned long bits[4 * HUGE / PAGE / 64] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
+					      why);
+	pthread_t thread;
+
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, all), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, pages, bits), 0);
+	memory.base[memory.page_size * 2 + 9]++;
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, pages, bits), 1);
+	CHECK_EQ(bits[0], 1 << 2);
+	/* A write as the first access. */
+	CHECK_EQ(madvise(memory.base, memory.page_size, MADV_DONTNEED), 0);
+	memory.base[7] = 1;
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, pages, bits), 1);
+	CHECK_EQ(bits[0], 1 << 2 | 1 << 0);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	lazymem_free(session);
+}
+
+/* Pages that /proc/self/pagemap says are not write-protected. */
+static size_t count_written(const struct memory *memory)
+{
+	int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t written = 0;
+	uint64_t entry;
+
+	for (size_t i = 0; i < PAGES; i++) {
+		CHECK_EQ(pread(file, &entry, sizeof(entry),
+			       ((uintptr_t)memory->base / PAGE + i) * sizeof(entry)),
+			 sizeof(entry));
+		written += !(entry >> 57 & 1);
+	}
+	close(file);
+	return written;
+}
+
+/*
+ * The client looks for written pages itself, and the kernel lifts the protection (WP_ASYNC):
+ * what makes diff snapshots small. The session cannot list them, and says so.
+ */
+static void case_tracked_async(const void *variant)
+{
+	struct lazymem_options options = {
+		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
+		.track_dirty = true,
+	};
+	struct memory memory = memory_make(PAGES, small, UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+					   UFFD_FEATURE_WP_UNPOPULATED |
+					   UFFD_FEATURE_WP_ASYNC,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
+	unsigned long bits[PAGES / 64] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session;
+	pthread_t thread;
+
+	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
+	session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1, why);
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(count_written(&memory), 0);
+	write_pages(&memory, 8);
+	CHECK_EQ(count_written(&memory), PAGES / 8);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EOPNOTSUPP);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	lazymem_free(session);
+}
+
 void suite_faults(void)
 {
+	add_case(case_tracked, &small, "lazymem/faults/tracked");
+	add_case(case_tracked, &huge, "lazymem/faults/tracked-huge");
+	add_case(case_tracked_async, NULL, "lazymem/faults/tracked-async");
 	add_case(case_minor, NULL, "lazymem/faults/minor");
 	add_case(case_minor_missing, NULL, "lazymem/faults/minor-missing");
 	add_case(case_minor_gone, NULL, "lazymem/faults/minor-gone");

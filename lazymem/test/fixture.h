@@ -19,6 +19,8 @@
 void suite_serve(void);
 void suite_events(void);
 void suite_faults(void);
+void suite_huge(void);
+void suite_lost(void);
 void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
@@ -61,6 +63,8 @@ void server_says(struct lazymem_server *server, const char *text);
 /* The number after "@name": in the last line. */
 uint64_t server_number(const struct lazymem_server *server, const char *name);
 /* Read progress until @name is @value. */
+/* Read progress once. Returns what @name is. */
+uint64_t server_progress(struct lazymem_server *server, const char *name);
 void server_until(struct lazymem_server *server, const char *name, uint64_t value);
 /* Wait for its summary and its end, after SIGTERM if @signal is. */
 void server_end(struct lazymem_server *server, int signal);

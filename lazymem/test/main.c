@@ -71,6 +71,8 @@ int main(int argc, char **argv)
 	suite_serve();
 	suite_events();
 	suite_faults();
+	suite_huge();
+	suite_lost();
 	suite_source();
 	suite_exit();
 	suite_hostile();
