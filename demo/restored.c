@@ -25,26 +25,28 @@ static void *server_run(void *session)
 	return NULL;
 }
 
-/* The path of the open file, since the image's own path may mean another file by now. */
-static void image_path(char path[RESTORED_PATH], const struct image *image)
+/* By the path of the open file, since the image's own path may mean another by now. */
+static struct lazymem_image *restored_image(const struct image *image)
 {
-	snprintf(path, RESTORED_PATH, "/proc/self/fd/%d", image->fd);
+	struct lazymem_image_options how = { .size = image->bytes };
+	char path[32], why[LAZYMEM_WHY];
+	struct lazymem_image *opened;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", image->fd);
+	opened = lazymem_image_open(path, &how, why);
+	if (!opened)
+		die("page server: %s", why);
+	return opened;
 }
 
 void restored_check(const struct image *image)
 {
-	char path[RESTORED_PATH], why[LAZYMEM_WHY];
-
-	image_path(path, image);
-	if (lazymem_image_size(path, why) < 0)
-		die("page server: %s", why);
+	lazymem_image_close(restored_image(image));
 }
 
 static void restored_options(struct restored *restored, const struct image *image)
 {
-	image_path(restored->path, image);
-	restored->options.image = restored->path;
-	restored->options.image_size = image->bytes;
+	restored->options.image = restored_image(image);
 	restored->options.message = server_message;
 }
 
@@ -88,5 +90,6 @@ void restored_unmap(struct restored *restored)
 	lazymem_stop(restored->session, LAZYMEM_DROP);
 	pthread_join(restored->thread, NULL);
 	lazymem_free(restored->session);
+	lazymem_image_close(restored->options.image);
 	memory_unmap(restored->base, restored->pages);
 }

@@ -13,8 +13,6 @@
 #include "image.h"
 #include "lazymem.h"
 
-#define RESTORED_PATH	32
-
 /**
  * struct restored - restored memory
  * @pages: length in pages, from the beginning of the image
@@ -28,7 +26,6 @@ struct restored {
 	char *base;
 	struct lazymem *session;
 	/* private */
-	char path[RESTORED_PATH];
 	pthread_t thread;
 };
 

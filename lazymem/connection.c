@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A session's connection to its image; see connection.h. */
-#include <inttypes.h>
+#include <string.h>
 
+#include "image.h"
 #include "session.h"
 
 #define BACKOFF_LEAST	(100 * MS)
 #define BACKOFF_MOST	(5 * SECOND)
-#define OPEN_NS		(10 * SECOND)
+/* How many reasons of one loss are reported. */
+#define REASONS_MOST	4
+
+/*
+ * Once, and again if the reason is another, but not for ever: a server may have two that take
+ * turns.
+ */
+static void connection_report_loss(struct lazymem *session)
+{
+	struct connection *connection = &session->connection;
+	const char *why = connection->source->why;
+
+	if (!connection->lost)
+		connection->reasons = 0;
+	else if (!strcmp(why, connection->told) || connection->reasons == REASONS_MOST)
+		return;
+	session_message(session, "source %slost: %s; trying again until it is back",
+			connection->lost ? "still " : "", why);
+	strcpy(connection->told, why);
+	connection->reasons++;
+	connection->lost = true;
+}
 
 /*
  * The helper must not fetch from a source that is closed. ->close() ends what is in
@@ -17,13 +39,10 @@ static void connection_down(struct lazymem *session, uint64_t now)
 	struct connection *connection = &session->connection;
 	struct source *source = connection->source;
 
-	if (!connection->lost)
-		session_message(session, "source lost: %s; trying again until it is back",
-				source->why);
+	connection_report_loss(session);
 	slots_quiesce(session);
 	source->ops->close(source);
 	slots_forget_reads(session);
-	connection->lost = true;
 	connection->phase = CONNECTION_DOWN;
 	if (!connection->backoff)
 		connection->backoff = BACKOFF_LEAST;
@@ -33,20 +52,20 @@ static void connection_down(struct lazymem *session, uint64_t now)
 		connection->backoff = BACKOFF_MOST;
 }
 
-/* A smaller image is not refused: what is left of it can be served. */
+/* A client that comes late is told what has become of the image. */
 static void connection_up(struct lazymem *session)
 {
 	struct connection *connection = &session->connection;
-	int64_t size = connection->source->ops->size(connection->source);
+	char why[LAZYMEM_WHY];
 
 	connection->phase = CONNECTION_UP;
 	connection->backoff = 0;
 	if (connection->lost)
 		session_message(session, "source is back");
 	connection->lost = false;
-	if (size < (int64_t)session->image_size)
-		session_message(session, "the image has %" PRIi64 " bytes now, fewer than before (%" PRIu64 ")",
-				size, session->image_size);
+	if (!connection->was_up && image_differs(session->options->image, why))
+		session_message(session, "%s", why);
+	connection->was_up = true;
 }
 
 /* Each round asks the source for its state: a kind of source does not call back. */
@@ -62,15 +81,13 @@ void connection_run(struct lazymem *session, uint64_t now)
 		source->why[0] = '\0';
 		source->ops->open(source);
 		connection->phase = CONNECTION_OPENING;
-		connection->open_at = now + OPEN_NS;
+		connection->open_at = now + SOURCE_OPEN_NS;
 	}
 	switch (source->ops->state(source)) {
 	case SOURCE_GONE:
 		connection_down(session, now);
 		break;
 	case SOURCE_OPENING:
-		if (now >= connection->open_at)
-			connection_down(session, now);
 		break;
 	case SOURCE_READY:
 		if (connection->phase != CONNECTION_UP)

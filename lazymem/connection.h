@@ -3,7 +3,7 @@
  * A session's connection to its image: opened, lost, and opened again until it is back.
  *
  *	DOWN --wait, open--> OPENING --ready--> UP
- *	OPENING, UP --lost, or not open in 10 s--> DOWN
+ *	OPENING, UP --lost--> DOWN
  *
  * Reads that the lost source had in flight are asked for again (slots_forget_reads()).
  * Faults wait meanwhile, unless options->give_up says how long.
@@ -20,7 +20,7 @@ struct lazymem;
 
 enum connection_phase {
 	CONNECTION_DOWN,	/* closed; to be opened at ->open_at */
-	CONNECTION_OPENING,	/* given up at ->open_at */
+	CONNECTION_OPENING,	/* looked at again at ->open_at: the source gives up then */
 	CONNECTION_UP,		/* reads may begin */
 };
 
@@ -29,13 +29,18 @@ enum connection_phase {
  * @source: owned by the session; used by its thread, and ->fetch() by the helper
  * @phase: see above
  * @lost: that was reported, and that it is back was not
+ * @was_up: it was, once
+ * @told: the reason that was reported last, for @lost
+ * @reasons: how many were, since it was lost
  * @open_at: see enum connection_phase; clock_ns()
  * @backoff: the next wait between two attempts, in ns; doubles up to 5 s
  */
 struct connection {
 	struct source *source;
 	enum connection_phase phase;
-	bool lost;
+	bool lost, was_up;
+	char told[SOURCE_WHY];
+	unsigned int reasons;
 	uint64_t open_at;
 	uint64_t backoff;
 };

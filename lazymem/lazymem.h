@@ -32,6 +32,7 @@
 #define LAZYMEM_WHY	256
 
 struct lazymem;
+struct lazymem_image;
 struct lazymem_order;
 
 /**
@@ -84,15 +85,12 @@ enum lazymem_lost {
 
 /**
  * struct lazymem_options - what sessions may have in common
- * @image: path of a file or block device, or an NBD URI
- * @image_size: what lazymem_image_size() returned
+ * @image: what lazymem_image_open() returned; sessions share it
  * @window: bytes to bring for a fault, at most 256 KiB: the page and its missing neighbours
  * @read_ahead: while no fault waits, bring what no fault has asked for
  * @replay: file of a recorded order to read ahead in, or NULL
  * @record: where the order of faults is recorded, or NULL. Sessions may share it
  * @give_up: seconds after which reads that wait for a lost source fail; 0: never
- * @timeout: seconds after which an NBD server that has requests and sends nothing counts
- *	     as lost; 0: never
  * @latency_us: microseconds that each read of the image takes at least; other reads are in
  *		flight meanwhile. For demonstrations and measurements
  * @on_lost: what happens when the client asks for what cannot be brought: a page that cannot
@@ -115,14 +113,12 @@ enum lazymem_lost {
  *	    more. May be NULL. Only here lazymem_map() and lazymem_unmap() may be called
  */
 struct lazymem_options {
-	const char *image;
-	uint64_t image_size;
+	struct lazymem_image *image;
 	size_t window;
 	bool read_ahead;
 	const char *replay;
 	struct lazymem_order *record;
 	unsigned int give_up;
-	unsigned int timeout;
 	unsigned int latency_us;
 	enum lazymem_lost on_lost;
 	unsigned int fill_wait;
@@ -174,14 +170,59 @@ int lazymem_uffd(uint64_t needed, uint64_t wanted, uint64_t *features,
 		 char why[LAZYMEM_WHY]);
 
 /**
- * lazymem_image_size() - the size of an image in bytes, for lazymem_options
- * @image: see struct lazymem_options
+ * struct lazymem_image_options - how an image is read
+ * @timeout: seconds after which an NBD server that has requests and sends nothing counts
+ *	     as lost; 0: never
+ * @size: serve only so many bytes from its beginning, as if it ended there; 0: all
+ */
+struct lazymem_image_options {
+	unsigned int timeout;
+	uint64_t size;
+};
+
+/**
+ * lazymem_image_open() - open an image, for any number of sessions
+ * @where: path of a file or block device, or an NBD URI. The URI may name local files
+ *	   (tls-certificates, tls-psk-file), so it must not come from a stranger
+ * @how: options, or NULL for zeros
  * @why: explanation of an error
  *
- * Waits for the source, 10 seconds at most for each of its steps. Returns -ENOTCONN if the
- * source cannot be opened: try again later, or correct @image; or -ENOMEM.
+ * What is opened here is what all sessions read. A file is never opened by its name again:
+ * it may be removed or replaced. An NBD export must keep its size; while a server offers
+ * another size it counts as lost.
+ *
+ * Waits for the source, 10 seconds at most. Returns NULL with a reason if the source cannot
+ * be opened: try again later, or correct @where.
  */
-int64_t lazymem_image_size(const char *image, char why[LAZYMEM_WHY]);
+struct lazymem_image *lazymem_image_open(const char *where,
+					 const struct lazymem_image_options *how,
+					 char why[LAZYMEM_WHY]);
+
+/* How many bytes are served: its size when it was opened, or what the options say. */
+uint64_t lazymem_image_size(const struct lazymem_image *image);
+
+/**
+ * lazymem_image_changed() - whether the image has changed since it was opened
+ * @image: the image
+ * @why: what has changed: removed, replaced, shorter, longer, written to
+ *
+ * Returns true once for each change, the first included: tell the user. What was opened is
+ * served on. A session reports a change that came before it as well.
+ *
+ * Context: any thread. May wait for the file system, not for an NBD server.
+ */
+bool lazymem_image_changed(struct lazymem_image *image, char why[LAZYMEM_WHY]);
+
+/**
+ * lazymem_image_note() - what the user should know of how it was opened
+ * @image: the image
+ *
+ * Returns a line of text, which is the image's; or NULL, as mostly.
+ */
+const char *lazymem_image_note(const struct lazymem_image *image);
+
+/* After all its sessions were freed. NULL is allowed. */
+void lazymem_image_close(struct lazymem_image *image);
 
 /**
  * lazymem_new() - make a session

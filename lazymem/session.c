@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "mappings.h"
 #include "session.h"
 #include "uffd.h"
@@ -111,7 +112,7 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	session->ranges.stats = &session->stats;
 	session->processors = session_processors();
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	session->connection.source = source_new(options->image, options->timeout);
+	session->connection.source = source_new(options->image);
 	if (session->wake_fd >= 0 && session->connection.source)
 		return session;
 	lazymem_free(session);
@@ -190,7 +191,7 @@ static int session_set_up(struct lazymem *session, int uffd,
 		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
 		return -EINVAL;
 	}
-	session->image_size = session->options->image_size;
+	session->image_size = session->options->image->size;
 	error = mappings_take(session, uffd, ranges, count, why);
 	if (error)
 		return error;

@@ -21,6 +21,14 @@
 
 #include "bounce.h"
 
+struct lazymem_image;
+
+/* Bytes of a text that says why a source is lost. */
+#define SOURCE_WHY	320
+
+/* A source that is not open after this time gives up by itself, with a reason. */
+#define SOURCE_OPEN_NS	10000000000ULL
+
 /* The most reads in flight at once. The caller keeps to it: a session has as many slots. */
 #define SOURCE_READS	16
 
@@ -58,23 +66,26 @@ struct source_read {
 /**
  * struct source - what all kinds have; the first member of each kind's struct
  * @ops: the kind
- * @where: path or URI, the caller's
- * @timeout: see struct lazymem_options
- * @why: why it is SOURCE_GONE; empty if that has no reason yet
+ * @image: what it reads
+ * @why: why it is SOURCE_GONE; empty before ->open
  */
 struct source {
 	const struct source_ops *ops;
-	const char *where;
-	unsigned int timeout;
-	char why[256];
+	struct lazymem_image *image;
+	char why[SOURCE_WHY];
 };
 
 /**
  * struct source_ops - a kind of source
+ * @image_open: open what all sources of the image share. Returns false with a reason in
+ *		@why. May be NULL
+ * @image_differs: if the image is not as it was when it was opened, say so in @why, which is
+ *		   empty before. By any thread
+ * @image_close: close what is shared; also after @image_open has failed
  * @new: allocate one; it is SOURCE_GONE. NULL: out of memory
- * @open: begin to open it. A failure shows as SOURCE_GONE with a reason in ->why
+ * @open: begin to open it. A failure shows as SOURCE_GONE with a reason in ->why. The first
+ *	  that opens sets the image's size; the others must find the same
  * @state: how far that is
- * @size: bytes of the image, while SOURCE_READY
  * @read: begin to read, while SOURCE_READY
  * @fetch: bring what @read left in the page cache into @to, which is the calling thread's.
  *	   By any thread, several at a time, between @open and @close. Returns false if the
@@ -87,10 +98,12 @@ struct source {
  * @free: after @close
  */
 struct source_ops {
-	struct source *(*new)(const char *where);
+	bool (*image_open)(struct lazymem_image *image, char *why);
+	void (*image_differs)(const struct lazymem_image *image, char *why);
+	void (*image_close)(struct lazymem_image *image);
+	struct source *(*new)(void);
 	void (*open)(struct source *source);
 	enum source_state (*state)(struct source *source);
-	int64_t (*size)(struct source *source);
 	void (*read)(struct source *source, struct source_read *read);
 	bool (*fetch)(struct source *source, const struct source_read *read,
 		      struct bounce *to);
@@ -109,8 +122,11 @@ void source_found(struct source_read *read, uint64_t alike, bool hole);
 
 extern const struct source_ops source_file, source_nbd;
 
-/* Of the kind that @where asks for: an NBD URI or a path. NULL: out of memory. */
-struct source *source_new(const char *where, unsigned int timeout);
+/* The kind that @where asks for: an NBD URI or a path. */
+const struct source_ops *source_kind(const char *where);
+
+/* Of the image's kind. NULL: out of memory. */
+struct source *source_new(struct lazymem_image *image);
 void source_free(struct source *source);
 
 #endif

@@ -15,10 +15,11 @@
  * Holes are found by lseek() and not read.
  *
  * The size is the one at the time of opening. If the file has become shorter since, reads
- * behind its new end get -ENODATA.
+ * behind its new end get -ENODATA. What was added to it is not read.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <liburing.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "image.h"
 #include "source.h"
 #include "tried.h"
 
@@ -41,10 +43,9 @@
  * struct file - a file or block device
  * @source: what all kinds have
  * @ring: valid while @fd is
- * @fd: -1: SOURCE_GONE
+ * @fd: the source's own; -1: SOURCE_GONE
  * @at_once: flags for preadv2() that make it fail instead of waiting for the disk; 0 for a
  *	     file in memory, which never waits for one
- * @size: when it was opened
  * @data: from here to @data_end the file is known to have no holes
  * @data_end: see @data
  * @in_flight: reads in the ring; ->fetch() is not counted
@@ -54,7 +55,6 @@ struct file {
 	struct io_uring ring;
 	int fd;
 	int at_once;
-	int64_t size;
 	off_t data, data_end;
 	unsigned int in_flight;
 };
@@ -70,11 +70,82 @@ static struct file *source_file_of(struct source *source)
 	return (struct file *)source;
 }
 
-static struct source *source_file_new(const char *where)
+/* The size is lseek()'s, since stat() has none for a block device. */
+static bool source_file_image_open(struct lazymem_image *image, char *why)
+{
+	off_t size = -1;
+
+	/* O_NONBLOCK: opening a FIFO would wait for its writer. */
+	image->fd = open(image->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (image->fd < 0)
+		snprintf(why, LAZYMEM_WHY, "cannot open: %s", strerror(errno));
+	else if (fstat(image->fd, &image->stat) ||
+		 (!S_ISREG(image->stat.st_mode) && !S_ISBLK(image->stat.st_mode)))
+		snprintf(why, LAZYMEM_WHY, "not a file or block device");
+	else if ((size = lseek(image->fd, 0, SEEK_END)) < 0)
+		snprintf(why, LAZYMEM_WHY, "its size cannot be told: %s", strerror(errno));
+	image->whole = size;
+	return size >= 0;
+}
+
+/* The device file of a block device may be made anew. */
+static bool source_file_is_same(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode))
+		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* A write changes the time of the last change, if to less than the size. */
+static bool source_file_is_written(const struct lazymem_image *image)
+{
+	struct stat now;
+
+	return S_ISREG(image->stat.st_mode) && !fstat(image->fd, &now) &&
+	       (now.st_mtim.tv_sec != image->stat.st_mtim.tv_sec ||
+		now.st_mtim.tv_nsec != image->stat.st_mtim.tv_nsec);
+}
+
+/* What its name leads to now. NULL: to it, or that cannot be told. */
+static const char *source_file_renamed(const struct lazymem_image *image)
+{
+	struct stat now;
+
+	if (stat(image->where, &now))
+		return errno == ENOENT ? "the image was removed" : NULL;
+	return source_file_is_same(&image->stat, &now) ? NULL :
+	       "another image has this name now";
+}
+
+/* lseek() moves a position that nothing uses. */
+static void source_file_image_differs(const struct lazymem_image *image, char *why)
+{
+	const char *renamed = source_file_renamed(image);
+	uint64_t size = lseek(image->fd, 0, SEEK_END);
+	int n = 0;
+
+	if (renamed)
+		n = snprintf(why, LAZYMEM_WHY, "%s: what was opened is served on; ", renamed);
+	if (size != image->whole)
+		n += snprintf(why + n, LAZYMEM_WHY - n, "the image has %" PRIu64 " bytes, not %" PRIu64 " as when it was opened: %s; ",
+			      size, image->whole, size < image->whole ?
+			      "what is gone cannot be read" : "what was added is not served");
+	else if (source_file_is_written(image))
+		n += snprintf(why + n, LAZYMEM_WHY - n, "the image was written to since it was opened: what is served may be mixed; ");
+	if (n)
+		why[n - 2] = '\0';
+}
+
+static void source_file_image_close(struct lazymem_image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+}
+
+static struct source *source_file_new(void)
 {
 	struct file *file = calloc(1, sizeof(*file));
 
-	(void)where;
 	if (!file)
 		return NULL;
 	file->fd = -1;
@@ -108,27 +179,34 @@ static void source_file_no_ring(struct file *file, int error)
 			   "cannot set up io_uring", error);
 }
 
-/* The size is lseek()'s, since stat() has none for a block device. */
+/*
+ * The same file once more, for a position and a readahead of its own. Where that is not
+ * possible (no /proc, no right any more, a server that has lost it), the image's are shared.
+ * -1: out of descriptors.
+ */
+static int source_file_reopen(const struct lazymem_image *image)
+{
+	char path[32];
+	struct stat stat;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", image->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 && !fstat(fd, &stat) && source_file_is_same(&image->stat, &stat))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void source_file_open(struct source *source)
 {
 	struct file *file = source_file_of(source);
-	struct stat stat;
 	int ret;
 
-	/* O_NONBLOCK: opening a FIFO would wait for its writer. */
-	file->fd = open(source->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	file->fd = source_file_reopen(source->image);
 	if (file->fd < 0) {
-		source_file_failed(file, "cannot open", errno);
-		return;
-	}
-	if (fstat(file->fd, &stat) ||
-	    (!S_ISREG(stat.st_mode) && !S_ISBLK(stat.st_mode))) {
-		source_file_failed(file, "not a file or block device", EINVAL);
-		return;
-	}
-	file->size = lseek(file->fd, 0, SEEK_END);
-	if (file->size < 0) {
-		source_file_failed(file, "its size cannot be told", errno);
+		source_file_failed(file, "cannot open the image for a client", errno);
 		return;
 	}
 	file->data = file->data_end = 0;
@@ -141,11 +219,6 @@ static void source_file_open(struct source *source)
 static enum source_state source_file_state(struct source *source)
 {
 	return source_file_of(source)->fd < 0 ? SOURCE_GONE : SOURCE_READY;
-}
-
-static int64_t source_file_size(struct source *source)
-{
-	return source_file_of(source)->size;
 }
 
 /* Ask for what is left of a read. */
@@ -359,10 +432,12 @@ static void source_file_free(struct source *source)
 }
 
 const struct source_ops source_file = {
+	.image_open = source_file_image_open,
+	.image_differs = source_file_image_differs,
+	.image_close = source_file_image_close,
 	.new = source_file_new,
 	.open = source_file_open,
 	.state = source_file_state,
-	.size = source_file_size,
 	.read = source_file_read,
 	.fetch = source_file_fetch,
 	.poll = source_file_poll,

@@ -155,9 +155,7 @@ static void dirty_expect(struct lazymem *session, size_t step)
  */
 static void case_dirty(const void *variant)
 {
-	struct lazymem_options options = {
-		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
-	};
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .window = PAGE };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
 					   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
 					   UFFD_FEATURE_EVENT_REMOVE,
@@ -192,6 +190,7 @@ static void case_dirty(const void *variant)
 	pthread_join(thread, NULL);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -ESRCH);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
@@ -213,7 +212,7 @@ static void case_tracked(const void *variant)
 	const int *flags = variant;
 	const size_t all = 4 * HUGE / PAGE;
 	struct lazymem_options options = {
-		.image = image_make(all), .image_size = all * PAGE, .window = PAGE,
+		.image = image_open(image_make(all)), .window = PAGE,
 		.track_dirty = true,
 	};
 	struct memory memory = memory_make(all, *flags, UFFD_FEATURE_PAGEFAULT_FLAG_WP |
@@ -245,6 +244,7 @@ static void case_tracked(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 /* Pages that /proc/self/pagemap says are not write-protected. */
@@ -271,7 +271,7 @@ static size_t count_written(const struct memory *memory)
 static void case_tracked_async(const void *variant)
 {
 	struct lazymem_options options = {
-		.image = image_make(PAGES), .image_size = PAGES * PAGE, .window = PAGE,
+		.image = image_open(image_make(PAGES)), .window = PAGE,
 		.track_dirty = true,
 	};
 	struct memory memory = memory_make(PAGES, small, UFFD_FEATURE_PAGEFAULT_FLAG_WP |
@@ -297,6 +297,7 @@ static void case_tracked_async(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 void suite_faults(void)

@@ -45,6 +45,8 @@ const char *fixture_path(const char *name);
 const char *image_make(size_t pages);
 /* As image_make(), but in memory, whatever file system /tmp is. */
 const char *image_in_memory(size_t pages);
+/* The library's, for a case that uses it without the program. */
+struct lazymem_image *image_open(const char *path);
 /* How many of @pages pages at @memory differ from the image's pages from @first on. */
 size_t image_wrong(const void *memory, size_t first, size_t pages);
 

@@ -51,6 +51,16 @@ const char *image_in_memory(size_t pages)
 	return path;
 }
 
+struct lazymem_image *image_open(const char *path)
+{
+	char why[LAZYMEM_WHY];
+	struct lazymem_image *image = lazymem_image_open(path, NULL, why);
+
+	if (!image)
+		FAIL("%s: %s", path, why);
+	return image;
+}
+
 size_t image_wrong(const void *memory, size_t first, size_t pages)
 {
 	size_t wrong = 0;

@@ -62,8 +62,7 @@ static struct lazymem *session_of(const struct lazymem_options *options,
 static void case_refused(const void *variant)
 {
 	const int *flags = variant;
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .message = hear };
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .message = hear };
 	struct memory memory = memory_make(2 * HUGE / PAGE, *flags, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
 	struct lazymem *session;
@@ -79,14 +78,14 @@ static void case_refused(const void *variant)
 	pthread_join(thread, NULL);
 	CHECK(strstr(said, "not answered any more"));
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 /* With LAZYMEM_LOST_DROP each access finds zeros. */
 static void case_refused_dropped(const void *variant)
 {
 	const int *flags = variant;
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .message = hear,
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .message = hear,
 					   .on_lost = LAZYMEM_LOST_DROP };
 	struct memory memory = memory_make(2 * HUGE / PAGE, *flags, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
@@ -98,6 +97,7 @@ static void case_refused_dropped(const void *variant)
 	lazymem_stop(session, LAZYMEM_NOW);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 static atomic_uint kills;
@@ -118,8 +118,7 @@ static void *touch_page(void *at)
 /* The caller is asked to kill, once, and the client's faults need no answer after that. */
 static void case_killed(const void *variant)
 {
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .message = hear,
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .message = hear,
 					   .on_lost = LAZYMEM_LOST_KILL, .kill = count_kill };
 	struct memory memory = memory_make(2 * PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
@@ -138,13 +137,13 @@ static void case_killed(const void *variant)
 	pthread_join(thread, NULL);
 	CHECK_EQ(kills, 1);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 /* A server has read a fault and has died. The next one answers it. */
 static void case_taken_over(const void *variant)
 {
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .window = PAGE };
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .window = PAGE };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
 	struct lazymem *session;
@@ -160,13 +159,14 @@ static void case_taken_over(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 /* The source is gone for good: filling ends by itself, and what is missing is poisoned. */
 static void case_fill_ends(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
-	struct lazymem_options options = { .image = nbdkit.uri, .image_size = PAGES * PAGE,
+	struct lazymem_options options = { .image = image_open(nbdkit.uri),
 					   .window = PAGE, .message = hear,
 					   .fill_wait = 1 };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
@@ -185,6 +185,7 @@ static void case_fill_ends(const void *variant)
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	CHECK(memory_is_poisoned(memory.base + 8 * PAGE));
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 /* Descriptors that this process can still open. */
@@ -211,8 +212,7 @@ static int refuse_child(void *arg, struct lazymem *child)
  */
 static void case_child_without_session(const void *variant)
 {
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .window = PAGE,
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .window = PAGE,
 					   .message = hear, .forked = refuse_child };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
 					   UFFDIO_REGISTER_MODE_MISSING);
@@ -238,6 +238,7 @@ static void case_child_without_session(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 static void *give_descriptors(void *arg)
@@ -251,8 +252,7 @@ static void *give_descriptors(void *arg)
 /* Not even that descriptor: the client waits in fork() until there is one. */
 static void case_child_without_descriptor(const void *variant)
 {
-	struct lazymem_options options = { .image = image_make(PAGES),
-					   .image_size = PAGES * PAGE, .window = PAGE,
+	struct lazymem_options options = { .image = image_open(image_make(PAGES)), .window = PAGE,
 					   .message = hear, .forked = refuse_child };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, EVENTS,
 					   UFFDIO_REGISTER_MODE_MISSING);
@@ -278,6 +278,7 @@ static void case_child_without_descriptor(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	lazymem_free(session);
+	lazymem_image_close(options.image);
 }
 
 static const int small = MAP_PRIVATE | MAP_ANONYMOUS;

@@ -124,7 +124,7 @@ static void case_hugetlb_tail(const void *variant)
 	server = server_run(image, NULL);
 	memory = memory_make(1024, hugetlb, 0, UFFDIO_REGISTER_MODE_MISSING);
 	memory_serve(&memory, &server);
-	server_until(&server, "missing", 0);
+	server_until(&server, "prefetched", 1024 * PAGE);
 	CHECK_EQ(image_wrong(memory.base, 0, DATA_END), 0);
 	CHECK_EQ(content_not_zero(memory.base + DATA_END * PAGE, 1024 - DATA_END), 0);
 	server_end(&server, SIGTERM);

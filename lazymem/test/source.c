@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +196,167 @@ static void case_cut(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 2);
 }
 
+/* What becomes of the image while it is served, and what is said of it. */
+struct change {
+	void (*make)(const char *image);
+	const char *said;
+};
+
+/* All other content. */
+static void change_replace(const char *image)
+{
+	const char *other = fixture_path("other");
+	int fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	close(fd);
+	CHECK_EQ(rename(other, image), 0);
+}
+
+static void change_remove(const char *image)
+{
+	CHECK_EQ(unlink(image), 0);
+}
+
+static void change_lengthen(const char *image)
+{
+	CHECK_EQ(truncate(image, (PAGES + 100) * PAGE), 0);
+}
+
+static const struct change replaced = { change_replace, "another image has this name now" };
+static const struct change removed = { change_remove, "the image was removed" };
+static const struct change longer = { change_lengthen, "what was added is not served" };
+
+/*
+ * What was opened is served on: to the client, to a child that it forks afterwards, and to
+ * a client that comes afterwards.
+ */
+static void case_changed(const void *variant)
+{
+	const struct change *change = variant;
+	const char *image = image_make(PAGES);
+	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
+	struct memory memory = memory_served(&server, PAGES, UFFD_FEATURE_EVENT_FORK);
+	int status;
+	pid_t pid;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	change->make(image);
+	pid = fork();
+	if (!pid)
+		_exit(image_wrong(memory.base, 0, PAGES) != 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	memory = memory_served(&server, PAGES, 0);
+	server_says(&server, change->said);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 3);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+/* Each change is reported once, and nothing before there is one. */
+static void case_change_told(const void *variant)
+{
+	const char *path = image_make(PAGES);
+	struct lazymem_image *image = image_open(path);
+	char why[LAZYMEM_WHY];
+
+	CHECK_EQ(lazymem_image_size(image), PAGES * PAGE);
+	CHECK(!lazymem_image_changed(image, why));
+	change_lengthen(path);
+	CHECK(lazymem_image_changed(image, why));
+	CHECK(strstr(why, longer.said));
+	CHECK(!lazymem_image_changed(image, why));
+	CHECK_EQ(truncate(path, 0), 0);
+	CHECK(lazymem_image_changed(image, why));
+	CHECK(strstr(why, "what is gone cannot be read"));
+	CHECK_EQ(truncate(path, PAGES * PAGE), 0);
+	CHECK(lazymem_image_changed(image, why));
+	CHECK(strstr(why, "written to"));
+	change_replace(path);
+	CHECK(lazymem_image_changed(image, why));
+	CHECK(strstr(why, replaced.said));
+	CHECK(!lazymem_image_changed(image, why));
+	change_remove(path);
+	CHECK(lazymem_image_changed(image, why));
+	CHECK(strstr(why, removed.said));
+	CHECK_EQ(lazymem_image_size(image), PAGES * PAGE);
+	lazymem_image_close(image);
+}
+
+/* An export that comes back with another size is not read before it is the right one. */
+static void case_other_size(const void *variant)
+{
+	const char *image = image_make(PAGES);
+	struct nbdkit nbdkit = nbdkit_run("file", image, NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	struct memory memory = memory_served(&server, PAGES, 0);
+	pthread_t reader;
+	void *wrong;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 64), 0);
+	nbdkit_kill(&nbdkit);
+	nbdkit = nbdkit_run("pattern", "size=8M", NULL);
+	CHECK_EQ(pthread_create(&reader, NULL, read_all, &memory), 0);
+	server_says(&server, "the export has 8388608 bytes now, not 4194304 as when it was opened");
+	nbdkit_kill(&nbdkit);
+	nbdkit = nbdkit_run("file", image, NULL);
+	server_says(&server, "source is back");
+	pthread_join(reader, &wrong);
+	CHECK_EQ((size_t)wrong, 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+/*
+ * A server that serves one connection at a time, as qemu-nbd does by default: the first
+ * client has it, a second is told why it waits, and gets it when the first has ended.
+ */
+static void case_one_connection(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("--filter=limit", "file", image_make(PAGES),
+					  "limit=1", NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	struct memory first, second;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		first = memory_served(&server, PAGES, 0);
+		CHECK_EQ(image_wrong(first.base, 0, 64), 0);
+		raise(SIGSTOP);
+		_exit(image_wrong(first.base, 0, PAGES) != 0);
+	}
+	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+	CHECK(WIFSTOPPED(status));
+	second = memory_served(&server, PAGES, 0);
+	server_says(&server, "-t -e N");
+	kill(pid, SIGCONT);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(image_wrong(second.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
+/* A server that takes a connection, or does not, and never sends anything. */
+static void case_mute(const void *variant)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *path = fixture_path("mute");
+	char uri[256], why[LAZYMEM_WHY];
+
+	strcpy(address.sun_path, path);
+	CHECK_EQ(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
+	CHECK_EQ(listen(listening, 1), 0);
+	snprintf(uri, sizeof(uri), "nbd+unix:///?socket=%s", path);
+	CHECK(!lazymem_image_open(uri, &(struct lazymem_image_options) { .timeout = 1 }, why));
+	CHECK(strstr(why, "no handshake in 1 s"));
+}
+
 #define HOLE		300
 #define HOLE_PAGES	421
 
@@ -255,4 +419,11 @@ void suite_source(void)
 	add_case(case_cut, &ends[0], "lazymem/source/cut/sent");
 	add_case(case_cut, &ends[1], "lazymem/source/cut/read");
 	add_case(case_in_memory, NULL, "lazymem/source/in-memory");
+	add_case(case_changed, &replaced, "lazymem/source/replaced");
+	add_case(case_changed, &removed, "lazymem/source/removed");
+	add_case(case_changed, &longer, "lazymem/source/longer");
+	add_case(case_change_told, NULL, "lazymem/source/change-told");
+	add_case(case_other_size, NULL, "lazymem/source/other-size");
+	add_case(case_one_connection, NULL, "lazymem/source/one-connection");
+	add_case(case_mute, NULL, "lazymem/source/mute");
 }

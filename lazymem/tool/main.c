@@ -12,13 +12,12 @@ static void main_prepare(struct tool *tool)
 	struct lazymem_options *options = &tool->options;
 	struct order_reader order;
 	char why[LAZYMEM_WHY];
-	int64_t size = lazymem_image_size(options->image, why);
 
-	if (size < 0)
-		die("image '%s': %s", options->image, why);
-	if (!size)
-		die("image '%s': it is empty", options->image);
-	options->image_size = size;
+	options->image = lazymem_image_open(tool->where, &tool->how, why);
+	if (!options->image)
+		die("image '%s': %s", tool->where, why);
+	if (!lazymem_image_size(options->image))
+		die("image '%s': it is empty", tool->where);
 	if (options->replay) {
 		if (order_open(&order, options->replay, why))
 			die("--replay: %s", why);
@@ -37,8 +36,8 @@ int main(int argc, char **argv)
 	struct tool tool = {
 		.on_exit = LAZYMEM_FILL,
 		.clients_most = 64,
-		.options = { .window = 32 << 10, .read_ahead = true,
-			     .timeout = 30 },
+		.how = { .timeout = 30 },
+		.options = { .window = 32 << 10, .read_ahead = true },
 	};
 	int status;
 
@@ -49,5 +48,6 @@ int main(int argc, char **argv)
 		report_message(0, "the recorded order could not be written");
 		status = 1;
 	}
+	lazymem_image_close(tool.options.image);
 	return status;
 }

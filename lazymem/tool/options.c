@@ -84,7 +84,7 @@ static void options_take(struct tool *tool, int option)
 		tool->socket = optarg;
 		break;
 	case 'i':
-		tool->options.image = optarg;
+		tool->where = optarg;
 		break;
 	case 'w':
 		tool->options.window = number("--window", optarg, 4, 256) << 10;
@@ -102,7 +102,7 @@ static void options_take(struct tool *tool, int option)
 		tool->options.give_up = number("--give-up", optarg, 0, 1000000);
 		break;
 	case 't':
-		tool->options.timeout = number("--timeout", optarg, 0, 1000000);
+		tool->how.timeout = number("--timeout", optarg, 0, 1000000);
 		break;
 	case 'e':
 		tool->on_exit = options_on_exit(optarg);
@@ -135,7 +135,7 @@ void options_parse(struct tool *tool, int argc, char **argv)
 		options_take(tool, option);
 	if (optind < argc)
 		die("unexpected \"%s\"; --help shows the options", argv[optind]);
-	if (!tool->socket || !tool->options.image)
+	if (!tool->socket || !tool->where)
 		die("--socket and --image are needed; --help shows the options");
 	if (tool->options.replay && !tool->options.read_ahead)
 		die("--replay and --no-prefetch exclude each other");

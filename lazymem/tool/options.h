@@ -14,6 +14,8 @@
  * @clients_most: how many clients are served at once
  * @json: JSON lines on standard output instead of text
  * @record: file to record the order of faults in, or NULL
+ * @where: the image: a path or an NBD URI
+ * @how: how it is read
  * @options: for all sessions
  */
 struct tool {
@@ -22,6 +24,8 @@ struct tool {
 	unsigned int clients_most;
 	bool json;
 	const char *record;
+	const char *where;
+	struct lazymem_image_options how;
 	struct lazymem_options options;
 };
 
