@@ -3,6 +3,7 @@
 # Everything is built under build/: the modules in build/modules/RELEASE, a
 # folder of links to the sources, so that one clone serves many kernels.
 
+OBJCOPY ?= objcopy
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr
 
@@ -18,6 +19,8 @@ help:
 	@echo 'make lazymem    build the page server (liburing-dev, libnbd-dev, libjson-c-dev)'
 	@echo 'make install    install hmm_unlocked.ko and what drivers need to use it'
 	@echo 'make uninstall  remove what install put there'
+	@echo 'make install-lazymem, make uninstall-lazymem'
+	@echo '                the same for the page server: program, library, header, manual page'
 	@echo 'make clean      remove build/'
 	@echo
 	@echo 'KDIR=$(KDIR)'
@@ -36,8 +39,16 @@ modules: headers
 # User programs: each is made of its folder's sources and of what it takes of lib/. The
 # demonstrations share demo/*.c and contain the page server of lazymem/, so they need its
 # libraries; the others are static. The guest tests have a folder for each subject.
+#
+# SANITIZE=address or SANITIZE=thread builds with gcc's sanitizers, in a folder of its own.
+# WERROR=-Werror is for developers; ./run passes it.
 CFLAGS ?= -O2 -g
-program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror -pthread -Ikernel/include/uapi -Ilib $(program_includes)
+SANITIZE ?=
+out = build$(SANITIZE:%=/sanitize/%)
+sanitize_address = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+sanitize_thread = -fsanitize=thread
+compile = $(CC) $(CFLAGS) $(sanitize_$(SANITIZE)) -pthread
+program_flags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Wno-unused-parameter -Wno-missing-field-initializers -Ikernel/include/uapi -Ilib $(program_includes)
 folders = $(wildcard tests bench demo/populate demo/restore)
 names_tests = hmmu-test
 names_demo/populate = hmmu-demo
@@ -46,50 +57,68 @@ names_demo/restore = hmmu-restore
 lazymem_libraries = -luring -lnbd
 link_tests = -static
 parts_tests = $(patsubst %/,%,$(wildcard tests/*/))
-link_demo/populate = build/liblazymem.a $(lazymem_libraries)
+link_demo/populate = $(out)/liblazymem.a $(lazymem_libraries)
 link_bench = -static
 link_demo/restore = $(link_demo/populate)
 parts_demo/populate = demo
 parts_demo/restore = demo
 
 .PHONY: programs
-programs: $(foreach folder,$(folders),build/programs/$(names_$(folder)))
+programs: $(foreach folder,$(folders),$(out)/programs/$(names_$(folder)))
 
-objects = $(patsubst %.c,build/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+objects = $(patsubst %.c,$(out)/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 define program_rule
-build/programs/$(names_$(1)): $(call objects,$(1) $(parts_$(1))) build/lib.a $(filter %.a,$(link_$(1)))
+$(out)/programs/$(names_$(1)): $(call objects,$(1) $(parts_$(1))) $(out)/lib.a $(filter %.a,$(link_$(1)))
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $$@ $$^ $(filter -%,$(link_$(1)))
+	$(compile) $(LDFLAGS) -o $$@ $$^ $(filter -%,$(link_$(1)))
 endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
-build/objects/tests/%: program_includes = -Itests -Itests/support
+$(out)/objects/tests/%: program_includes = -Itests -Itests/support
 
-build/lib.a: $(call objects,lib)
+$(out)/lib.a: $(call objects,lib)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-# The page server. Its tests run on the machine that builds them, or wherever the libraries
-# are.
-build/objects/lazymem/% build/objects/demo/%: program_includes = -Idemo -Ilazymem
+# The page server: a library, the program, and its tests, which run on the machine that
+# builds them, or wherever the libraries are.
+#
+# The library's only symbols are those of lazymem.h: the header makes them visible, the
+# compiler hides all others, and the static library is one object in which hidden symbols
+# are local. (Code for link-time optimization has no symbols to hide.) The tests look behind
+# the header, so they are linked with the objects.
+$(out)/objects/lazymem/% $(out)/objects/demo/%: program_includes = -Idemo -Ilazymem
+$(out)/objects/lazymem/% $(out)/objects/lib/uffd.o: library_flags = -fPIC -fvisibility=hidden -fno-lto
+library_objects = $(call objects,lazymem) $(out)/objects/lib/uffd.o
+soname = liblazymem.so.0
 
 .PHONY: lazymem
-lazymem: build/programs/lazymem build/programs/lazymem-test
+lazymem: $(out)/programs/lazymem $(out)/programs/lazymem-test $(out)/liblazymem.so
 
-build/liblazymem.a: $(call objects,lazymem) build/objects/lib/uffd.o
+$(out)/liblazymem.o: $(library_objects)
+	$(LD) -r -o $@ $^
+	$(OBJCOPY) --localize-hidden $@
+
+$(out)/liblazymem.a: $(out)/liblazymem.o
 	rm -f $@
 	$(AR) rcs $@ $^
 
-build/programs/lazymem: $(call objects,lazymem/tool) $(addprefix build/objects/lib/,fail.o number.o) build/liblazymem.a
-build/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix build/objects/lib/,harness.o knob.o content.o fail.o number.o) build/liblazymem.a
-build/programs/lazymem build/programs/lazymem-test:
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(lazymem_libraries) -ljson-c
+$(out)/$(soname): $(library_objects)
+	$(compile) $(LDFLAGS) -shared -Wl,-soname,$(soname) -Wl,-z,defs -o $@ $^ $(lazymem_libraries)
 
-build/objects/%.o: %.c Makefile
+$(out)/liblazymem.so: $(out)/$(soname)
+	ln -sf $(soname) $@
+
+$(out)/programs/lazymem: $(call objects,lazymem/tool) $(addprefix $(out)/objects/lib/,fail.o number.o) $(out)/liblazymem.a
+$(out)/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix $(out)/objects/lib/,harness.o knob.o content.o fail.o number.o) $(library_objects)
+$(out)/programs/lazymem $(out)/programs/lazymem-test:
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(program_flags) -MMD -MP -c -o $@ $<
+	$(compile) $(LDFLAGS) -o $@ $^ $(lazymem_libraries) -ljson-c
+
+$(out)/objects/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(compile) $(CPPFLAGS) $(program_flags) $(library_flags) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(call objects,lib lazymem lazymem/tool lazymem/test demo $(parts_tests) $(folders)))
 
@@ -118,6 +147,31 @@ install: headers
 uninstall: headers
 	rm -rf $(module) $(driver_files)
 	depmod -b $(or $(root),/) $(release)
+
+# What `make lazymem` has built. LIBDIR is for systems with a folder for each architecture.
+LIBDIR ?= $(PREFIX)/lib
+version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
+prefix = $(DESTDIR)$(PREFIX)
+libdir = $(DESTDIR)$(LIBDIR)
+
+.PHONY: install-lazymem
+install-lazymem:
+	@test -e build/$(soname) -a -e build/programs/lazymem || { echo "first run: make lazymem"; exit 1; } >&2
+	install -D -m 755 build/programs/lazymem $(prefix)/bin/lazymem
+	install -D -m 644 lazymem/lazymem.h $(prefix)/include/lazymem.h
+	install -D -m 644 build/liblazymem.a $(libdir)/liblazymem.a
+	install -D -m 644 build/$(soname) $(libdir)/$(soname)
+	ln -sf $(soname) $(libdir)/liblazymem.so
+	install -D -m 644 lazymem/tool/lazymem.1 $(prefix)/share/man/man1/lazymem.1
+	install -d $(libdir)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(version)|' \
+		lazymem/lazymem.pc.in >$(libdir)/pkgconfig/lazymem.pc
+
+.PHONY: uninstall-lazymem
+uninstall-lazymem:
+	rm -f $(prefix)/bin/lazymem $(prefix)/include/lazymem.h \
+		$(prefix)/share/man/man1/lazymem.1 $(libdir)/liblazymem.a \
+		$(libdir)/$(soname) $(libdir)/liblazymem.so $(libdir)/pkgconfig/lazymem.pc
 
 .PHONY: clean
 clean:

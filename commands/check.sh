@@ -11,6 +11,8 @@ command_main() {
 	need_tools "${build_tools[@]}" "${lazymem_tools[@]}" "${check_tools[@]}"
 	check "user programs" build_programs
 	check "page server" build_lazymem
+	check "symbols of the page server's library" check_symbols
+	check "users of the page server's library" check_users
 	check "shellcheck" check_scripts
 	check "user copies that can be made to fail" check_copies
 	check "layers that include each other" check_includes
@@ -40,6 +42,57 @@ check() {
 check_scripts() {
 	shellcheck run .ci/run vm/guest/* &&
 		shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
+}
+
+# Other names would collide with those of the programs that use it.
+check_symbols() {
+	{
+		nm -g --defined-only build/liblazymem.a
+		nm -D --defined-only build/liblazymem.so
+	} | awk 'NF == 3 && $3 ~ /^lazymem_/ { n++; next }
+		NF == 3 { print "liblazymem: the symbol " $3 " is visible" }
+		END { if (!n) print "liblazymem: no symbols found" }' >"$scratch/symbols"
+	cat "$scratch/symbols" >&2
+	[ ! -s "$scratch/symbols" ]
+}
+
+# As users build: with what is installed, by pkg-config, in three languages, with the shared
+# library and with the static one.
+check_users() {
+	local root=$scratch/lazymem failed=0 compiler
+
+	rm -rf "$root"
+	make install-lazymem "PREFIX=$root/usr" >build/log/install-lazymem.log 2>&1 || {
+		cat build/log/install-lazymem.log >&2
+		return 1
+	}
+	for compiler in "gcc -std=c99 -x c" "gcc -std=c11 -x c" "g++ -std=c++11 -x c++"; do
+		check_user "$compiler" && continue
+		echo "$compiler: a user cannot be built, or does not run" >&2
+		failed=1
+	done
+	make uninstall-lazymem "PREFIX=$root/usr" >>build/log/install-lazymem.log
+	[ -z "$(find "$root" ! -type d)" ] || {
+		echo "left behind by uninstall-lazymem: $(find "$root" ! -type d)" >&2
+		failed=1
+	}
+	[ "$failed" -eq 0 ]
+}
+
+# check_user COMPILER, which is words.
+check_user() {
+	local user=$scratch/user link flags
+
+	for link in "" --static; do
+		# shellcheck disable=SC2086
+		flags=$(PKG_CONFIG_PATH=$root/usr/lib/pkgconfig pkg-config --cflags --libs $link lazymem) ||
+			return
+		[ -z "$link" ] || flags=${flags/-llazymem/-l:liblazymem.a}
+		# shellcheck disable=SC2086
+		$1 -Wall -Wextra -pedantic -Werror -o "$user" lazymem/test/user/user.c \
+			-x none $flags || return
+		LD_LIBRARY_PATH=$root/usr/lib "$user" /nonexistent/order >/dev/null || return
+	done
 }
 
 # Fault injection does not reach get_user() and put_user(): the test devices, which the

@@ -23,10 +23,16 @@
 #ifndef LAZYMEM_H
 #define LAZYMEM_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library is compiled with hidden symbols; what is declared here can be used. */
+#pragma GCC visibility push(default)
 
 /* Bytes of a text that explains an error. */
 #define LAZYMEM_WHY	256
@@ -130,7 +136,7 @@ struct lazymem_options {
 };
 
 /**
- * struct lazymem_stats - what a session has done; may be read at any time
+ * struct lazymem_stats - what a session has done
  * @total: bytes of all ranges
  * @missing: bytes that are not in place, poisoned, given back or unmapped
  * @served: bytes that were brought since a fault asked for them
@@ -142,15 +148,15 @@ struct lazymem_options {
  * @holes: bytes that were not read, as the image has holes there
  */
 struct lazymem_stats {
-	_Atomic uint64_t total;
-	_Atomic uint64_t missing;
-	_Atomic uint64_t served;
-	_Atomic uint64_t prefetched;
-	_Atomic uint64_t zero;
-	_Atomic uint64_t faults;
-	_Atomic uint64_t waiting;
-	_Atomic uint64_t failed;
-	_Atomic uint64_t holes;
+	uint64_t total;
+	uint64_t missing;
+	uint64_t served;
+	uint64_t prefetched;
+	uint64_t zero;
+	uint64_t faults;
+	uint64_t waiting;
+	uint64_t failed;
+	uint64_t holes;
 };
 
 /**
@@ -311,8 +317,8 @@ int lazymem_run(struct lazymem *session);
  */
 void lazymem_stop(struct lazymem *session, enum lazymem_end end);
 
-/* The session's counters, valid until it is freed. By any thread. */
-const struct lazymem_stats *lazymem_stats(const struct lazymem *session);
+/* The session's counters, one by one, while it goes on counting. By any thread. */
+void lazymem_stats(const struct lazymem *session, struct lazymem_stats *stats);
 
 /**
  * lazymem_dirty_start() - begin to watch which pages are written to
@@ -367,5 +373,18 @@ struct lazymem_order *lazymem_order_new(const char *path, char why[LAZYMEM_WHY])
  * be written wholly: do not replay it.
  */
 int lazymem_order_close(struct lazymem_order *order);
+
+/*
+ * Whether the file at @path begins as a recorded order does: for programs that want to know
+ * before they make a session with lazymem_options.replay. Returns 0; or -errno with an
+ * explanation in @why.
+ */
+int lazymem_order_check(const char *path, char why[LAZYMEM_WHY]);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

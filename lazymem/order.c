@@ -72,6 +72,16 @@ int order_open(struct order_reader *reader, const char *path, char why[LAZYMEM_W
 	return -EINVAL;
 }
 
+int lazymem_order_check(const char *path, char why[LAZYMEM_WHY])
+{
+	struct order_reader reader;
+	int error = order_open(&reader, path, why);
+
+	if (!error)
+		order_close(&reader);
+	return error;
+}
+
 /* Strict: a line that does not match is no order, and nothing behind it is trusted. */
 int order_next(struct order_reader *reader, uint64_t *offset, uint64_t *size,
 	       char why[LAZYMEM_WHY])

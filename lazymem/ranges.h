@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counters.h"
 #include "lazymem.h"
 #include "pages.h"
 
@@ -45,7 +46,7 @@ struct ranges {
 	size_t room;
 	struct pages *pages;
 	size_t nr_pages;
-	struct lazymem_stats *stats;
+	struct counters *stats;
 };
 
 /*

@@ -5,6 +5,7 @@
  * lazymem_free() can free a session that was made in part: each part is all zeros, or -1
  * for a descriptor, until it is made.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -49,9 +50,22 @@ void lazymem_set_arg(struct lazymem *session, void *arg)
 	session->arg = arg;
 }
 
-const struct lazymem_stats *lazymem_stats(const struct lazymem *session)
+void lazymem_stats(const struct lazymem *session, struct lazymem_stats *stats)
 {
-	return &session->stats;
+	const struct counters *counters = &session->stats;
+
+	static_assert(sizeof(*stats) == sizeof(*counters), "a counter is not copied");
+	*stats = (struct lazymem_stats) {
+		.total = counters->total,
+		.missing = counters->missing,
+		.served = counters->served,
+		.prefetched = counters->prefetched,
+		.zero = counters->zero,
+		.faults = counters->faults,
+		.waiting = counters->waiting,
+		.failed = counters->failed,
+		.holes = counters->holes,
+	};
 }
 
 /* The write fails only if the counter is full: then the loop is woken anyway. */

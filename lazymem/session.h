@@ -21,6 +21,7 @@
 
 #include "ahead.h"
 #include "connection.h"
+#include "counters.h"
 #include "dirty.h"
 #include "due.h"
 #include "faults.h"
@@ -106,7 +107,7 @@ struct lazymem {
 	bool told_short;
 	uint64_t fill_at, fill_missing;
 	unsigned int texts;
-	struct lazymem_stats stats;
+	struct counters stats;
 };
 
 /* Pass a text to options->message: at most 20 for a session, as a client can cause any. */

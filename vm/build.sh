@@ -26,7 +26,7 @@ logged_make() {
 	local log=build/log/$1.log
 
 	shift
-	make -j"$(nproc)" "$@" >"$log" 2>&1 && return
+	make -j"$(nproc)" WERROR=-Werror "$@" >"$log" 2>&1 && return
 	tail -n 60 "$log" >&2
 	die "make $1 failed; all of its output is in $log"
 }

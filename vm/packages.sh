@@ -12,7 +12,7 @@ build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
 # In addition to build_tools, which every command that prepares a kernel has installed.
 kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
-check_tools=(sparse:sparse shellcheck:shellcheck ctags:universal-ctags)
+check_tools=(sparse:sparse shellcheck:shellcheck ctags:universal-ctags g++:g++ pkg-config:pkgconf)
 # The demonstrations contain the page server.
 program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
 # In addition to program_tools; nbdkit is for the page server's tests.

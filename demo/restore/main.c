@@ -81,11 +81,14 @@ static void lazy_guest_start(struct lazy_guest *lazy, const struct restore *rest
 /* lazymem does not notify of progress, so it is polled. */
 static void lazy_guest_watch(struct lazy_guest *lazy)
 {
-	const struct lazymem_stats *stats = lazymem_stats(lazy->memory.session);
-	size_t pages = lazy->memory.pages, missing;
+	size_t pages = lazy->memory.pages;
+	struct lazymem_stats stats;
 
-	while ((missing = stats->missing / PAGE)) {
-		progress_show(pages - missing, pages);
+	for (;;) {
+		lazymem_stats(lazy->memory.session, &stats);
+		if (!stats.missing)
+			break;
+		progress_show(pages - stats.missing / PAGE, pages);
 		poll(NULL, 0, SHOWN_MS);
 	}
 	lazy->over = clock_ns();
@@ -126,16 +129,17 @@ static void report_times(const struct lazy_guest *lazy, uint64_t copied_ns)
 
 static void report_accesses(const struct lazy_guest *lazy)
 {
-	const struct lazymem_stats *stats = lazymem_stats(lazy->memory.session);
+	struct lazymem_stats stats;
 	struct hmm_region_query query = region_query(lazy->guest);
 	struct latency waited = {};
 
+	lazymem_stats(lazy->memory.session, &stats);
 	for (unsigned int i = 0; i < lazy->nr_vcpus; i++)
 		latency_add_all(&waited, &lazy->vcpus[i].waited);
 	printf("  faults answered          %9llu, for %zu pages\n",
-	       stats->faults + 0ULL, lazy->memory.pages);
+	       stats.faults + 0ULL, lazy->memory.pages);
 	printf("  brought unasked          %9llu pages, beside those and ahead\n",
-	       stats->prefetched / PAGE + 0ULL);
+	       stats.prefetched / PAGE + 0ULL);
 	printf("  accesses                 %9llu\n", query.accesses);
 	printf("  intercepts               %9llu\n", query.intercepts);
 	printf("  window hits              %9llu\n", query.window_hits);

@@ -127,10 +127,12 @@ void client_stop(struct client *client)
 void client_free(struct client *client)
 {
 	struct server *server = client->server;
+	struct lazymem_stats stats;
 
 	pthread_join(client->thread, NULL);
 	if (client->session) {
-		sums_add(&server->past, lazymem_stats(client->session));
+		lazymem_stats(client->session, &stats);
+		sums_add(&server->past, &stats);
 		server->past.served_clients++;
 		lazymem_free(client->session);
 	}

@@ -2,7 +2,6 @@
 /* `lazymem serve`: checks what can be checked before clients come, and serves. */
 #include "fail.h"
 #include "options.h"
-#include "order.h"
 #include "report.h"
 #include "server.h"
 
@@ -10,7 +9,6 @@
 static void main_prepare(struct tool *tool)
 {
 	struct lazymem_options *options = &tool->options;
-	struct order_reader order;
 	char why[LAZYMEM_WHY];
 
 	options->image = lazymem_image_open(tool->where, &tool->how, why);
@@ -18,11 +16,8 @@ static void main_prepare(struct tool *tool)
 		die("image '%s': %s", tool->where, why);
 	if (!lazymem_image_size(options->image))
 		die("image '%s': it is empty", tool->where);
-	if (options->replay) {
-		if (order_open(&order, options->replay, why))
-			die("--replay: %s", why);
-		order_close(&order);
-	}
+	if (options->replay && lazymem_order_check(options->replay, why))
+		die("--replay: %s", why);
 	if (tool->record) {
 		options->record = lazymem_order_new(tool->record, why);
 		if (!options->record)

@@ -80,9 +80,14 @@ static struct sums server_sums(struct server *server)
 	sums.total -= sums.missing;
 	sums.missing = 0;
 	pthread_mutex_lock(&server->lock);
-	for (struct client *client = server->clients; client; client = client->next)
-		if (client->session)
-			sums_add(&sums, lazymem_stats(client->session));
+	for (struct client *client = server->clients; client; client = client->next) {
+		struct lazymem_stats stats;
+
+		if (!client->session)
+			continue;
+		lazymem_stats(client->session, &stats);
+		sums_add(&sums, &stats);
+	}
 	sums.clients = server->nr_clients;
 	pthread_mutex_unlock(&server->lock);
 	return sums;

@@ -148,7 +148,7 @@ static void dmirror_last_page(const void *unused)
 {
 	void *at = (void *)(uintptr_t)(UINT64_MAX & ~(2 * PAGE - 1));
 	int fd = dmirror_open(0);
-	uint8_t seen;
+	uint8_t seen = 0;
 
 	CHECK_EQ(dmirror_populate(fd, at, 1, 0), -EFAULT);
 	CHECK_EQ(dmirror_populate(fd, at, 1, HMM_DMIRROR_POPULATE_BEST), 0);
