@@ -21,6 +21,13 @@ build_lazymem() {
 	logged_make lazymem lazymem
 }
 
+# build_lazymem_sanitized KIND: address (with undefined behaviour) or thread, beside the
+# normal build.
+build_lazymem_sanitized() {
+	say "building the page server with the sanitizer: $1"
+	logged_make "lazymem-$1" lazymem "SANITIZE=$1"
+}
+
 # logged_make LOG MAKE'S ARGUMENTS; prints the end of the log on failure.
 logged_make() {
 	local log=build/log/$1.log
