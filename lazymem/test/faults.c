@@ -210,7 +210,7 @@ static const int huge = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
 static void case_tracked(const void *variant)
 {
 	const int *flags = variant;
-	const size_t all = 4 * HUGE / PAGE;
+	const size_t all = *flags & MAP_HUGETLB ? 4 * HUGE / PAGE : PAGES;
 	struct lazymem_options options = {
 		.image = image_open(image_make(all)), .window = PAGE,
 		.track_dirty = true,
