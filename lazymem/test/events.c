@@ -35,7 +35,7 @@ static void case_removed(const void *variant)
  * A balloon that inflates: one thread gives back page by page and never pauses. The faults of
  * another find the short gaps in which the kernel takes a copy. Neither waits for the other.
  */
-#define BALLOON	4096
+#define BALLOON	1024
 
 struct balloon {
 	struct memory memory;
