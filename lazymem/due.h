@@ -21,7 +21,7 @@
  * has been read by then, but its thread must run before the kernel accepts a copy again.
  */
 #define CHANGING_NS	MS
-/* So long it is tried again sooner: the gap between two changes may be short. */
+/* So long it is only tried again sooner: the gap between two changes may be short. */
 #define CHANGING_BUSY_NS	SECOND
 
 static inline uint64_t due_earlier(uint64_t a, uint64_t b)

@@ -139,6 +139,8 @@ static bool faults_answer_present(struct lazymem *session, struct fault *fault,
 	}
 	if (error == -ESRCH)
 		session->gone = true;
+	if (!error)
+		session->changing_since = 0;
 	return error != -EAGAIN && error != -ENOMEM && error != -EFAULT;
 }
 

@@ -137,8 +137,8 @@ static struct lazymem *session_new(const struct lazymem_options *options)
  * The end of a change is not reported, and another may begin at once: a balloon that inflates
  * page by page leaves gaps of microseconds, and begins the next change before this thread is
  * woken. On one processor the gap is only seen if a timer ends this thread's sleep in it. So
- * the next tries are after 1 to 32 us, each after another time; and after a while each
- * millisecond.
+ * the next tries are after 1 to 32 us, each after another time; and after a while with a pause
+ * of a millisecond now and then.
  */
 uint64_t session_changing(struct lazymem *session, uint64_t now)
 {
@@ -146,9 +146,11 @@ uint64_t session_changing(struct lazymem *session, uint64_t now)
 		session->changing_since = now;
 		prctl(PR_SET_TIMERSLACK, 1);
 	}
-	if (now >= session->changing_since + CHANGING_BUSY_NS)
+	session->changing_tries++;
+	if (now >= session->changing_since + CHANGING_BUSY_NS &&
+	    session->changing_tries % 32 == 0)
 		return now + CHANGING_NS;
-	return now + (1 + session->changing_tries++ * 11 % 32) * 1000;
+	return now + (1 + session->changing_tries * 11 % 32) * 1000;
 }
 
 void lazymem_probe(struct lazymem *session)
