@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A source that is an NBD server, through libnbd: nbdkit, qemu-nbd and what they reach. All
- * reads of a session are in flight at once, over one connection.
+ * The connection to an NBD server; see source_nbd.h.
  *
- * Holes: a patient read asks the server for the extents of the next 64 MiB of the image, and
- * is begun when the answer is there. Other patient reads wait for the same answer. A read
- * that a fault waits for never does; it only uses what is known.
- *
- * libnbd calls back from within its own calls, and its callbacks must not call it. So they
- * only note what happened, and source_nbd_go_on() acts on it after libnbd has returned.
+ * An idle connection is kept by the image for the next session (image.h): a server may accept
+ * one only.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <libnbd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -22,45 +15,8 @@
 #include <sys/socket.h>
 
 #include "clock.h"
-#include "extents.h"
 #include "image.h"
-#include "source.h"
-
-/* How much of the image extents are asked for at a time. */
-#define ASK_BYTES	(64ULL << 20)
-
-/* What is known about asking for extents. */
-enum asking {
-	ASK_NOT,	/* the server cannot tell, or has refused to */
-	ASK_CAN,
-	ASK_ASKED,	/* the answer is on its way */
-	ASK_ANSWERED,	/* it is in ->extents, if there is one; for source_nbd_go_on() */
-};
-
-/**
- * struct nbd - a connection to an NBD server
- * @source: what all kinds have
- * @handle: libnbd's, or NULL: SOURCE_GONE
- * @ready: the handshake is over, and what the server offers is known to fit
- * @opened_at: when opening began
- * @heard_at: when the server sent something last, or was asked after it had nothing to
- *	      answer; the timeout counts from here
- * @extents: the last answer about holes
- * @asking: see above
- * @waiting: patient reads that wait for extents
- * @nr_waiting: how many
- */
-struct nbd {
-	struct source source;
-	struct nbd_handle *handle;
-	bool ready;
-	uint64_t opened_at;
-	uint64_t heard_at;
-	struct extents extents;
-	enum asking asking;
-	struct source_read *waiting[SOURCE_READS];
-	unsigned int nr_waiting;
-};
+#include "source_nbd.h"
 
 static struct nbd *source_nbd_of(struct source *source)
 {
@@ -78,7 +34,7 @@ static struct source *source_nbd_new(void)
  * libnbd's own text, without the name of the call. Only right behind a call that has failed:
  * it is the thread's last error, whatever the call and the connection was.
  */
-static void source_nbd_keep_why(struct nbd *nbd)
+void source_nbd_keep_why(struct nbd *nbd)
 {
 	const char *why = nbd_get_error() ?: "the connection is lost";
 	const char *colon = strstr(why, ": ");
@@ -120,9 +76,7 @@ static void source_nbd_close(struct source *source)
 	if (nbd->handle)
 		source_nbd_drop(nbd);
 	nbd->ready = false;
-	nbd->extents.count = 0;
-	nbd->asking = ASK_NOT;
-	nbd->nr_waiting = 0;
+	nbd_reads_forget(nbd);
 }
 
 /*
@@ -176,6 +130,8 @@ static void source_nbd_open(struct source *source)
 	nbd->handle = nbd_create();
 	if (!nbd->handle ||
 	    nbd_add_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
+	    /* It refuses the last part of an image that ends within a block. */
+	    nbd_set_strict_mode(nbd->handle, LIBNBD_STRICT_MASK & ~LIBNBD_STRICT_ALIGN) ||
 	    nbd_aio_connect_uri(nbd->handle, source->image->where)) {
 		source_nbd_keep_why(nbd);
 		source_nbd_explain_refusal(nbd);
@@ -208,8 +164,9 @@ static void source_nbd_get_ready(struct nbd *nbd)
 	struct lazymem_image *image = source->image;
 	int64_t size = nbd_get_size(nbd->handle);
 
-	if (size < 0) {
+	if (size < 0)
 		source_nbd_keep_why(nbd);
+	if (size < 0 || !nbd_reads_begin(nbd)) {
 		source_nbd_drop(nbd);
 		return;
 	}
@@ -225,8 +182,6 @@ static void source_nbd_get_ready(struct nbd *nbd)
 	nbd->ready = true;
 	image->connections++;
 	source_nbd_keep_alive(nbd);
-	if (nbd_can_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1)
-		nbd->asking = ASK_CAN;
 }
 
 /* A machine that has lost power does not hang up, so silence counts after a time. */
@@ -300,122 +255,9 @@ static enum source_state source_nbd_state(struct source *source)
 	return SOURCE_GONE;
 }
 
-static int source_nbd_completed(void *arg, int *error)
-{
-	struct source_read *read = arg;
-	int errnum = *error;
-
-	/* libnbd's errors of commands whose connection died: to be repeated. */
-	if (errnum == ECONNRESET || errnum == EPIPE || errnum == ESHUTDOWN)
-		errnum = ENOTCONN;
-	read->done(read, -errnum);
-	return 1;
-}
-
-/* libnbd's callback: pairs of a length and flags, from @offset on. */
-static int source_nbd_take_extents(void *arg, const char *context, uint64_t offset,
-				   uint32_t *entries, size_t count, int *error)
-{
-	struct nbd *nbd = arg;
-
-	(void)error;
-	if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION))
-		return 0;
-	extents_begin(&nbd->extents, offset);
-	for (size_t i = 0; i + 1 < count; i += 2)
-		if (!extents_add(&nbd->extents, entries[i],
-				 entries[i + 1] & LIBNBD_STATE_ZERO))
-			break;
-	return 0;
-}
-
-/* libnbd's callback, after the one above or without it. */
-static int source_nbd_answered(void *arg, int *error)
-{
-	struct nbd *nbd = arg;
-
-	nbd->asking = ASK_ANSWERED;
-	(void)error;
-	return 1;
-}
-
-/* Before a request: the timeout counts from here if nothing else was asked. */
-static void source_nbd_note_request(struct nbd *nbd)
-{
-	if (!nbd_aio_in_flight(nbd->handle))
-		nbd->heard_at = clock_ns();
-}
-
-/* Returns false if it cannot be asked. */
-static bool source_nbd_ask_extents(struct nbd *nbd, uint64_t offset)
-{
-	uint64_t length = nbd->source.image->whole - offset;
-
-	nbd->asking = ASK_ASKED;
-	source_nbd_note_request(nbd);
-	if (nbd_aio_block_status(nbd->handle, length < ASK_BYTES ? length : ASK_BYTES,
-				 offset,
-				 (nbd_extent_callback) {
-					.callback = source_nbd_take_extents,
-					.user_data = nbd,
-				 },
-				 (nbd_completion_callback) {
-					.callback = source_nbd_answered,
-					.user_data = nbd,
-				 }, 0) < 0)
-		nbd->asking = ASK_NOT;
-	return nbd->asking != ASK_NOT;
-}
-
-/* Send a read, unless it is a hole. */
-static void source_nbd_start(struct nbd *nbd, struct source_read *read)
-{
-	struct source *source = &nbd->source;
-
-	if (read->hole) {
-		read->done(read, 0);
-		return;
-	}
-	source_nbd_note_request(nbd);
-	if (nbd_aio_pread(nbd->handle, read->buffer, read->length, read->offset,
-			  (nbd_completion_callback) {
-				.callback = source_nbd_completed,
-				.user_data = read,
-			  }, 0) >= 0)
-		return;
-	source_nbd_keep_why(nbd);
-	read->done(read, source_nbd_state(source) == SOURCE_READY ? -EIO : -ENOTCONN);
-}
-
-/*
- * Begin the reads that waited for extents, whatever the answer was. A server that has
- * refused is not asked again.
- */
-static void source_nbd_go_on(struct nbd *nbd)
-{
-	unsigned int count = nbd->nr_waiting;
-
-	if (nbd->asking != ASK_ANSWERED)
-		return;
-	nbd->asking = nbd->extents.count ? ASK_CAN : ASK_NOT;
-	nbd->nr_waiting = 0;
-	for (unsigned int i = 0; i < count; i++) {
-		extents_look_up(&nbd->extents, nbd->waiting[i]);
-		source_nbd_start(nbd, nbd->waiting[i]);
-	}
-}
-
-/* Wait for extents only if no fault waits, and an answer may come. */
 static void source_nbd_read(struct source *source, struct source_read *read)
 {
-	struct nbd *nbd = source_nbd_of(source);
-
-	if (extents_look_up(&nbd->extents, read) || !read->patient || nbd->asking == ASK_NOT ||
-	    (nbd->asking == ASK_CAN && !source_nbd_ask_extents(nbd, read->offset)))
-		source_nbd_start(nbd, read);
-	else
-		nbd->waiting[nbd->nr_waiting++] = read;
-	source_nbd_go_on(nbd);
+	nbd_reads_add(source_nbd_of(source), read);
 }
 
 static void source_nbd_poll(struct source *source, struct pollfd *fd)
@@ -457,7 +299,7 @@ static void source_nbd_run(struct source *source, short revents)
 		ret = nbd_aio_notify_write(nbd->handle);
 	if (ret < 0)
 		source_nbd_keep_why(nbd);
-	source_nbd_go_on(nbd);
+	nbd_reads_go_on(nbd);
 }
 
 static void source_nbd_image_differs(const struct lazymem_image *image, char *why)

@@ -26,7 +26,7 @@ add_nbdkit() {
 
 	[[ -x $root/bin/lazymem-test ]] && has_tool nbdkit || return 0
 	cp "$(command -v nbdkit)" "$root/bin/"
-	for part in plugin:{file,eval,pattern} filter:{delay,limit}; do
+	for part in plugin:{file,eval,pattern} filter:{blocksize-policy,delay,limit}; do
 		part=$(nbdkit_part "${part%:*}" "${part#*:}")
 		mkdir -p "$root$(dirname "$part")"
 		cp "$part" "$root$part"

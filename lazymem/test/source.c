@@ -357,6 +357,71 @@ static void case_mute(const void *variant)
 	CHECK(strstr(why, "no handshake in 1 s"));
 }
 
+/* Limits of a server's requests, as options of nbdkit. */
+struct blocks {
+	const char *least, *most;
+};
+
+static const struct blocks blocks_4k = { "4096", "1M" };
+static const struct blocks blocks_64k = { "64K", "64K" };
+static const struct blocks blocks_512 = { "512", "64K" };
+
+/* Requests that do not keep to the limits are refused. Pages come one by one, and ahead. */
+static void case_blocks(const void *variant)
+{
+	const struct blocks *blocks = variant;
+	char least[64], most[64], preferred[64];
+	struct lazymem_server server;
+	struct nbdkit nbdkit;
+	struct memory memory;
+
+	snprintf(least, sizeof(least), "blocksize-minimum=%s", blocks->least);
+	snprintf(preferred, sizeof(preferred), "blocksize-preferred=%s", blocks->least);
+	snprintf(most, sizeof(most), "blocksize-maximum=%s", blocks->most);
+	nbdkit = nbdkit_run("--filter=blocksize-policy", "file", image_make(PAGES), least,
+			    preferred, most, "blocksize-error-policy=error", NULL);
+	server = server_run(nbdkit.uri, "--no-prefetch", "--window", "4", NULL);
+	memory = memory_served(&server, PAGES, 0);
+	CHECK_EQ(image_wrong(memory.base + PAGE, 1, 40), 0);
+	CHECK_EQ(image_wrong(memory.base + (PAGES - 1) * PAGE, PAGES - 1, 1), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+	CHECK_EQ(server_number(&server, "missing"), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+}
+
+#define TAIL		1536
+#define TAIL_PAGES	40
+
+/*
+ * The image ends within a block of the server's (@variant: bytes). Only a request that ends
+ * with the image need not be of whole blocks.
+ */
+static void case_tail(const void *variant)
+{
+	const char *image = image_make(TAIL_PAGES);
+	char script[512], sizes[64], content[PAGE] = {};
+	struct lazymem_server server;
+	struct nbdkit nbdkit;
+	struct memory memory;
+	int fd = open(image, O_RDWR | O_CLOEXEC);
+	unsigned int block = *(const unsigned int *)variant;
+
+	CHECK_EQ(ftruncate(fd, (TAIL_PAGES - 1) * PAGE + TAIL), 0);
+	CHECK_EQ(pread(fd, content, PAGE, (TAIL_PAGES - 1) * PAGE), TAIL);
+	snprintf(sizes, sizeof(sizes), "block_size=echo %u %u 32M", block, block);
+	snprintf(script, sizeof(script), "pread=[ $(($4 %% %u)) = 0 ] && { [ $(($3 %% %u)) = 0 ] || [ $(($3 + $4)) = %zu ]; } || { echo EINVAL >&2; exit 1; }; tail -c +$(($4 + 1)) %s | head -c $3",
+		 block, block, (TAIL_PAGES - 1) * PAGE + TAIL, image);
+	nbdkit = nbdkit_run("eval", script, sizes, "get_size=echo 161280", NULL);
+	server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	memory = memory_served(&server, TAIL_PAGES, 0);
+	CHECK_EQ(memcmp(memory.base + (TAIL_PAGES - 1) * PAGE, content, PAGE), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, TAIL_PAGES - 1), 0);
+}
+
 #define HOLE		300
 #define HOLE_PAGES	421
 
@@ -406,6 +471,7 @@ static void case_nbd_holes(const void *variant)
 void suite_source(void)
 {
 	static const size_t ends[] = { 300, 150 };
+	static const unsigned int blocks[] = { 4096, 65536 };
 
 	add_case(case_holes, NULL, "lazymem/source/holes");
 	add_case(case_nbd_holes, NULL, "lazymem/source/nbd-holes");
@@ -426,4 +492,9 @@ void suite_source(void)
 	add_case(case_other_size, NULL, "lazymem/source/other-size");
 	add_case(case_one_connection, NULL, "lazymem/source/one-connection");
 	add_case(case_mute, NULL, "lazymem/source/mute");
+	add_case(case_blocks, &blocks_512, "lazymem/source/blocks/512");
+	add_case(case_blocks, &blocks_4k, "lazymem/source/blocks/4k");
+	add_case(case_blocks, &blocks_64k, "lazymem/source/blocks/64k");
+	add_case(case_tail, &blocks[0], "lazymem/source/tail/4k");
+	add_case(case_tail, &blocks[1], "lazymem/source/tail/64k");
 }
