@@ -212,7 +212,7 @@ static bool ahead_may_read(const struct lazymem *session)
  */
 void ahead_run(struct lazymem *session, uint64_t now)
 {
-	bool more = true;
+	bool more = now >= session->short_until;
 
 	session->ahead.look_on = false;
 	while (more && ahead_may_read(session) &&
@@ -225,5 +225,7 @@ void ahead_run(struct lazymem *session, uint64_t now)
 /* What is loaded at once leaves its slot free, and no file descriptor says so. */
 uint64_t ahead_due(const struct lazymem *session, uint64_t now)
 {
+	if (now < session->short_until)
+		return session->short_until;
 	return session->ahead.look_on || ahead_may_read(session) ? now : DUE_NEVER;
 }

@@ -65,6 +65,7 @@
  * @changing_since: a fault waits for the end of a change of the client's address space since
  *		    then; 0: none does
  * @changing_tries: how often it was tried
+ * @short_until: memory is short: nothing is read ahead before
  * @told_short: that memory is short was said, and nothing was brought since
  * @fill_at: LAZYMEM_FILL gives up then
  * @fill_missing: stats.missing when @fill_at was set
@@ -104,6 +105,7 @@ struct lazymem {
 	uint64_t probe_faults;
 	uint64_t changing_since;
 	unsigned int changing_tries;
+	uint64_t short_until;
 	bool told_short;
 	uint64_t fill_at, fill_missing;
 	unsigned int texts;

@@ -20,6 +20,9 @@
 #define TRIES		4
 #define RETRY_NS	(100 * MS)
 
+/* So long nothing is read ahead when the client has no memory for it. */
+#define SHORT_NS	SECOND
+
 /*
  * So often a huge page may be said to be there although a fault waits for it: several threads
  * may fault on a page, and their faults be read one after another.
@@ -189,7 +192,10 @@ static void slot_doubt(struct slot *slot, uint64_t now)
 	session->told_short = true;
 }
 
-/* No memory for the client. At the end what nobody waits for is left out: it is poisoned. */
+/*
+ * No memory for the client. What becomes free is for faults: what was read ahead is dropped, and
+ * reading ahead pauses. At the end it is left out, and what is missing is poisoned.
+ */
 static void slot_is_short(struct slot *slot, uint64_t now)
 {
 	struct lazymem *session = slot->session;
@@ -200,8 +206,14 @@ static void slot_is_short(struct slot *slot, uint64_t now)
 				"the client's memory is full; trying again");
 	session->told_short = true;
 	slot->retry_at = now + RETRY_NS;
-	if (session->ending == LAZYMEM_FILL && !slot->wanted)
-		slot->state = SLOT_FREE;
+	if (slot->wanted)
+		return;
+	slot->state = SLOT_FREE;
+	if (session->ending == LAZYMEM_FILL)
+		return;
+	session->short_until = now + SHORT_NS;
+	ahead_go_back(session, (struct page_ref) { slot->first.pages,
+						 slot->first.index + slot->placed });
 }
 
 void slot_placed(struct slot *slot, int error, uint64_t now)

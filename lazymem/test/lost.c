@@ -18,13 +18,26 @@
 
 #define PAGES	64
 
-/* What options->message was called with last. */
+/* What options->message was called with last, by the session's thread. */
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 static char said[512];
 
 static void hear(void *arg, const char *text)
 {
+	pthread_mutex_lock(&said_lock);
 	snprintf(said, sizeof(said), "%s", text);
+	pthread_mutex_unlock(&said_lock);
 	note("%s", text);
+}
+
+static bool was_said(const char *text)
+{
+	bool was;
+
+	pthread_mutex_lock(&said_lock);
+	was = strstr(said, text);
+	pthread_mutex_unlock(&said_lock);
+	return was;
 }
 
 static void *run_session(void *session)
@@ -76,7 +89,7 @@ static void case_refused(const void *variant)
 	CHECK(memory_is_poisoned(memory.base + HUGE));
 	lazymem_stop(session, LAZYMEM_NOW);
 	pthread_join(thread, NULL);
-	CHECK(strstr(said, "not answered any more"));
+	CHECK(was_said("not answered any more"));
 	lazymem_free(session);
 	lazymem_image_close(options.image);
 }
@@ -136,7 +149,9 @@ static void case_killed(const void *variant)
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
 	CHECK_EQ(kills, 1);
+	/* This closes the userfaultfd, which wakes the thread. */
 	lazymem_free(session);
+	pthread_join(stuck, NULL);
 	lazymem_image_close(options.image);
 }
 
@@ -233,7 +248,7 @@ static void case_child_without_session(const void *variant)
 		      !memory_is_poisoned(memory.base + 8 * PAGE));
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
-	CHECK(strstr(said, "file descriptors to serve a child"));
+	CHECK(was_said("file descriptors to serve a child"));
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	lazymem_stop(session, LAZYMEM_DROP);
 	pthread_join(thread, NULL);
@@ -243,7 +258,7 @@ static void case_child_without_session(const void *variant)
 
 static void *give_descriptors(void *arg)
 {
-	while (!strstr(said, "cannot take over a child"))
+	while (!was_said("cannot take over a child"))
 		usleep(1000);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, arg), 0);
 	return NULL;
