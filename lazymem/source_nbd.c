@@ -120,6 +120,21 @@ static void source_nbd_explain_refusal(struct nbd *nbd)
 		snprintf(source->why + n, sizeof(source->why) - n, "; qemu-nbd needs -t -e N to serve more than one connection");
 }
 
+/* Begin to. Returns false with ->why. */
+static bool source_nbd_connect(struct nbd *nbd)
+{
+	if (nbd->handle && !nbd_tls_prepare(nbd))
+		return false;
+	if (nbd->handle &&
+	    !nbd_add_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) &&
+	    /* It refuses the last part of an image that ends within a block. */
+	    !nbd_set_strict_mode(nbd->handle, LIBNBD_STRICT_MASK & ~LIBNBD_STRICT_ALIGN) &&
+	    !nbd_aio_connect_uri(nbd->handle, nbd->source.image->where))
+		return true;
+	source_nbd_keep_why(nbd);
+	return false;
+}
+
 static void source_nbd_open(struct source *source)
 {
 	struct nbd *nbd = source_nbd_of(source);
@@ -128,12 +143,7 @@ static void source_nbd_open(struct source *source)
 	if (source_nbd_take_spare(nbd))
 		return;
 	nbd->handle = nbd_create();
-	if (!nbd->handle ||
-	    nbd_add_meta_context(nbd->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
-	    /* It refuses the last part of an image that ends within a block. */
-	    nbd_set_strict_mode(nbd->handle, LIBNBD_STRICT_MASK & ~LIBNBD_STRICT_ALIGN) ||
-	    nbd_aio_connect_uri(nbd->handle, source->image->where)) {
-		source_nbd_keep_why(nbd);
+	if (!source_nbd_connect(nbd)) {
 		source_nbd_explain_refusal(nbd);
 		source_nbd_close(source);
 	}
@@ -302,6 +312,14 @@ static void source_nbd_run(struct source *source, short revents)
 	nbd_reads_go_on(nbd);
 }
 
+static bool source_nbd_image_open(struct lazymem_image *image, char *why)
+{
+	if (nbd_tls_judge(image->where, image->note))
+		return true;
+	snprintf(why, LAZYMEM_WHY, "%s", image->note);
+	return false;
+}
+
 static void source_nbd_image_differs(const struct lazymem_image *image, char *why)
 {
 	uint64_t size = image->size_now;
@@ -325,6 +343,7 @@ static void source_nbd_free(struct source *source)
 }
 
 const struct source_ops source_nbd = {
+	.image_open = source_nbd_image_open,
 	.image_differs = source_nbd_image_differs,
 	.image_close = source_nbd_image_close,
 	.new = source_nbd_new,

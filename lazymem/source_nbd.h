@@ -89,6 +89,14 @@ struct nbd {
 /* Keep libnbd's text in ->why. Right behind a call that has failed, see source_nbd.c. */
 void source_nbd_keep_why(struct nbd *nbd);
 
+/*
+ * Whether libnbd will check who the server is, if @uri asks for TLS. @text: what it is checked
+ * against, or why not; empty without TLS.
+ */
+bool nbd_tls_judge(const char *uri, char text[LAZYMEM_WHY]);
+/* Before connecting: let ->handle do what the URI says. Returns false with ->why. */
+bool nbd_tls_prepare(struct nbd *nbd);
+
 /* The connection is ready: learn the limits of requests. Returns false with ->why. */
 bool nbd_reads_begin(struct nbd *nbd);
 /* The handle is closed: nothing is in flight any more. */

@@ -20,12 +20,14 @@ make_initramfs() {
 		die "cannot write the guest's file system; is the disk full?"
 }
 
-# The parts of nbdkit that the page server's tests use, if nbdkit is installed.
+# nbdkit with the parts that the page server's tests use, and certtool for its certificates;
+# if they are installed.
 add_nbdkit() {
 	local part
 
 	[[ -x $root/bin/lazymem-test ]] && has_tool nbdkit || return 0
 	cp "$(command -v nbdkit)" "$root/bin/"
+	! has_tool certtool || cp "$(command -v certtool)" "$root/bin/"
 	for part in plugin:{file,eval,pattern} filter:{blocksize-policy,delay,limit}; do
 		part=$(nbdkit_part "${part%:*}" "${part#*:}")
 		mkdir -p "$root$(dirname "$part")"

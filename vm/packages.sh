@@ -15,8 +15,8 @@ kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck ctags:universal-ctags g++:g++ pkg-config:pkgconf)
 # The demonstrations contain the page server.
 program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
-# In addition to program_tools; nbdkit is for the page server's tests.
-lazymem_tools=(:libjson-c-dev nbdkit:nbdkit)
+# In addition to program_tools; nbdkit and certtool are for the page server's tests.
+lazymem_tools=(:libjson-c-dev nbdkit:nbdkit certtool:gnutls-bin)
 plot_tools=(gnuplot:gnuplot-nox)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-14-dev)

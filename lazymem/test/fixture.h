@@ -78,7 +78,10 @@ struct nbdkit {
 	char uri[256];
 };
 
-/* nbdkit with these options, which NULL ends. Returns when it listens. */
+/*
+ * nbdkit with these options, which NULL ends. Returns when it listens: at @socket, or at
+ * 127.0.0.1 if the first options are -p PORT.
+ */
 struct nbdkit nbdkit_run(const char *first, ...) __attribute__((sentinel));
 void nbdkit_kill(const struct nbdkit *nbdkit);
 /* Whether it has ended by itself. Ask once: the process is gone then. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,8 +27,9 @@ struct nbdkit nbdkit_run(const char *first, ...)
 {
 	struct nbdkit nbdkit = { .socket = fixture_path("nbd") };
 	const char *pid_file = fixture_path("nbd.pid");
-	char *args[ARGS] = { "nbdkit", "-f", "-P", (char *)pid_file, "-U",
-			     (char *)nbdkit.socket, (char *)first };
+	bool tcp = !strcmp(first, "-p");
+	char *args[ARGS] = { "nbdkit", "-f", "-P", (char *)pid_file, tcp ? "-i" : "-U",
+			     tcp ? "127.0.0.1" : (char *)nbdkit.socket, (char *)first };
 	va_list more;
 
 	va_start(more, first);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sources: holes, NBD servers, and sources that fail, end early, go away and come back. */
 #include <fcntl.h>
+#include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -422,6 +427,125 @@ static void case_tail(const void *variant)
 	CHECK_EQ(image_wrong(memory.base, 0, TAIL_PAGES - 1), 0);
 }
 
+/* An image opened with what @format gives; its note or, if it is refused, the reason. */
+__attribute__((format(printf, 2, 3)))
+static bool uri_opens(char said[LAZYMEM_WHY], const char *format, ...)
+{
+	char uri[1024];
+	struct lazymem_image *image;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(uri, sizeof(uri), format, args);
+	va_end(args);
+	image = lazymem_image_open(uri, NULL, said);
+	if (image)
+		strcpy(said, lazymem_image_note(image) ?: "");
+	lazymem_image_close(image);
+	note("%s", said);
+	return image;
+}
+
+/* A file of a key that server and client share. */
+static const char *key_make(const char *name, char digit)
+{
+	const char *path = fixture_path(name);
+	FILE *file = fopen(path, "we");
+
+	fprintf(file, "alice:%031d%c\n", 0, digit);
+	fprintf(file, "bob:%031d%c\n", 0, digit);
+	fclose(file);
+	return path;
+}
+
+/* A key in a file that the URI names. Another key is refused. */
+static void case_key(const void *variant)
+{
+	const char *right = key_make("right", '1'), *wrong = key_make("wrong", '2');
+	char option[256], said[LAZYMEM_WHY], uri[1024];
+	struct lazymem_server server;
+	struct nbdkit nbdkit;
+	struct memory memory;
+
+	snprintf(option, sizeof(option), "--tls-psk=%s", right);
+	nbdkit = nbdkit_run("--tls=require", option, "file", image_make(PAGES), NULL);
+	CHECK(!uri_opens(said, "nbd+unix:///?socket=%s", nbdkit.socket));
+	CHECK(strstr(said, "TLS"));
+	CHECK(!uri_opens(said, "nbds+unix://alice@/?socket=%s&tls-psk-file=%s", nbdkit.socket,
+			 wrong));
+	CHECK(strstr(said, "gnutls"));
+	CHECK(uri_opens(said, "nbds+unix://alice@/?socket=%s&tls-psk-file=%s", nbdkit.socket,
+			right));
+	CHECK(strstr(said, right));
+	snprintf(uri, sizeof(uri), "nbds+unix://bob@/?socket=%s&tls-psk-file=%s",
+		 nbdkit.socket, right);
+	server = server_run(uri, NULL);
+	memory = memory_served(&server, PAGES, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
+/* A folder with an authority's certificate, which is also that of its server 127.0.0.1. */
+static const char *certificate_make(const char *name)
+{
+	const char *folder = fixture_path(name);
+	char command[1024];
+
+	snprintf(command, sizeof(command), "exec 2>/dev/null; mkdir %s && cd %s && printf 'cn=%s\nca\ncert_signing_key\nsigning_key\nip_address=127.0.0.1\nexpiration_days=-1\n' >form && certtool --generate-privkey --key-type ecdsa --outfile server-key.pem && certtool --generate-self-signed --load-privkey server-key.pem --template form --outfile ca-cert.pem && cp ca-cert.pem server-cert.pem",
+		 folder, folder, name);
+	if (system(command))
+		skip("no certtool");
+	return folder;
+}
+
+/* A network for this case alone, so any port is free. */
+static void network_make(void)
+{
+	struct ifreq device = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		skip("no right to make a network");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &device))
+		skip("no network");
+	close(fd);
+}
+
+#define NBDS	"nbds://127.0.0.1:10809/?"
+
+/*
+ * A server whose certificate is not known, or not checked, is refused, unless the user wants
+ * any. What it was checked against is said.
+ */
+static void case_certificate(const void *variant)
+{
+	const char *right = certificate_make("right"), *wrong = certificate_make("wrong");
+	const char *empty = fixture_path("empty");
+	char option[256], said[LAZYMEM_WHY], uri[256];
+	struct lazymem_server server;
+	struct memory memory;
+
+	network_make();
+	CHECK_EQ(mkdir(empty, 0700), 0);
+	snprintf(option, sizeof(option), "--tls-certificates=%s", right);
+	nbdkit_run("-p", "10809", "--tls=require", option, "file", image_make(PAGES), NULL);
+	CHECK(!uri_opens(said, NBDS "tls-certificates=%s", wrong));
+	CHECK(strstr(said, "certificate verification"));
+	CHECK(!uri_opens(said, NBDS "tls-certificates=%s", empty));
+	CHECK(strstr(said, "cannot check"));
+	CHECK(!uri_opens(said, "nbds+unix:///?socket=x&tls-certificates=%s", empty));
+	CHECK(uri_opens(said, NBDS "tls-verify-peer=0"));
+	CHECK(strstr(said, "any server is accepted"));
+	CHECK(uri_opens(said, NBDS "tls-certificates=%%2F%s", right + 1));
+	CHECK(strstr(said, right));
+	snprintf(uri, sizeof(uri), NBDS "tls-certificates=%s", right);
+	server = server_run(uri, NULL);
+	memory = memory_served(&server, PAGES, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+}
+
 #define HOLE		300
 #define HOLE_PAGES	421
 
@@ -492,6 +616,8 @@ void suite_source(void)
 	add_case(case_other_size, NULL, "lazymem/source/other-size");
 	add_case(case_one_connection, NULL, "lazymem/source/one-connection");
 	add_case(case_mute, NULL, "lazymem/source/mute");
+	add_case(case_key, NULL, "lazymem/source/tls/key");
+	add_case(case_certificate, NULL, "lazymem/source/tls/certificate");
 	add_case(case_blocks, &blocks_512, "lazymem/source/blocks/512");
 	add_case(case_blocks, &blocks_4k, "lazymem/source/blocks/4k");
 	add_case(case_blocks, &blocks_64k, "lazymem/source/blocks/64k");

@@ -198,6 +198,8 @@ int server_serve(struct tool *tool)
 	tool->options.forked = client_forked;
 	server_prepare(&server);
 	report_start(tool->json);
+	if (lazymem_image_note(tool->options.image))
+		report_message(0, lazymem_image_note(tool->options.image));
 	report_message(0, "ready");
 	while (!server.end || server.nr_clients) {
 		server_wait(&server);
