@@ -90,16 +90,19 @@ static void messages_take_fork(struct lazymem *session, int uffd)
 	struct lazymem *child = session_clone(session, uffd);
 
 	if (!child) {
-		session_message(session, "no memory or file descriptors to serve a child of the client: what it misses is poisoned");
-		release_child(session, uffd);
+		session_message(session, "no memory or file descriptors to serve a child of the client: what it misses %s",
+				release_child(session, uffd) ||
+				session->options->on_lost == LAZYMEM_LOST_DROP ?
+				"reads as zeros" : "is poisoned");
 		close(uffd);
 		return;
 	}
 	if (session->options->forked &&
 	    !session->options->forked(session->arg, child))
 		return;
-	session_message(session, "a child of the client is not served: what it misses is poisoned");
-	child->ending = LAZYMEM_NOW;
+	session_message(session, "a child of the client is not served");
+	child->ending = session->options->on_lost == LAZYMEM_LOST_DROP ? LAZYMEM_DROP :
+									 LAZYMEM_NOW;
 	release_memory(child);
 	lazymem_free(child);
 }

@@ -150,19 +150,20 @@ static int release_child_range(const struct lazymem *session, int uffd,
 	return 0;
 }
 
-void release_child(const struct lazymem *session, int uffd)
+int release_child(const struct lazymem *session, int uffd)
 {
 	const struct ranges *ranges = &session->ranges;
+	int error = 0;
 
 	session_unblock(uffd);
-	for (size_t i = 0; i < ranges->count; i++)
-		if (session->options->on_lost != LAZYMEM_LOST_DROP &&
-		    release_child_range(session, uffd, &ranges->at[i]))
-			break;
+	for (size_t i = 0; !error && i < ranges->count; i++)
+		if (session->options->on_lost != LAZYMEM_LOST_DROP)
+			error = release_child_range(session, uffd, &ranges->at[i]);
 	for (size_t i = 0; i < ranges->count; i++)
 		uffd_unregister(uffd, (void *)ranges->at[i].start,
 				ranges->at[i].count * ranges->at[i].pages->size);
 	release_drain(session, uffd);
+	return error == -ESRCH ? 0 : error;
 }
 
 /* What is not released by poison or unregistering: nobody knows the client's mappings. */

@@ -16,8 +16,9 @@ void release_memory(struct lazymem *session);
 /*
  * For a child of the client, for which no session could be made: @uffd is the child's. It has
  * what the session's client has, at the same addresses. Needs no memory. @uffd stays the
- * caller's.
+ * caller's. Returns 0; or -errno if what the child misses could not be poisoned: then it reads
+ * as zeros.
  */
-void release_child(const struct lazymem *session, int uffd);
+int release_child(const struct lazymem *session, int uffd);
 
 #endif
