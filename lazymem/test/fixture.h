@@ -65,8 +65,6 @@ void server_says(struct lazymem_server *server, const char *text);
 /* The number after "@name": in the last line. */
 uint64_t server_number(const struct lazymem_server *server, const char *name);
 /* Read progress until @name is @value. */
-/* Read progress once. Returns what @name is. */
-uint64_t server_progress(struct lazymem_server *server, const char *name);
 void server_until(struct lazymem_server *server, const char *name, uint64_t value);
 /* Wait for its summary and its end, after SIGTERM if @signal is. */
 void server_end(struct lazymem_server *server, int signal);

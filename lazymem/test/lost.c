@@ -216,6 +216,14 @@ static void leave_descriptors(unsigned int count)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+/* It stops all threads in fork(), and the client of this case waits for one of them there. */
+static void skip_with_thread_sanitizer(void)
+{
+#ifdef __SANITIZE_THREAD__
+	skip("the session is a thread of the process that forks");
+#endif
+}
+
 static int refuse_child(void *arg, struct lazymem *child)
 {
 	return -ENOMEM;
@@ -238,6 +246,7 @@ static void case_child_without_session(const void *variant)
 
 	if (!memory_can_poison())
 		skip("this kernel cannot poison");
+	skip_with_thread_sanitizer();
 	session = session_of(&options, &memory);
 	thread = run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
@@ -277,6 +286,7 @@ static void case_child_without_descriptor(const void *variant)
 	int status;
 	pid_t pid;
 
+	skip_with_thread_sanitizer();
 	session = session_of(&options, &memory);
 	thread = run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);

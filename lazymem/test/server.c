@@ -79,16 +79,11 @@ uint64_t server_number(const struct lazymem_server *server, const char *name)
 	return strtoull(at + strlen(key), NULL, 10);
 }
 
-uint64_t server_progress(struct lazymem_server *server, const char *name)
-{
-	server_says(server, "\"progress\"");
-	return server_number(server, name);
-}
-
 void server_until(struct lazymem_server *server, const char *name, uint64_t value)
 {
-	while (server_progress(server, name) != value)
-		;
+	do
+		server_says(server, "\"progress\"");
+	while (server_number(server, name) != value);
 }
 
 void server_end(struct lazymem_server *server, int signal)
