@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A session's connection to its image; see connection.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "image.h"
@@ -9,6 +12,8 @@
 #define BACKOFF_MOST	(5 * SECOND)
 /* How many reasons of one loss are reported. */
 #define REASONS_MOST	4
+/* The first failures of reads are not reported: they are tried again. A power of two. */
+#define FAILURES_FEW	32
 
 /*
  * Once, and again if the reason is another, but not for ever: a server may have two that take
@@ -50,6 +55,33 @@ static void connection_down(struct lazymem *session, uint64_t now)
 	connection->backoff *= 2;
 	if (connection->backoff > BACKOFF_MOST)
 		connection->backoff = BACKOFF_MOST;
+}
+
+/* A few failures are not worth a word. */
+void connection_note_failure(struct lazymem *session, int error)
+{
+	uint64_t failures = ++session->connection.failures;
+
+	if (failures >= FAILURES_FEW && session_is_told(failures))
+		session_message(session, "%" PRIu64 " reads of the image have failed and are tried again: %s",
+				failures, strerror(-error));
+}
+
+void connection_note_unread(struct lazymem *session, uint64_t offset, uint64_t length,
+			    int error)
+{
+	uint64_t unread = ++session->connection.unread;
+	char others[64] = "";
+
+	session->connection.bad_row++;
+	if (!session_is_told(unread))
+		return;
+	if (unread > 1)
+		snprintf(others, sizeof(others), " (and %" PRIu64 " before it)",
+			 unread - 1);
+	session_message(session, "cannot read %" PRIu64 " bytes at offset 0x%" PRIx64 " of the image%s: %s",
+			length, offset, others,
+			error == -ENODATA ? "it ends there now" : strerror(-error));
 }
 
 /* A client that comes late is told what has become of the image. */

@@ -32,6 +32,9 @@ enum connection_phase {
  * @was_up: it was, once
  * @told: the reason that was reported last, for @lost
  * @reasons: how many were, since it was lost
+ * @failures: how many reads have failed, repeated ones included
+ * @unread: how many reads have failed for good
+ * @bad_row: how many of them, since one has not
  * @open_at: see enum connection_phase; clock_ns()
  * @backoff: the next wait between two attempts, in ns; doubles up to 5 s
  */
@@ -41,9 +44,16 @@ struct connection {
 	bool lost, was_up;
 	char told[SOURCE_WHY];
 	unsigned int reasons;
+	uint64_t failures, unread, bad_row;
 	uint64_t open_at;
 	uint64_t backoff;
 };
+
+/* A read has failed and is tried again. */
+void connection_note_failure(struct lazymem *session, int error);
+/* @length bytes at @offset cannot be read. */
+void connection_note_unread(struct lazymem *session, uint64_t offset, uint64_t length,
+			    int error);
 
 void connection_run(struct lazymem *session, uint64_t now);
 uint64_t connection_due(const struct lazymem *session);

@@ -76,14 +76,16 @@ int lost_page(struct lazymem *session, uint64_t address, size_t size, const char
 	/* What is not mapped any more has been settled without an answer. */
 	uffd_wake(session->uffd, (void *)address, size);
 	if (!error || session->gone) {
-		session_message(session, "0x%" PRIx64 " %s: %s", address,
-				session->options->on_lost == LAZYMEM_LOST_DROP ?
-				"becomes zeros" : "is poisoned", why);
+		if (session_is_told(session->stats.failed))
+			session_message(session, "0x%" PRIx64 " %s: %s", address,
+					session->options->on_lost == LAZYMEM_LOST_DROP ?
+					"becomes zeros" : "is poisoned", why);
 		return 0;
 	}
 	if (lost_kill(session, why))
 		return 0;
-	session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays: %s",
-			address, why);
+	if (session_is_told(session->stats.failed))
+		session_message(session, "this kernel cannot poison a page: the fault at 0x%" PRIx64 " stays: %s",
+				address, why);
 	return error;
 }

@@ -119,6 +119,12 @@ void session_message(struct lazymem *session, const char *format, ...);
 /* When to try again what met a change of the client's address space (-EAGAIN). */
 uint64_t session_changing(struct lazymem *session, uint64_t now);
 
+/* Of what happens often the 1st, 2nd, 4th, 8th, ... are told, not to crowd out the rest. */
+static inline bool session_is_told(uint64_t count)
+{
+	return !(count & (count - 1));
+}
+
 /* A session for a child of the client. It owns @uffd. NULL: no memory or descriptors. */
 struct lazymem *session_clone(struct lazymem *session, int uffd);
 

@@ -3,9 +3,10 @@
  * One slot: read, tried again, put in place, or poisoned. slot.h has its states, runs.c
  * how its pages get to the client.
  *
- * A failure is narrowed down before it is believed: a read is tried 4 times, with longer
+ * A failure is narrowed down before it is believed: a read is tried 7 times, with longer
  * and longer waits; then a slot of several pages is cut down to the one that a fault waits
- * for, since a neighbour may be what cannot be read. Only a single page is poisoned.
+ * for, since a neighbour may be what cannot be read. Only a single page is poisoned. Without
+ * a fault the slot goes on page by page, and what cannot be read stays missing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,8 +17,12 @@
 #include "session.h"
 #include "uffd.h"
 
-/* How often a read is tried; the wait after the nth time is RETRY_NS << n. */
-#define TRIES		4
+/* How often a read is tried; the wait after the nth time is READ_NS << n. */
+#define TRIES		7
+#define READ_NS		(10 * MS)
+/* After so many failures in a row what is read ahead is tried once. */
+#define BAD_ROW		64
+/* The wait for memory of the client's. */
 #define RETRY_NS	(100 * MS)
 
 /* So long nothing is read ahead when the client has no memory for it. */
@@ -39,13 +44,21 @@ static void slot_requeue(const struct slot *slot, unsigned int from)
 			});
 }
 
-/* Cut down to the first page that a fault waits for. */
-static void slot_shrink(struct slot *slot)
+/* Leave out what is before the first page that a fault waits for. */
+static void slot_trim(struct slot *slot)
 {
 	unsigned int i = __builtin_ctzl(slot->wanted);
 
-	slot_requeue(slot, i + 1);
 	slot->first.index += i;
+	slot->count -= i;
+	slot->wanted >>= i;
+}
+
+/* Cut down to the first page that a fault waits for. */
+static void slot_shrink(struct slot *slot)
+{
+	slot_trim(slot);
+	slot_requeue(slot, 1);
 	slot->count = 1;
 	slot->wanted = 1;
 	slot->tries = 0;
@@ -53,24 +66,78 @@ static void slot_shrink(struct slot *slot)
 	slot->state = SLOT_ASKED;
 }
 
-/* The source will not read it. What was only read ahead is dropped. */
+/*
+ * The slot is done with its page: the next of ->rest that is still missing. Behind a page that
+ * could not be read the next one is tried once: most likely the whole stretch is bad.
+ */
+static void slot_go_on(struct slot *slot, bool failed)
+{
+	slot->state = SLOT_FREE;
+	while (slot->rest) {
+		slot->rest--;
+		slot->first.index++;
+		if (bits_test(slot->first.pages->done, slot->first.index) ||
+		    slots_find(slot->session, slot->first))
+			continue;
+		slot->placed = 0;
+		slot->wanted = 0;
+		slot->tries = failed ? TRIES - 1 : 0;
+		slot->retry_at = 0;
+		slot->state = SLOT_ASKED;
+		return;
+	}
+}
+
+/* The source will not read it: page by page. Behind the end of the image nothing will do. */
+static void slot_split(struct slot *slot, int error)
+{
+	slot->rest = error == -ENODATA ? 0 : slot->count - 1;
+	slot->count = 1;
+	slot->tries = 0;
+	slot->retry_at = 0;
+	slot->state = SLOT_ASKED;
+}
+
+/*
+ * The source was lost for too long. All pages that faults wait for are given up at once; what
+ * was to be read ahead is read later.
+ */
+static void slot_give_up(struct slot *slot)
+{
+	slot->state = SLOT_FREE;
+	if (!slot->wanted) {
+		ahead_go_back(slot->session, slot->first);
+		return;
+	}
+	slot_trim(slot);
+	slot->placed = 0;
+	slot->rest = 0;
+	slot->retry_at = 0;
+	slot->lost = "the source was lost for too long";
+	slot->state = SLOT_FAILED;
+}
+
+/* The source will not read it. */
 static void slot_read_failed(struct slot *slot, int error)
 {
 	const struct pages *pages = slot->first.pages;
 
 	slot->error = error;
 	slot->placed = 0;
-	if (slot->wanted && slot->count > 1) {
-		slot_shrink(slot);
+	slot->retry_at = 0;
+	if (slot->count > 1) {
+		if (slot->wanted)
+			slot_shrink(slot);
+		else
+			slot_split(slot, error);
 		return;
 	}
-	session_message(slot->session, "cannot read %" PRIu64 " bytes at offset 0x%" PRIx64 " of the image: %s",
-			(uint64_t)slot->count * pages->size,
-			pages->offset + slot->first.index * pages->size,
-			error == -ENODATA ? "it ends there now" : strerror(-error));
+	connection_note_unread(slot->session, pages->offset + slot->first.index * pages->size,
+			       pages->size, error);
 	slot->lost = "it cannot be read";
-	slot->state = slot->wanted ? SLOT_FAILED : SLOT_FREE;
-	slot->retry_at = 0;
+	slot->state = SLOT_FAILED;
+	if (!slot->wanted)
+		slot_go_on(slot, true);
 }
 
 /*
@@ -94,6 +161,12 @@ static void slot_take_part(struct slot *slot)
 						 slot->first.index + count });
 }
 
+/* A disk that has failed altogether must not be waited for page by page. */
+static unsigned int slot_tries(const struct slot *slot)
+{
+	return !slot->wanted && slot->session->connection.bad_row >= BAD_ROW ? 1 : TRIES;
+}
+
 /*
  * ->read.done: called by the source, from ->read() or ->run(). -ENOTCONN is no failure of
  * the read: connection.c opens the source again, and slots that are asked are read then.
@@ -104,11 +177,15 @@ static void slot_read_done(struct source_read *read, int error)
 	struct slot *slot = (struct slot *)read;
 
 	if (!error) {
+		slot->session->connection.bad_row = 0;
 		slot_take_part(slot);
 		slot->state = SLOT_LOADED;
-	} else if (error == -ENOTCONN || (error != -ENODATA && ++slot->tries < TRIES)) {
+	} else if (error == -ENOTCONN ||
+		   (error != -ENODATA && ++slot->tries < slot_tries(slot))) {
 		slot->state = SLOT_ASKED;
-		slot->retry_at = clock_ns() + (RETRY_NS << slot->tries);
+		slot->retry_at = clock_ns() + (READ_NS << slot->tries);
+		if (error != -ENOTCONN)
+			connection_note_failure(slot->session, error);
 	} else {
 		slot_read_failed(slot, error);
 	}
@@ -228,7 +305,7 @@ void slot_placed(struct slot *slot, int error, uint64_t now)
 		session->changing_since = 0;
 		session->told_short = false;
 		ahead_widen(session, slot);
-		slot->state = SLOT_FREE;
+		slot_go_on(slot, false);
 	} else if (error == -ENODATA) {
 		slot->at_once = true;
 		slot->state = SLOT_ASKED;
@@ -262,7 +339,11 @@ static void slot_lose(struct slot *slot, uint64_t now)
 	}
 	if (!error && !session->killed)
 		ranges_mark_done(&session->ranges, slot->first.pages, slot->first.index, 1);
-	slot->state = SLOT_FREE;
+	slot->wanted &= ~1UL;
+	if (slot->wanted)
+		slot_trim(slot);
+	else
+		slot_go_on(slot, true);
 }
 
 static uint64_t slot_give_up_at(const struct slot *slot)
@@ -319,7 +400,7 @@ void slot_run(struct slot *slot, uint64_t now)
 
 	if (slot->state == SLOT_ASKED && session->connection.phase != CONNECTION_UP &&
 	    slot_give_up_at(slot) <= now)
-		slot_read_failed(slot, -ETIMEDOUT);
+		slot_give_up(slot);
 	if (slot_due(slot) > now)
 		return;
 	if (slot->state == SLOT_ASKED && session->connection.phase == CONNECTION_UP)

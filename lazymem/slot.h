@@ -7,6 +7,7 @@
  *	LOADED -> ASKED					no longer in the page cache
  *	LOADED -> HELPED -> LOADED or FREE		given to the helper, and collected
  *	ASKED, READING, LOADED -> FAILED -> FREE	cannot be brought: lost.h
+ *	LOADED, FAILED -> ASKED				page by page: the next one
  *
  * A fault waits for a slot if its bit in @wanted is set. Slots with such bits go first, and
  * the session's thread puts them in place. Others were read ahead; the helper may take them.
@@ -33,7 +34,7 @@ enum slot_state {
 	SLOT_READING,	/* the source writes to ->buffer and will call ->read.done */
 	SLOT_LOADED,	/* to be put in place, from page ->placed on */
 	SLOT_HELPED,	/* the helper puts it in place; the session keeps off */
-	SLOT_FAILED,	/* cannot be brought and a fault waits: lost.h; one page */
+	SLOT_FAILED,	/* its first page cannot be brought and a fault waits: lost.h */
 };
 
 /**
@@ -44,6 +45,8 @@ enum slot_state {
  * @first: the first page
  * @count: how many pages, from 1 to SLOT_PAGES
  * @placed: how many of them are settled, from the first on
+ * @rest: how many pages behind it are brought afterwards, one by one, since reading all at
+ *	  once has failed. Until then they are no part of the slot
  * @wanted: bit i is set if a fault waits for page first + i
  * @ahead: it was begun without a fault
  * @at_once: do not leave the content in the page cache for later: that has failed
@@ -62,6 +65,7 @@ struct slot {
 	struct page_ref first;
 	unsigned int count;
 	unsigned int placed;
+	unsigned int rest;
 	uint64_t wanted;
 	bool ahead;
 	bool at_once;

@@ -91,6 +91,7 @@ struct slot *slots_start(struct lazymem *session, struct page_ref first,
 		slot->first = first;
 		slot->count = count;
 		slot->placed = 0;
+		slot->rest = 0;
 		slot->wanted = wanted;
 		slot->ahead = !wanted;
 		slot->at_once = false;

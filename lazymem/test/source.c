@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -123,10 +124,27 @@ static void case_give_up(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 1);
 }
 
+/* nbdkit, where pages @bad and @bad2 of the image cannot be read. */
+static struct nbdkit nbdkit_run_bad(size_t bad, size_t bad2)
+{
+	const char *path = fixture_path("map");
+	FILE *map = fopen(path, "we");
+	char option[256];
+
+	fprintf(map, "0x0 + 1\n0x0 0x%lx +\n", bad * PAGE);
+	fprintf(map, "0x%lx 0x1000 -\n0x%lx 0x%lx +\n", bad * PAGE, (bad + 1) * PAGE,
+		(bad2 - bad - 1) * PAGE);
+	fprintf(map, "0x%lx 0x1000 -\n0x%lx 0x%lx +\n", bad2 * PAGE, (bad2 + 1) * PAGE,
+		(PAGES - bad2 - 1) * PAGE);
+	fclose(map);
+	snprintf(option, sizeof(option), "ddrescue-mapfile=%s", path);
+	return nbdkit_run("--filter=ddrescue", "file", image_make(PAGES), option, NULL);
+}
+
 /* One page cannot be read. Only that page fails, not its neighbours in the window. */
 static void case_bad_page(const void *variant)
 {
-	struct nbdkit nbdkit = nbdkit_run("eval", "get_size=echo 4194304", "pread=if [ $4 -le 409600 ] && [ $(($4 + $3)) -gt 409600 ]; then echo EIO >&2; exit 1; fi; head -c $3 /dev/zero", NULL);
+	struct nbdkit nbdkit = nbdkit_run_bad(100, 600);
 	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "poison",
 						  "--no-prefetch", NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
@@ -134,10 +152,92 @@ static void case_bad_page(const void *variant)
 	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	CHECK(memory_is_poisoned(memory.base + 100 * PAGE));
-	CHECK_EQ(content_not_zero(memory.base + 96 * PAGE, 4), 0);
-	CHECK_EQ(content_not_zero(memory.base + 101 * PAGE, 11), 0);
+	CHECK_EQ(image_wrong(memory.base + 96 * PAGE, 96, 4), 0);
+	CHECK_EQ(image_wrong(memory.base + 101 * PAGE, 101, 11), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 1);
+}
+
+/* The same without faults: all but these pages are brought. */
+static void case_bad_pages_ahead(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run_bad(100, 600);
+	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	struct memory memory = memory_served(&server, PAGES, 0);
+
+	if (!memory_can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(image_wrong(memory.base, 0, 100), 0);
+	CHECK(memory_is_poisoned(memory.base + 100 * PAGE));
+	CHECK_EQ(image_wrong(memory.base + 101 * PAGE, 101, 499), 0);
+	CHECK(memory_is_poisoned(memory.base + 600 * PAGE));
+	CHECK_EQ(image_wrong(memory.base + 601 * PAGE, 601, PAGES - 601), 0);
+}
+
+/* Nearly every third request fails, questions about holes included. Nothing is lost. */
+static void case_many_errors(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("--filter=error", "file", image_make(PAGES),
+					  "error-rate=30%", NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", "--window", "64",
+						  NULL);
+	struct memory memory = memory_served(&server, PAGES, 0);
+
+	CHECK_EQ(image_wrong(memory.base, 0, 300), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+}
+
+#define WAITING	64
+
+static __thread sigjmp_buf give_up_error;
+
+static void give_up_on_bus_error(int signal)
+{
+	siglongjmp(give_up_error, signal);
+}
+
+/* Returns NULL if there is no SIGBUS. */
+static void *give_up_read(void *at)
+{
+	if (sigsetjmp(give_up_error, 1))
+		return &give_up_error;
+	*(volatile char *)at;
+	return NULL;
+}
+
+/*
+ * With --give-up many faults that wait for pages of one window fail, and not one after the
+ * other: that would take a minute, and more time than a case has.
+ */
+static void case_give_up_many(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--give-up", "1",
+						  "--no-prefetch", "--on-exit", "poison",
+						  "--window", "256", NULL);
+	struct memory memory = memory_served(&server, PAGES, 0);
+	struct sigaction action = { .sa_handler = give_up_on_bus_error };
+	pthread_t threads[WAITING];
+	void *poisoned;
+
+	if (!memory_can_poison())
+		skip("this kernel cannot poison");
+	CHECK_EQ(image_wrong(memory.base + 64 * PAGE, 64, 1), 0);
+	nbdkit_kill(&nbdkit);
+	sigaction(SIGBUS, &action, NULL);
+	for (int i = 0; i < WAITING; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, give_up_read,
+					memory.base + i * PAGE), 0);
+	for (int i = 0; i < WAITING; i++) {
+		pthread_join(threads[i], &poisoned);
+		CHECK(poisoned);
+	}
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), WAITING);
 }
 
 /* The file is truncated while it is served: what is left of it is served. */
@@ -592,6 +692,37 @@ static void case_nbd_holes(const void *variant)
 	CHECK_EQ(server_number(&server, "faults"), 0);
 }
 
+#define STRETCH	(64UL << 20)
+
+/*
+ * The server tells the holes of the first 64 MiB, and fails behind them. It is asked once for
+ * each stretch, whatever it has said of the one before.
+ */
+static void case_extents_fail(const void *variant)
+{
+	const char *asked = fixture_path("asked");
+	char extents[512];
+	struct lazymem_server server;
+	struct nbdkit nbdkit;
+	struct memory memory;
+	size_t pages = STRETCH / PAGE + PAGES;
+	struct stat stat_asked;
+
+	snprintf(extents, sizeof(extents), "extents=printf x >>%s; [ $4 = 0 ] && echo 0 %lu hole,zero || { echo EIO >&2; exit 1; }",
+		 asked, STRETCH);
+	nbdkit = nbdkit_run("eval", "get_size=echo 71303168", "can_extents=exit 0", extents,
+			    "pread=head -c $3 /dev/zero | tr '\\0' x", NULL);
+	server = server_run(nbdkit.uri, "--no-prefetch", NULL);
+	memory = memory_served(&server, pages, 0);
+	CHECK_EQ(content_not_zero(memory.base + (pages - 1) * PAGE, 1), 1);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "holes"), STRETCH);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+	CHECK_EQ(content_not_zero(memory.base + STRETCH, PAGES), PAGES);
+	CHECK_EQ(stat(asked, &stat_asked), 0);
+	CHECK_EQ(stat_asked.st_size, 2);
+}
+
 void suite_source(void)
 {
 	static const size_t ends[] = { 300, 150 };
@@ -599,12 +730,16 @@ void suite_source(void)
 
 	add_case(case_holes, NULL, "lazymem/source/holes");
 	add_case(case_nbd_holes, NULL, "lazymem/source/nbd-holes");
+	add_case(case_extents_fail, NULL, "lazymem/source/extents-fail");
 	add_case(case_four_clients, NULL, "lazymem/source/nbd-four-clients");
 	add_case(case_gone_and_back, &killed, "lazymem/source/gone-and-back");
 	add_case(case_away_at_first, NULL, "lazymem/source/away-at-first");
 	add_case(case_gone_and_back, &silent, "lazymem/source/silent");
 	add_case(case_give_up, NULL, "lazymem/source/give-up");
+	add_case(case_give_up_many, NULL, "lazymem/source/give-up-many");
 	add_case(case_bad_page, NULL, "lazymem/source/bad-page");
+	add_case(case_bad_pages_ahead, NULL, "lazymem/source/bad-pages-ahead");
+	add_case(case_many_errors, NULL, "lazymem/source/many-errors");
 	add_case(case_shorter, NULL, "lazymem/source/shorter");
 	add_case(case_cut, &ends[0], "lazymem/source/cut/sent");
 	add_case(case_cut, &ends[1], "lazymem/source/cut/read");
