@@ -28,7 +28,7 @@ add_nbdkit() {
 	[[ -x $root/bin/lazymem-test ]] && has_tool nbdkit || return 0
 	cp "$(command -v nbdkit)" "$root/bin/"
 	! has_tool certtool || cp "$(command -v certtool)" "$root/bin/"
-	for part in plugin:{file,eval,pattern} filter:{blocksize-policy,ddrescue,delay,error,limit}; do
+	for part in plugin:{file,eval,pattern} filter:{blocksize-policy,ddrescue,delay,error,exitlast,limit}; do
 		part=$(nbdkit_part "${part%:*}" "${part#*:}")
 		mkdir -p "$root$(dirname "$part")"
 		cp "$part" "$root$part"

@@ -416,13 +416,14 @@ static void case_other_size(const void *variant)
 }
 
 /*
- * A server that serves one connection at a time, as qemu-nbd does by default: the first
- * client has it, a second is told why it waits, and gets it when the first has ended.
+ * A server that serves one connection at a time and ends when it is closed, as qemu-nbd does
+ * by default: the first client has it, a second is told why it waits, and gets it when the
+ * first has ended.
  */
 static void case_one_connection(const void *variant)
 {
-	struct nbdkit nbdkit = nbdkit_run("--filter=limit", "file", image_make(PAGES),
-					  "limit=1", NULL);
+	struct nbdkit nbdkit = nbdkit_run("--filter=limit", "--filter=exitlast", "file",
+					  image_make(PAGES), "limit=1", NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
 	struct memory first, second;
 	int status;
