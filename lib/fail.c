@@ -8,12 +8,26 @@
 
 #include "fail.h"
 
-/* Standard output first, so that the order of both is kept where they go to one file. */
-static void die_say(const char *fmt, va_list args)
+void (*die_reporter)(const char *text);
+
+/*
+ * @error: its text follows; 0 for no such text. Standard output first, so that the order of
+ * both is kept where they go to one file.
+ */
+static void __attribute__((noreturn, format(printf, 2, 0)))
+die_say(int error, const char *fmt, va_list args)
 {
+	char text[1024];
+	int length = vsnprintf(text, sizeof(text), fmt, args);
+
+	if (error && length >= 0 && (size_t)length < sizeof(text))
+		snprintf(text + length, sizeof(text) - length, ": %s", strerror(error));
 	fflush(stdout);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	vfprintf(stderr, fmt, args);
+	if (die_reporter)
+		die_reporter(text);
+	else
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
+	exit(2);
 }
 
 void die_errno(const char *fmt, ...)
@@ -22,10 +36,7 @@ void die_errno(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	die_say(fmt, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", strerror(error));
-	exit(2);
+	die_say(error, fmt, args);
 }
 
 void die(const char *fmt, ...)
@@ -33,8 +44,5 @@ void die(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	die_say(fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
+	die_say(0, fmt, args);
 }

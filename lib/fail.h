@@ -10,4 +10,7 @@
 void die_errno(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* Called with the message instead of printing it, if it is set. */
+extern void (*die_reporter)(const char *text);
+
 #endif
