@@ -265,6 +265,12 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
 struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg, int uffd,
 			       int peer);
 
+/*
+ * Bytes of a page at @address of the client, a multiple of 4096: what struct lazymem_range
+ * needs. 0: the kernel does not say, for example as nothing is registered there.
+ */
+size_t lazymem_page_size(int uffd, uint64_t address);
+
 /**
  * lazymem_map() - serve one more mapping
  * @session: running

@@ -46,6 +46,11 @@ int mappings_take(struct lazymem *session, int uffd,
 	return error;
 }
 
+size_t lazymem_page_size(int uffd, uint64_t address)
+{
+	return place_page_size(uffd, address);
+}
+
 /* What @range has become is the list's last. */
 static void mappings_begin(struct lazymem *session, const struct lazymem_range *range)
 {

@@ -192,9 +192,9 @@ void release_memory(struct lazymem *session)
 	session->faults.count = 0;
 	if (!session->gone)
 		release_early(session);
-	if (!session->gone && session->refused)
-		release_refused(session);
 	/* -EINVAL: without UFFDIO_API nothing can be registered. */
+	if (!session->gone && session->refused && session->error != -EINVAL)
+		release_refused(session);
 	if (!session->gone && session->stats.missing &&
 	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {
 		session->ending = LAZYMEM_NOW;
