@@ -110,6 +110,18 @@ $(out)/$(soname): $(library_objects)
 $(out)/liblazymem.so: $(out)/$(soname)
 	ln -sf $(soname) $@
 
+# Of the package, with the commit if it is known. Written only if it has changed.
+$(out)/version.h: FORCE
+	@mkdir -p $(@D)
+	@version="$$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)"; \
+	commit="$$(git describe --always --dirty 2>/dev/null)"; \
+	echo "#define LAZYMEM_VERSION \"$$version$${commit:+ ($$commit)}\"" >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+$(out)/objects/lazymem/tool/help.o: $(out)/version.h
+$(out)/objects/lazymem/tool/%: program_includes = -Ilazymem -I$(out)
+
 $(out)/programs/lazymem: $(call objects,lazymem/tool) $(addprefix $(out)/objects/lib/,fail.o number.o) $(out)/liblazymem.a
 $(out)/programs/lazymem-test: $(call objects,lazymem/test) $(addprefix $(out)/objects/lib/,harness.o knob.o content.o fail.o number.o) $(library_objects)
 $(out)/programs/lazymem $(out)/programs/lazymem-test:

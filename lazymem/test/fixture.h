@@ -24,6 +24,7 @@ void suite_lost(void);
 void suite_source(void);
 void suite_exit(void);
 void suite_hostile(void);
+void suite_tool(void);
 void suite_ahead(void);
 void suite_tried(void);
 void suite_soak(void);
@@ -115,6 +116,24 @@ struct memory memory_served(const struct lazymem_server *server, size_t pages,
 
 /* Connect, and send @text with @fd, unless that is -1. Returns the connection. */
 int server_send(const struct lazymem_server *server, const char *text, int fd);
+/* The same in two steps. Up to 16 descriptors. */
+int server_connect(const struct lazymem_server *server);
+void server_say(int to, const char *text, const int *fds, size_t count);
+/* Wait for an answer, a line without its end: valid until the next. "": it has hung up. */
+const char *server_answer(int from);
+/* Wait until the server has closed this direction. */
+bool server_has_hung_up(int from);
+
+/* The list that memory_serve() sends. */
+const char *memory_list(const struct memory *memory);
+/*
+ * Run @client in a process of its own, which ends with what it returns. Returns how it ended,
+ * as waitpid() tells.
+ */
+int client_process(int (*client)(const struct lazymem_server *server),
+		   const struct lazymem_server *server);
+/* Whether a client got what it should: SIGBUS where pages can be poisoned, or SIGKILL. */
+bool client_was_lost(int status);
 
 /* Whether reading there gets SIGBUS. */
 bool memory_is_poisoned(const volatile char *at);

@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 	suite_source();
 	suite_exit();
 	suite_hostile();
+	suite_tool();
 	suite_ahead();
 	suite_tried();
 	suite_soak();

@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "knob.h"
@@ -41,15 +44,42 @@ struct memory memory_make(size_t pages, int flags, uint64_t features, uint64_t m
 	return memory;
 }
 
-void memory_serve(struct memory *memory, const struct lazymem_server *server)
+const char *memory_list(const struct memory *memory)
 {
-	char text[256];
+	static char text[256];
 
 	snprintf(text, sizeof(text),
 		 "[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":0,\"page_size\":%zu,\"page_size_kib\":%zu}]",
 		 (unsigned long)memory->base, memory->pages * PAGE, memory->page_size,
 		 memory->page_size);
-	memory->socket = server_send(server, text, memory->uffd);
+	return text;
+}
+
+void memory_serve(struct memory *memory, const struct lazymem_server *server)
+{
+	memory->socket = server_send(server, memory_list(memory), memory->uffd);
+}
+
+int client_process(int (*client)(const struct lazymem_server *server),
+		   const struct lazymem_server *server)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* Sanitizers have a handler. */
+		signal(SIGBUS, SIG_DFL);
+		_exit(client(server));
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+bool client_was_lost(int status)
+{
+	return WIFSIGNALED(status) &&
+	       WTERMSIG(status) == (memory_can_poison() ? SIGBUS : SIGKILL);
 }
 
 struct memory memory_served(const struct lazymem_server *server, size_t pages,

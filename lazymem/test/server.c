@@ -17,6 +17,7 @@
 #include "fixture.h"
 
 #define ARGS	32
+#define FDS_MOST	16
 
 /* It must not outlive a case that fails. */
 static void server_exec(char **args, int output)
@@ -97,27 +98,60 @@ void server_end(struct lazymem_server *server, int signal)
 	CHECK_EQ(status, 0);
 }
 
-/* Whatever the case wants to send, be it wrong. */
-int server_send(const struct lazymem_server *server, const char *text, int fd)
+int server_connect(const struct lazymem_server *server)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char control[CMSG_SPACE(sizeof(fd))] = {};
-	struct iovec iov = { (void *)text, strlen(text) };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strcpy(address.sun_path, server->socket);
 	CHECK_EQ(connect(to, (struct sockaddr *)&address, sizeof(address)), 0);
-	if (fd >= 0) {
+	return to;
+}
+
+/* Whatever the case wants to send, be it wrong. */
+void server_say(int to, const char *text, const int *fds, size_t count)
+{
+	char control[CMSG_SPACE(FDS_MOST * sizeof(int))] = {};
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (count) {
 		struct cmsghdr *cmsg = (struct cmsghdr *)control;
 
 		header.msg_control = control;
-		header.msg_controllen = sizeof(control);
+		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
 	}
 	CHECK_EQ(sendmsg(to, &header, MSG_NOSIGNAL), iov.iov_len);
+}
+
+int server_send(const struct lazymem_server *server, const char *text, int fd)
+{
+	int to = server_connect(server);
+
+	server_say(to, text, &fd, fd >= 0);
 	return to;
+}
+
+/* An answer is one line. */
+const char *server_answer(int from)
+{
+	static char line[128 << 10];
+	size_t length = 0;
+
+	while (length < sizeof(line) - 1 && read(from, line + length, 1) == 1 &&
+	       line[length] != '\n')
+		length++;
+	line[length] = '\0';
+	return line;
+}
+
+bool server_has_hung_up(int from)
+{
+	char byte;
+
+	return recv(from, &byte, 1, 0) <= 0;
 }

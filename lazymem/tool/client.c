@@ -3,18 +3,49 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
-#include "handshake.h"
-#include "socket.h"
+
+/* Whom calls of a session belong to that no client has. Nothing in it changes. */
+static struct client client_nobody = { .peer = PEER_NONE, .socket = -1 };
 
 void client_message(void *arg, const char *text)
 {
 	struct client *client = arg;
 
-	report_message(client->number, text);
+	report_error(client->who.number, "%s%s", client == &client_nobody ?
+		     "a child that is not served: " : "", text);
+}
+
+/* A child's process is not known. One that has ended need not be killed. */
+int client_kill(void *arg, const char *why)
+{
+	struct client *client = arg;
+	int error;
+
+	if (client == &client_nobody)
+		return -EOPNOTSUPP;
+	if (client->killed)
+		return 0;
+	error = peer_kill(&client->peer);
+	client->killed = !error;
+	if (error == -ESRCH)
+		return 0;
+	if (!error)
+		report_error(client->who.number, "killed (process %d, %s): %s",
+			     client->peer.pid, client->peer.name, why);
+	else if (client->peer.pid > 0)
+		report_error(client->who.number, "cannot be killed (process %d, %s): %s",
+			     client->peer.pid, client->peer.name, strerror(-error));
+	return error;
+}
+
+int client_spoken(void *arg, struct lazymem *session)
+{
+	return conversation_run(arg, session);
 }
 
 /* From here on a signal stops the session. One that came before does so now. */
@@ -29,31 +60,134 @@ static void client_publish(struct client *client, struct lazymem *session)
 	pthread_mutex_unlock(&server->lock);
 }
 
-/* Read what the client sends, and make its session. NULL: it was refused, with a message. */
+static struct sums client_sums(const struct client *client)
+{
+	struct sums sums = {};
+
+	if (client->session)
+		sums_add(&sums, client->session);
+	return sums;
+}
+
+/* All places are taken: for which of two reasons? */
+static void client_explain_full(const struct server *server, char why[LAZYMEM_WHY])
+{
+	if (server->limits.served < server->tool->clients_most)
+		snprintf(why, LAZYMEM_WHY, "all %u places are taken: the limit of %lu open files is too low for more",
+			 server->limits.served, server->limits.files);
+	else
+		snprintf(why, LAZYMEM_WHY, "all places are taken (--max-clients %u)",
+			 server->limits.served);
+}
+
+/*
+ * It is not served, but must not wait for ever either. A connection that has sent nothing is
+ * only closed: some connect to see whether somebody listens. So is one that gets an
+ * acknowledgement: it knows, and may try again. Returns a session that answers its faults, if
+ * one is needed.
+ */
+static struct lazymem *client_refuse(struct client *client, const struct hello *hello,
+				     const char *why)
+{
+	const struct lazymem_options *options = &client->server->tool->options;
+	struct lazymem *session = NULL;
+
+	client->refused = true;
+	client->conversation.deaf = true;
+	if (client->placed)
+		server_leave_place(client->server);
+	client->placed = false;
+	if (!client->inbox.heard) {
+		report_debug(client->who.number, "process %d, %s, has connected and sent nothing",
+			     client->peer.pid, client->peer.name);
+		return NULL;
+	}
+	report_error(client->who.number, "refused (process %d, %s): %s", client->peer.pid,
+		     client->peer.name[0] ? client->peer.name : "?", why);
+	conversation_acknowledge(client, hello, why);
+	shutdown(client->socket, SHUT_WR);
+	if (hello->acknowledge)
+		return NULL;
+	if ((hello->listed || client->inbox.uffd >= 0) &&
+	    options->on_lost == LAZYMEM_LOST_KILL && !client_kill(client, why))
+		return NULL;
+	if (client->inbox.uffd >= 0)
+		session = lazymem_refuse(options, client, client->inbox.uffd, client->socket);
+	if (session)
+		client->inbox.uffd = -1;
+	else if (client->inbox.uffd >= 0 && options->on_lost != LAZYMEM_LOST_DROP)
+		client_kill(client, "no memory or descriptors to answer its faults");
+	return session;
+}
+
+static void client_serve(struct client *client, struct hello *hello)
+{
+	struct inbox *inbox = &client->inbox;
+
+	conversation_acknowledge(client, hello, NULL);
+	conversation_begin(&client->conversation, hello, inbox->uffd);
+	inbox->uffd = -1;
+	while (inbox->nr_extra)
+		client_refuse_extra(client, inbox->extra[--inbox->nr_extra],
+				    "each userfaultfd needs a connection of its own");
+	if (inbox->others)
+		report_debug(client->who.number, "%u file descriptors that are no userfaultfd came and were closed",
+			     inbox->others);
+}
+
+/* What can be checked before a session is made. Returns 0 or -errno. */
+static int client_check(struct client *client, struct hello *hello, char why[LAZYMEM_WHY])
+{
+	int error = hello->ranges ? handshake_read(&client->inbox, hello, why) : -ENOMEM;
+
+	if (error)
+		return error;
+	/* Told once for each change. What was opened is served on. */
+	if (lazymem_image_changed(client->server->tool->options.image, why))
+		report_error(0, "image '%s': %s", client->server->tool->where, why);
+	regions_ask_page_sizes(client->inbox.uffd, hello->ranges, hello->count, true);
+	client->placed = server_take_place(client->server);
+	if (client->placed)
+		return 0;
+	client_explain_full(client->server, why);
+	return -EUSERS;
+}
+
+/* Read what the client sends, and make its session. NULL: it was refused and needs none. */
 static struct lazymem *client_greet(struct client *client)
 {
-	struct lazymem_range *ranges = calloc(RANGES_MOST, sizeof(*ranges));
+	struct hello hello = { .ranges = calloc(REGIONS_MOST, sizeof(*hello.ranges)) };
 	struct lazymem *session = NULL;
 	char why[LAZYMEM_WHY] = "out of memory";
-	int uffd = -1, count = -1;
 
-	if (ranges)
-		count = handshake_read(client->socket, ranges, &uffd, why);
-	if (count > 0) {
-		session = lazymem_new(&client->server->tool->options, client, uffd,
-				      client->socket, ranges, count, why);
-		if (!session)
-			close(uffd);
-	}
-	if (!session) {
-		char text[LAZYMEM_WHY + 64];
-
-		snprintf(text, sizeof(text), "refused (process %d): %s",
-			 socket_peer(client->socket), why);
-		report_message(client->number, text);
-	}
-	free(ranges);
+	if (!client_check(client, &hello, why))
+		session = lazymem_new(&client->server->tool->options, client,
+				      client->inbox.uffd, client->socket, hello.ranges,
+				      hello.count, why);
+	if (session)
+		client_serve(client, &hello);
+	else
+		session = client_refuse(client, &hello, why);
+	free(hello.ranges);
 	return session;
+}
+
+/* Returns how it ended, for the user. */
+static const char *client_run(struct client *client, struct lazymem *session)
+{
+	struct sums sums = {};
+	int ret;
+
+	sums_add(&sums, session);
+	if (!client->refused)
+		report_client_begin(&client->who, sums.total);
+	client_publish(client, session);
+	ret = lazymem_run(session);
+	if (client->refused)
+		return "refused";
+	if (client->killed)
+		return "killed";
+	return ret ? "given up" : server_is_ending(client->server) ? "stopped" : "gone";
 }
 
 /* The main thread joins it before it frees the client, so ->over may come early. */
@@ -62,11 +196,17 @@ static void *client_main(void *arg)
 	struct client *client = arg;
 	struct server *server = client->server;
 	struct lazymem *session = client->session ?: client_greet(client);
+	const char *how = "refused";
+	struct sums sums;
 
-	if (session) {
-		client_publish(client, session);
-		lazymem_run(session);
-	}
+	if (session)
+		how = client_run(client, session);
+	sums = client_sums(client);
+	if (session || client->inbox.heard)
+		report_client_end(&client->who, how, &sums);
+	/* ->placed stays: others may look at it. */
+	if (client->placed)
+		server_leave_place(server);
 	pthread_mutex_lock(&server->lock);
 	client->over = true;
 	pthread_mutex_unlock(&server->lock);
@@ -74,68 +214,160 @@ static void *client_main(void *arg)
 	return NULL;
 }
 
-/* The thread cannot set ->over before the client is in the list: it needs the lock. */
-int client_add(struct server *server, int socket, struct lazymem *session)
+static struct client *client_new(struct server *server, int socket, struct lazymem *session)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	int error = -ENOMEM;
 
 	if (!client)
-		return -ENOMEM;
+		return NULL;
 	client->server = server;
 	client->socket = socket;
 	client->session = session;
-	if (session)
-		lazymem_set_arg(session, client);
+	client->peer.pidfd = -1;
+	inbox_init(&client->inbox, socket);
+	return client;
+}
+
+/*
+ * Put it in the list and start its thread, which cannot set ->over before: it needs the lock.
+ * Returns 0 or -errno.
+ */
+static int client_start(struct client *client)
+{
+	struct server *server = client->server;
+	int error;
+
+	client->who.pid = client->peer.pid;
+	memcpy(client->who.name, client->peer.name, sizeof(client->who.name));
+	if (client->session)
+		lazymem_set_arg(client->session, client);
 	pthread_mutex_lock(&server->lock);
-	if (server->nr_clients < server->tool->clients_most) {
-		client->number = ++server->last_number;
-		error = -pthread_create(&client->thread, NULL, client_main, client);
-	}
+	client->who.number = ++server->last_number;
+	error = -pthread_create(&client->thread, NULL, client_main, client);
 	if (!error) {
 		client->next = server->clients;
 		server->clients = client;
 		server->nr_clients++;
 	}
 	pthread_mutex_unlock(&server->lock);
-	if (error)
-		free(client);
 	return error;
 }
 
-/* By the parent's thread. The child gets a thread and a number of its own. */
+int client_connected(struct server *server, int socket)
+{
+	struct client *client = client_new(server, socket, NULL);
+	int error;
+
+	if (!client)
+		return -ENOMEM;
+	client->peer = peer_of(socket);
+	error = client_start(client);
+	if (error) {
+		peer_close(&client->peer);
+		free(client);
+	}
+	return error;
+}
+
+/* Nothing can be received. Killed only if it has sent something that looks like a list. */
+void client_turn_away(struct server *server, int socket, const char *why)
+{
+	struct peer peer = peer_of(socket);
+	char first = 0;
+
+	report_error(0, "a connection is refused (process %d, %s): %s", peer.pid,
+		     peer.name[0] ? peer.name : "?", why);
+	if (server->tool->options.on_lost == LAZYMEM_LOST_KILL &&
+	    recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+	    (first == '[' || first == '{') && !peer_kill(&peer))
+		report_error(0, "killed (process %d, %s): %s", peer.pid, peer.name, why);
+	peer_close(&peer);
+	close(socket);
+}
+
+/* By the parent's thread. The child gets a thread, a place and a number of its own. */
 int client_forked(void *arg, struct lazymem *child)
 {
-	struct client *parent = arg;
-	int error = client_add(parent->server, -1, child);
+	struct client *parent = arg, *client = NULL;
+	struct server *server = parent->server;
+	char why[LAZYMEM_WHY] = "no memory or threads";
+	bool placed = server_take_place(server);
 
-	/* Not the client that was just freed: the session still reports. */
-	if (error)
-		lazymem_set_arg(child, parent);
-	return error;
+	if (!placed)
+		client_explain_full(server, why);
+	else
+		client = client_new(server, -1, child);
+	if (client) {
+		client->who.parent = parent->who.number;
+		client->placed = true;
+		if (!client_start(client))
+			return 0;
+		free(client);
+	}
+	if (placed)
+		server_leave_place(server);
+	report_error(parent->who.number, "a child is refused: %s", why);
+	/* Not the client that was just freed, nor the parent: it must not be killed for this. */
+	lazymem_set_arg(child, &client_nobody);
+	return -EAGAIN;
 }
 
-/* Without a session it waits for what the client sends. */
+void client_refuse_extra(struct client *client, int uffd, const char *why)
+{
+	struct server *server = client->server;
+	struct lazymem *session = lazymem_refuse(&server->tool->options, client, uffd, -1);
+	struct client *extra = session ? client_new(server, -1, session) : NULL;
+
+	report_error(client->who.number, "its userfaultfd is refused: %s", why);
+	if (!session) {
+		close(uffd);
+		return;
+	}
+	if (extra) {
+		extra->peer = peer_copy(&client->peer);
+		extra->who.parent = client->who.number;
+		extra->refused = true;
+		if (!client_start(extra))
+			return;
+		peer_close(&extra->peer);
+		free(extra);
+	}
+	lazymem_free(session);
+}
+
+/* Without a session it waits for what the client sends; what was sent is still read. */
 void client_stop(struct client *client)
 {
 	if (client->session)
 		lazymem_stop(client->session, client->server->end);
 	else
-		shutdown(client->socket, SHUT_RDWR);
+		shutdown(client->socket, SHUT_RD);
+}
+
+void client_report(struct client *client)
+{
+	struct sums sums = client_sums(client);
+
+	if (!client->session || client->refused || client->over ||
+	    !memcmp(&sums, &client->told, sizeof(sums)))
+		return;
+	client->told = sums;
+	report_client_progress(&client->who, &sums);
 }
 
 void client_free(struct client *client)
 {
 	struct server *server = client->server;
-	struct lazymem_stats stats;
 
 	pthread_join(client->thread, NULL);
 	if (client->session) {
-		lazymem_stats(client->session, &stats);
-		sums_add(&server->past, &stats);
-		server->past.served_clients++;
+		sums_add(&server->past, client->session);
+		server->past.served_clients += !client->refused;
 		lazymem_free(client->session);
 	}
+	conversation_destroy(&client->conversation);
+	inbox_destroy(&client->inbox);
+	peer_close(&client->peer);
 	if (client->socket >= 0)
 		close(client->socket);
 	free(client);

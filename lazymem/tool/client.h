@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A client: a connection, or a child that a client has forked, with the thread that serves
- * it. Its life: client_add() starts the thread, which reads what the client sends, makes a
- * session and runs it; then the thread sets ->over and ends. The main thread takes the
- * client off the list and frees it.
+ * it. Its life: client_add() starts the thread, which reads what the client sends, takes a
+ * place, makes a session and runs it; then the thread sets ->over and ends. The main thread
+ * takes the client off the list and frees it.
+ *
+ * A client that cannot be served is refused: it gets what --on-lost says. If its userfaultfd
+ * came, a session of its own kind answers its faults (lazymem_refuse()) until it is gone.
  */
 #ifndef LAZYMEM_CLIENT_H
 #define LAZYMEM_CLIENT_H
@@ -11,7 +14,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "conversation.h"
+#include "handshake.h"
+#include "inbox.h"
 #include "lazymem.h"
+#include "peer.h"
 #include "server.h"
 
 /**
@@ -19,34 +26,58 @@
  * @next: in server.clients
  * @server: the server
  * @thread: the client's
- * @number: for messages
+ * @who: for messages
+ * @peer: its process; unknown for a child
  * @socket: the connection; -1 for a child of a client
- * @session: NULL until the client was accepted, and if it was refused
+ * @inbox: what comes over the connection
+ * @conversation: what was agreed on
+ * @session: NULL until the client was accepted, and if it was refused and needs none
+ * @placed: it has a place (server.h)
+ * @refused: it is not served
+ * @killed: it was killed: there is no need to do so again
  * @over: the thread ends and uses nothing of the client any more
+ * @told: its numbers when they were reported last
  */
 struct client {
 	struct client *next;
 	struct server *server;
 	pthread_t thread;
-	unsigned int number;
+	struct report_client who;
+	struct peer peer;
 	int socket;
+	struct inbox inbox;
+	struct conversation conversation;
 	struct lazymem *session;
+	bool placed;
+	bool refused;
+	bool killed;
 	bool over;
+	struct sums told;
 };
 
-/* lazymem_options.message and lazymem_options.forked */
+/* lazymem_options.message, .forked, .kill and .spoken */
 void client_message(void *arg, const char *text);
 int client_forked(void *arg, struct lazymem *child);
+int client_kill(void *arg, const char *why);
+int client_spoken(void *arg, struct lazymem *session);
 
 /*
- * Start a thread for a connection, or for a child's @session (@socket -1), which are the
- * client's from now on. Returns 0; or -errno if there are too many clients, or no memory or
- * thread: then both stay the caller's.
+ * A connection that was accepted. Returns 0; or -errno without memory or a thread: then
+ * @socket stays the caller's.
  */
-int client_add(struct server *server, int socket, struct lazymem *session);
+int client_connected(struct server *server, int socket);
+
+/* One that cannot be taken in: tell, and do what is possible. Closes @socket. */
+void client_turn_away(struct server *server, int socket, const char *why);
+
+/* The client's part of @uffd, which came beside what it needs, is refused. */
+void client_refuse_extra(struct client *client, int uffd, const char *why);
 
 /* Have it end. With the server's lock. */
 void client_stop(struct client *client);
+
+/* Its numbers, if they have changed since the last time. With the server's lock. */
+void client_report(struct client *client);
 
 /* After ->over, and off the list: add up what it did, and free it. */
 void client_free(struct client *client);

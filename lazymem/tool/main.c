@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `lazymem serve`: checks what can be checked before clients come, and serves. */
+#include <signal.h>
+
 #include "fail.h"
 #include "options.h"
+#include "output.h"
 #include "report.h"
 #include "server.h"
 
@@ -29,18 +32,25 @@ static void main_prepare(struct tool *tool)
 int main(int argc, char **argv)
 {
 	struct tool tool = {
+		.socket_mode = -1,
+		.socket_user = -1,
+		.socket_group = -1,
 		.on_exit = LAZYMEM_FILL,
-		.clients_most = 64,
+		.clients_most = 1024,
+		.level = REPORT_INFO,
 		.how = { .timeout = 30 },
-		.options = { .window = 32 << 10, .read_ahead = true },
+		.options = { .window = 32 << 10, .read_ahead = true, .fill_wait = 5 },
 	};
 	int status;
 
+	/* Output that nobody reads is an error of write(). */
+	signal(SIGPIPE, SIG_IGN);
+	output_prepare();
 	options_parse(&tool, argc, argv);
 	main_prepare(&tool);
 	status = server_serve(&tool);
 	if (tool.options.record && lazymem_order_close(tool.options.record)) {
-		report_message(0, "the recorded order could not be written");
+		report_error(0, "the recorded order could not be written");
 		status = 1;
 	}
 	lazymem_image_close(tool.options.image);

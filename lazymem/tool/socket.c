@@ -10,11 +10,12 @@
 #include "fail.h"
 #include "socket.h"
 
-#define BACKLOG	64
+/* Connections that wait to be accepted; the kernel allows net.core.somaxconn of them. */
+#define BACKLOG	1024
 
 static int socket_new(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		die_errno("cannot make a socket");
@@ -43,27 +44,39 @@ static void socket_remove_left(const struct sockaddr_un *address)
 	unlink(address->sun_path);
 }
 
-int socket_listen(const char *path)
+/*
+ * The file gets its mode as it is made: that of the unbound socket. Nobody can connect before
+ * listen(), so the owner is in time, too.
+ */
+static void socket_bind(int fd, const struct sockaddr_un *address, const struct tool *tool)
+{
+	mode_t mask = umask(0);
+
+	fchmod(fd, tool->socket_mode >= 0 ? (mode_t)tool->socket_mode : 0777 & ~mask);
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)))
+		die_errno("cannot listen at '%s'", address->sun_path);
+	umask(mask);
+	if (lchown(address->sun_path, tool->socket_user, tool->socket_group)) {
+		int error = errno;
+
+		unlink(address->sun_path);
+		errno = error;
+		die_errno("cannot give '%s' to its owner", address->sun_path);
+	}
+}
+
+int socket_listen(const struct tool *tool)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket_new();
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (strlen(tool->socket) >= sizeof(address.sun_path))
 		die("the path '%s' is too long for a socket, which has %zu bytes for it",
-		    path, sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
+		    tool->socket, sizeof(address.sun_path) - 1);
+	strcpy(address.sun_path, tool->socket);
 	socket_remove_left(&address);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    listen(fd, BACKLOG))
-		die_errno("cannot listen at '%s'", path);
+	socket_bind(fd, &address, tool);
+	if (listen(fd, BACKLOG))
+		die_errno("cannot listen at '%s'", tool->socket);
 	return fd;
-}
-
-pid_t socket_peer(int socket)
-{
-	struct ucred peer = {};
-	socklen_t length = sizeof(peer);
-
-	getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length);
-	return peer.pid;
 }

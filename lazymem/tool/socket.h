@@ -3,15 +3,12 @@
 #ifndef LAZYMEM_SOCKET_H
 #define LAZYMEM_SOCKET_H
 
-#include <sys/types.h>
+#include "options.h"
 
 /*
- * Listen at @path, where a socket may be that no process serves any more. A failure ends
- * the program.
+ * Listen at @tool->socket, where a socket may be that no process serves any more. A failure
+ * ends the program.
  */
-int socket_listen(const char *path);
-
-/* The process at the other end; 0 if the kernel does not say. */
-pid_t socket_peer(int socket);
+int socket_listen(const struct tool *tool);
 
 #endif
