@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -36,10 +37,12 @@ static void case_removed(const void *variant)
  * another find the short gaps in which the kernel takes a copy. Neither waits for the other.
  *
  * A change happens only when the server has read the event of the one before, so their number
- * tells how often it missed the gap: some 10 to 200 times for each fault, and 2000 times when
- * it tries once in a millisecond.
+ * tells how often it missed the gap. For half of the faults that is fewer than 20 times, even
+ * on a busy machine where others take thousands; and more than 1000 times when the server tries
+ * once in a millisecond.
  */
-#define BALLOON	1024
+#define BALLOON		1024
+#define BALLOON_FAULTS	57
 
 struct balloon {
 	struct memory memory;
@@ -59,6 +62,13 @@ static void *balloon_inflate(void *arg)
 	return NULL;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	const unsigned long *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 /* @variant: pages that are given back at a time. */
 static void case_balloon(const void *variant)
 {
@@ -67,17 +77,21 @@ static void case_balloon(const void *variant)
 						  "--window", "4", "--on-exit", "drop", NULL);
 	struct balloon balloon = { .memory = memory_served(&server, BALLOON, EVENTS),
 				   .step = *step };
-	unsigned long changes;
+	unsigned long changes[BALLOON_FAULTS];
 	pthread_t thread;
 
 	CHECK_EQ(pthread_create(&thread, NULL, balloon_inflate, &balloon), 0);
-	for (size_t i = 0; i < BALLOON / 2; i += 9)
-		CHECK_EQ(image_wrong(balloon.memory.base + i * PAGE, i, 1), 0);
+	for (size_t i = 0; i < BALLOON_FAULTS; i++) {
+		changes[i] = balloon.changes;
+		CHECK_EQ(image_wrong(balloon.memory.base + i * 9 * PAGE, i * 9, 1), 0);
+		changes[i] = balloon.changes - changes[i];
+	}
 	balloon.over = true;
 	pthread_join(thread, NULL);
-	changes = balloon.changes / (BALLOON / 2 / 9);
-	note("%lu changes for each fault", changes);
-	CHECK_REL(changes, <, 1000);
+	qsort(changes, BALLOON_FAULTS, sizeof(changes[0]), compare_numbers);
+	note("changes during a fault: median %lu, most %lu", changes[BALLOON_FAULTS / 2],
+	     changes[BALLOON_FAULTS - 1]);
+	CHECK_REL(changes[BALLOON_FAULTS / 2], <, 200);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
