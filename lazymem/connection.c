@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "image.h"
 #include "session.h"
 
 #define BACKOFF_LEAST	(100 * MS)
@@ -84,7 +83,7 @@ void connection_note_unread(struct lazymem *session, uint64_t offset, uint64_t l
 			error == -ENODATA ? "it ends there now" : strerror(-error));
 }
 
-/* A client that comes late is told what has become of the image. */
+/* A change of the image that nobody was told of yet is reported when a client comes. */
 static void connection_up(struct lazymem *session)
 {
 	struct connection *connection = &session->connection;
@@ -95,7 +94,7 @@ static void connection_up(struct lazymem *session)
 	if (connection->lost)
 		session_message(session, "source is back");
 	connection->lost = false;
-	if (!connection->was_up && image_differs(session->options->image, why))
+	if (!connection->was_up && lazymem_image_changed(session->options->image, why))
 		session_message(session, "%s", why);
 	connection->was_up = true;
 }

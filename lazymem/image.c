@@ -73,23 +73,18 @@ uint64_t lazymem_image_size(const struct lazymem_image *image)
 	return image->size;
 }
 
-bool image_differs(const struct lazymem_image *image, char why[LAZYMEM_WHY])
-{
-	why[0] = '\0';
-	image->ops->image_differs(image, why);
-	return why[0];
-}
-
 /* The text stays the same as long as the change does, so it shows what is new. */
 bool lazymem_image_changed(struct lazymem_image *image, char why[LAZYMEM_WHY])
 {
-	bool differs = image_differs(image, why), news;
+	bool news;
 
+	why[0] = '\0';
+	image->ops->image_differs(image, why);
 	pthread_mutex_lock(&image->lock);
 	news = strcmp(image->told, why);
 	strcpy(image->told, why);
 	pthread_mutex_unlock(&image->lock);
-	return differs && news;
+	return why[0] && news;
 }
 
 const char *lazymem_image_note(const struct lazymem_image *image)

@@ -61,7 +61,4 @@ struct lazymem_image {
 	char told[LAZYMEM_WHY];
 };
 
-/* Whether it differs from what was opened; @why says how. By any thread. */
-bool image_differs(const struct lazymem_image *image, char why[LAZYMEM_WHY]);
-
 #endif

@@ -212,8 +212,9 @@ uint64_t lazymem_image_size(const struct lazymem_image *image);
  * @image: the image
  * @why: what has changed: removed, replaced, shorter, longer, written to
  *
- * Returns true once for each change, the first included: tell the user. What was opened is
- * served on. A session reports a change that came before it as well.
+ * Returns true once for each change: tell the user. What was opened is served on. A session
+ * asks when it begins, and passes the answer to lazymem_options.message: then it is not new
+ * here any more.
  *
  * Context: any thread. May wait for the file system, not for an NBD server.
  */
