@@ -18,6 +18,9 @@
 #include "image.h"
 #include "source_nbd.h"
 
+/* How long the end of a session waits for reads that are in flight. */
+#define DRAIN_NS	200000000ULL
+
 static struct nbd *source_nbd_of(struct source *source)
 {
 	return (struct nbd *)source;
@@ -51,17 +54,37 @@ static bool source_nbd_is_idle(const struct nbd *nbd)
 	       !nbd_aio_in_flight(nbd->handle);
 }
 
+static bool source_nbd_has_ended(const struct nbd *nbd)
+{
+	return nbd_aio_is_dead(nbd->handle) > 0 || nbd_aio_is_closed(nbd->handle) > 0;
+}
+
+/* Without a reason a connection that works is closed: its session ends. */
 static void source_nbd_drop(struct nbd *nbd)
 {
 	struct lazymem_image *image = nbd->source.image;
 
 	if (nbd->ready) {
 		image->connections--;
-		image->hung_up |= nbd_aio_is_ready(nbd->handle) > 0;
+		image->hung_up |= !nbd->source.why[0] && !source_nbd_has_ended(nbd);
 	}
 	nbd_close(nbd->handle);
 	nbd->handle = NULL;
 	nbd->ready = false;
+}
+
+/*
+ * A session that ends with reads in flight waits for their answers, for a while. Then its
+ * connection can be kept; and nbdkit 1.32 may crash if its client hangs up meanwhile.
+ */
+static void source_nbd_drain(struct nbd *nbd)
+{
+	uint64_t until = clock_ns() + DRAIN_NS;
+
+	nbd_reads_drop(nbd);
+	while (nbd_aio_in_flight(nbd->handle) > 0 && clock_ns() < until &&
+	       nbd_poll(nbd->handle, DRAIN_NS / 1000000) >= 0)
+		;
 }
 
 /* The image keeps one connection. */
@@ -70,6 +93,8 @@ static void source_nbd_close(struct source *source)
 	struct nbd *nbd = source_nbd_of(source);
 	void *none = NULL;
 
+	if (nbd->ready && !source->why[0])
+		source_nbd_drain(nbd);
 	if (nbd->handle && source_nbd_is_idle(nbd) &&
 	    atomic_compare_exchange_strong(&source->image->spare, &none, nbd->handle))
 		nbd->handle = NULL;
@@ -236,7 +261,7 @@ static enum source_state source_nbd_opening(struct nbd *nbd)
 		source_nbd_get_ready(nbd);
 		return nbd->ready ? SOURCE_READY : SOURCE_GONE;
 	}
-	if (nbd_aio_is_dead(nbd->handle) || nbd_aio_is_closed(nbd->handle)) {
+	if (source_nbd_has_ended(nbd)) {
 		source_nbd_explain_end(nbd);
 	} else if (clock_ns() < nbd->opened_at + source_nbd_open_ns(nbd)) {
 		return SOURCE_OPENING;
@@ -259,7 +284,7 @@ static enum source_state source_nbd_state(struct source *source)
 		return source_nbd_opening(nbd);
 	if (source_nbd_is_silent(nbd))
 		return SOURCE_GONE;
-	if (!nbd_aio_is_dead(nbd->handle) && !nbd_aio_is_closed(nbd->handle))
+	if (!source_nbd_has_ended(nbd))
 		return SOURCE_READY;
 	source_nbd_explain_end(nbd);
 	return SOURCE_GONE;

@@ -34,7 +34,7 @@ enum asking {
 /**
  * struct nbd_read - a read in flight, as one or more requests
  * @nbd: the connection
- * @read: what was asked for; NULL: not in use
+ * @read: what was asked for; NULL: not in use, or dropped
  * @at: where in the image the requests begin: a whole block of the server's
  * @bounce: the content from @at on, if that is more than was asked for; or NULL, and it goes
  *	    into @read's buffer
@@ -99,6 +99,8 @@ bool nbd_tls_prepare(struct nbd *nbd);
 
 /* The connection is ready: learn the limits of requests. Returns false with ->why. */
 bool nbd_reads_begin(struct nbd *nbd);
+/* What is in flight is not wanted any more: answers to it are dropped. */
+void nbd_reads_drop(struct nbd *nbd);
 /* The handle is closed: nothing is in flight any more. */
 void nbd_reads_forget(struct nbd *nbd);
 /* Begin to read, see struct source_ops. */

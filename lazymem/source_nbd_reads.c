@@ -47,6 +47,12 @@ bool nbd_reads_begin(struct nbd *nbd)
 	return true;
 }
 
+void nbd_reads_drop(struct nbd *nbd)
+{
+	for (unsigned int i = 0; i < SOURCE_READS; i++)
+		nbd->reads[i].read = NULL;
+}
+
 void nbd_reads_forget(struct nbd *nbd)
 {
 	for (unsigned int i = 0; i < SOURCE_READS; i++) {
@@ -71,11 +77,12 @@ static void nbd_read_finish(struct nbd_read *part)
 	struct source_read *read = part->read;
 	int error = part->error;
 
-	if (part->bounce && !error)
+	if (read && part->bounce && !error)
 		memcpy(read->buffer, part->bounce + (read->offset - part->at), read->length);
 	free(part->bounce);
 	*part = (struct nbd_read) {};
-	read->done(read, error);
+	if (read)
+		read->done(read, error);
 }
 
 /* A lost connection counts most: the read is repeated then. */

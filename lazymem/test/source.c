@@ -447,6 +447,29 @@ static void case_one_connection(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
+/* A client that dies with reads in flight leaves the connection to the next one, too. */
+static void case_next_client(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("--filter=exitlast", "--filter=delay", "file",
+					  image_make(PAGES), "rdelay=50ms", NULL);
+	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "drop", NULL);
+	struct memory memory;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		memory = memory_served(&server, PAGES, 0);
+		_exit(image_wrong(memory.base, 0, 1) != 0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	server_until(&server, "clients", 0);
+	memory = memory_served(&server, PAGES, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "clients_served"), 2);
+}
+
 /* A server that takes a connection, or does not, and never sends anything. */
 static void case_mute(const void *variant)
 {
@@ -751,6 +774,7 @@ void suite_source(void)
 	add_case(case_change_told, NULL, "lazymem/source/change-told");
 	add_case(case_other_size, NULL, "lazymem/source/other-size");
 	add_case(case_one_connection, NULL, "lazymem/source/one-connection");
+	add_case(case_next_client, NULL, "lazymem/source/next-client");
 	add_case(case_mute, NULL, "lazymem/source/mute");
 	add_case(case_key, NULL, "lazymem/source/tls/key");
 	add_case(case_certificate, NULL, "lazymem/source/tls/certificate");
