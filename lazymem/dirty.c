@@ -57,8 +57,9 @@ static int dirty_protect_all(struct lazymem *session)
 	int error = 0;
 
 	for (struct pages *pages = session->ranges.pages; pages; pages = pages->next)
-		if (pages_watch(pages))
+		if (pages_watch(&session->keep, pages))
 			return -ENOMEM;
+	session->ranges.changed = true;
 	session->dirty.on = true;
 	for (size_t i = 0; !error && i < session->ranges.count; i++) {
 		const struct range *range = &session->ranges.at[i];
@@ -89,7 +90,7 @@ void dirty_watch_more(struct lazymem *session, struct pages *pages,
 
 	if (!session->dirty.on)
 		return;
-	error = pages_watch(pages) ?:
+	error = pages_watch(&session->keep, pages) ?:
 		uffd_write_protect(session->uffd, (void *)range->start, range->size, true);
 	session->dirty.beginning |= error == -EAGAIN;
 	if (error && error != -EAGAIN)

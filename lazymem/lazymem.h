@@ -106,6 +106,8 @@ enum lazymem_lost {
  * @track_dirty: as if lazymem_dirty_start() was called before the first page is brought. If
  *		 the client cannot be watched, this is passed to @message and it is served
  *		 nonetheless
+ * @keep: keep the session's state in a memfd, for lazymem_resume() by another process if this
+ *	  one is killed
  * @message: called with a line of text, without newline, when something goes wrong. By the
  *	     thread of any session. May be NULL
  * @forked: called when the client has forked, by the session's thread. Take over @child:
@@ -129,6 +131,7 @@ struct lazymem_options {
 	enum lazymem_lost on_lost;
 	unsigned int fill_wait;
 	bool track_dirty;
+	bool keep;
 	void (*message)(void *arg, const char *text);
 	int (*forked)(void *arg, struct lazymem *child);
 	int (*kill)(void *arg, const char *why);
@@ -271,6 +274,50 @@ struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg,
  * needs. 0: the kernel does not say, for example as nothing is registered there.
  */
 size_t lazymem_page_size(int uffd, uint64_t address);
+
+/**
+ * lazymem_resume() - go on with a session of a process that was killed
+ * @options: see lazymem_new(); with @keep, and with the image that it had
+ * @arg: see lazymem_new()
+ * @uffd: what lazymem_kept() returned there; as in lazymem_new()
+ * @peer: see lazymem_new()
+ * @state: what lazymem_kept() returned there. The session owns it from now on, unless this
+ *	   fails
+ * @why: explanation of an error
+ *
+ * Somebody must have kept the descriptors open meanwhile: once a userfaultfd is closed, the
+ * client's memory reads as zeros. If the image is another one now, or was written to since,
+ * this is passed to lazymem_options.message, and lazymem_run() ends at once, as
+ * lazymem_options.on_lost says. Returns the session, for lazymem_run(); or NULL if @state is
+ * not valid, or without memory: @why says which. Then lazymem_refuse() is next.
+ */
+struct lazymem *lazymem_resume(const struct lazymem_options *options, void *arg, int uffd,
+			       int peer, int state, char why[LAZYMEM_WHY]);
+
+/*
+ * The descriptors that a successor of this process needs for lazymem_resume(). They stay the
+ * session's: pass copies on, with @options.keep, before lazymem_run(). @state is -1 without
+ * @options.keep.
+ */
+void lazymem_kept(const struct lazymem *session, int *uffd, int *state);
+
+/*
+ * A number of the caller's that is kept with the session's state: what else a successor has to
+ * know of the client. By one thread at a time. 0 if none was set, and without @options.keep.
+ */
+void lazymem_set_note(struct lazymem *session, uint64_t note);
+uint64_t lazymem_note(const struct lazymem *session);
+
+/**
+ * lazymem_mappings() - the client's mappings
+ * @session: not running, or the caller is in lazymem_options.spoken
+ * @ranges: for lazymem_dirty_take()'s indexes, at the addresses that they had at first
+ * @room: how many there is room for
+ *
+ * Returns how many there are.
+ */
+size_t lazymem_mappings(const struct lazymem *session, struct lazymem_range *ranges,
+			size_t room);
 
 /**
  * lazymem_map() - serve one more mapping

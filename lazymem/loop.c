@@ -196,10 +196,12 @@ static void loop_begin(struct lazymem *session)
 	const struct ranges *ranges = &session->ranges;
 
 	session->thread = pthread_self();
+	messages_resume(session);
 	for (size_t i = 0; i < ranges->count; i++)
 		uffd_wake(session->uffd, (void *)ranges->at[i].start,
 			  ranges->at[i].count * ranges->at[i].pages->size);
-	if (session->options->track_dirty && !session->refused && !session->child)
+	if (session->dirty.on ||
+	    (session->options->track_dirty && !session->refused && !session->child))
 		dirty_begin(session);
 	if (session->refused && session->options->on_lost == LAZYMEM_LOST_KILL)
 		lost_kill(session, "it was refused");
@@ -208,13 +210,14 @@ static void loop_begin(struct lazymem *session)
 int lazymem_run(struct lazymem *session)
 {
 	loop_begin(session);
-	while (!session->gone && !session->error) {
+	while (!session->gone && !session->error && !session->stale) {
 		uint64_t now = clock_ns();
 
 		loop_take_end(session);
 		loop_probe(session, now);
 		loop_watch_fill(session, now);
 		dirty_run(session, now);
+		session_save(session, KEEP_ALL);
 		if (!session->refused)
 			connection_run(session, now);
 		/* Twice: free slots for the faults, then bring what is there at once. */

@@ -60,6 +60,8 @@ static void mappings_begin(struct lazymem *session, const struct lazymem_range *
 		pages = pages->next;
 	ahead_go_back(session, (struct page_ref) { .pages = pages });
 	dirty_watch_more(session, pages, range);
+	/* Before the client is told that it is served. */
+	session_save(session, KEEP_ALL);
 	/* Faults that came before are strays. */
 	messages_read(session);
 }
@@ -96,6 +98,7 @@ int lazymem_unmap(struct lazymem *session, uint64_t start, uint64_t size)
 	error = ranges_unmapped(&session->ranges, start, start + size);
 	if (error)
 		session->error = error;
+	session_save(session, KEEP_ALL);
 	uffd_wake(session->uffd, (void *)start, size);
 	return error;
 }

@@ -13,8 +13,7 @@
 #include "session.h"
 #include "uffd.h"
 
-/* Messages per read(), and reads before the loop goes on with other work. */
-#define BATCH	64
+/* Reads, of KEEP_INBOX messages each, before the loop goes on with other work. */
 #define BATCHES	16
 
 /* Without descriptors for an event. Faults wait so long, too. */
@@ -89,6 +88,8 @@ static void messages_take_fork(struct lazymem *session, int uffd)
 {
 	struct lazymem *child = session_clone(session, uffd);
 
+	/* So that a successor knows that this event was applied. */
+	session->ranges.changed = true;
 	if (!child) {
 		session_message(session, "no memory or file descriptors to serve a child of the client: what it misses %s",
 				release_child(session, uffd) ||
@@ -143,9 +144,12 @@ static void messages_take_event(struct lazymem *session, const struct uffd_msg *
 /* Events first: faults of the same batch may be at addresses that they make known. */
 static void messages_take(struct lazymem *session, const struct uffd_msg *msgs, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (msgs[i].event != UFFD_EVENT_PAGEFAULT)
-			messages_take_event(session, &msgs[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (msgs[i].event == UFFD_EVENT_PAGEFAULT)
+			continue;
+		messages_take_event(session, &msgs[i]);
+		session_save(session, i + 1);
+	}
 	for (size_t i = 0; i < count; i++)
 		if (msgs[i].event == UFFD_EVENT_PAGEFAULT)
 			messages_take_fault(session, &msgs[i]);
@@ -169,15 +173,17 @@ static void messages_pause(struct lazymem *session, int error)
  */
 void messages_read(struct lazymem *session)
 {
-	struct uffd_msg msgs[BATCH];
+	struct uffd_msg other[KEEP_INBOX];
 
 	slots_quiesce(session);
 	for (unsigned int i = 0; i < BATCHES && !session->error; i++) {
-		ssize_t got = read(session->uffd, msgs, sizeof(msgs));
+		struct uffd_msg *msgs = keep_inbox(&session->keep, other);
+		ssize_t got = read(session->uffd, msgs, sizeof(other));
 
 		if (got > 0) {
 			session->messages.pause_until = 0;
 			messages_take(session, msgs, got / sizeof(msgs[0]));
+			keep_empty_inbox(&session->keep);
 			continue;
 		}
 		if (got < 0 && errno == EAGAIN)
@@ -193,6 +199,25 @@ void messages_read(struct lazymem *session)
 		}
 		return;
 	}
+}
+
+/* A child whose descriptor nobody else has got died with the server: it cannot be served. */
+void messages_resume(struct lazymem *session)
+{
+	const struct uffd_msg *msgs;
+	unsigned int count;
+
+	if (session->keep.fd < 0)
+		return;
+	count = keep_left(&session->keep, &msgs);
+	for (unsigned int i = 0; i < count; i++) {
+		if (msgs[i].event == UFFD_EVENT_FORK)
+			session_message(session, "the client had just forked when its server was killed: the child may be lost; what it misses reads as zeros then");
+		else if (msgs[i].event != UFFD_EVENT_PAGEFAULT)
+			messages_take_event(session, &msgs[i]);
+	}
+	session_save(session, KEEP_ALL);
+	keep_empty_inbox(&session->keep);
 }
 
 void messages_run(struct lazymem *session)

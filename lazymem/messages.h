@@ -32,6 +32,9 @@ struct messages {
 /* Read what there is, apply events, queue faults. The helper is waited for first. */
 void messages_read(struct lazymem *session);
 
+/* Before the first messages_read(): apply what a dead server has read and not applied. */
+void messages_resume(struct lazymem *session);
+
 /* Judge strays again. */
 void messages_run(struct lazymem *session);
 uint64_t messages_due(const struct lazymem *session, uint64_t now);

@@ -5,20 +5,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "keep.h"
 #include "pages.h"
 
 static size_t bits_bytes(uint64_t count)
 {
 	return (count + 63) / 64 * 8;
-}
-
-/* Zeroed. A mapping of its own takes no memory until bits are set. */
-static unsigned long *bits_new(uint64_t count)
-{
-	void *bits = mmap(NULL, bits_bytes(count), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return bits == MAP_FAILED ? NULL : bits;
 }
 
 static void bits_free(unsigned long *bits, uint64_t count)
@@ -42,7 +34,8 @@ void pages_free(struct pages *pages)
 	free(pages);
 }
 
-struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
+struct pages *pages_new(struct keep *keep, uint64_t offset, uint64_t count, size_t size,
+			struct pages_places places)
 {
 	struct pages *pages = calloc(1, sizeof(*pages));
 
@@ -51,11 +44,14 @@ struct pages *pages_new(uint64_t offset, uint64_t count, size_t size)
 	pages->offset = offset;
 	pages->count = count;
 	pages->size = size;
-	pages->done = bits_new(count);
-	pages->zero = bits_new(count);
+	pages->places = places;
+	pages->done = keep_bits(keep, count, &pages->places.done);
+	pages->zero = keep_bits(keep, count, &pages->places.zero);
 	if (size > PAGE_LEAST)
 		pages->doubts = calloc(count, 1);
-	if (pages->done && pages->zero && (pages->doubts || size == PAGE_LEAST))
+	if (places.dirty)
+		pages->dirty = keep_bits(keep, count, &pages->places.dirty);
+	if (pages->done && pages->zero && !pages->dirty == !places.dirty && (pages->doubts || size == PAGE_LEAST))
 		return pages;
 	pages_free(pages);
 	return NULL;
@@ -101,9 +97,10 @@ static int pages_clone_pieces(struct pages *to, const struct pages *from)
 }
 
 /* Without ->dirty: children of a client are not watched. */
-struct pages *pages_clone(const struct pages *from)
+struct pages *pages_clone(struct keep *keep, const struct pages *from)
 {
-	struct pages *pages = pages_new(from->offset, from->count, from->size);
+	struct pages *pages = pages_new(keep, from->offset, from->count, from->size,
+					(struct pages_places) {});
 
 	if (pages && pages_clone_pieces(pages, from)) {
 		pages_free(pages);
@@ -113,15 +110,25 @@ struct pages *pages_clone(const struct pages *from)
 		return NULL;
 	memcpy(pages->done, from->done, bits_bytes(from->count));
 	memcpy(pages->zero, from->zero, bits_bytes(from->count));
+	pages->start = from->start;
 	pages->no_zeropage = from->no_zeropage;
 	return pages;
 }
 
-int pages_watch(struct pages *pages)
+int pages_watch(struct keep *keep, struct pages *pages)
 {
 	if (!pages->dirty)
-		pages->dirty = bits_new(pages->count);
+		pages->dirty = keep_bits(keep, pages->count, &pages->places.dirty);
 	return pages->dirty ? 0 : -ENOMEM;
+}
+
+uint64_t pages_missing(const struct pages *pages)
+{
+	uint64_t done = 0;
+
+	for (uint64_t i = 0; i < (pages->count + 63) / 64; i++)
+		done += __builtin_popcountl(pages->done[i]);
+	return pages->count - done;
 }
 
 /* 64 pages a step: reading ahead comes here for each read of a large image. */

@@ -37,9 +37,17 @@ struct piece {
 	uint32_t from, to;
 };
 
+struct keep;
+
+/* Where bits are in the session's memfd (keep.h). 0: not there. */
+struct pages_places {
+	uint64_t done, zero, dirty;
+};
+
 /**
  * struct pages - what the client has mapped of the image, in one piece
  * @next: next mapping, in the order of lazymem_new()'s ranges
+ * @start: where page 0 was when it was mapped
  * @offset: where page 0 is in the image, in bytes
  * @count: how many pages there are
  * @size: bytes per page, 4096 to 2 MiB
@@ -52,9 +60,11 @@ struct piece {
  * @doubts: for huge pages, a number each: how often the kernel said that the page is there
  *	    although a fault waited for it (slot.c). NULL for small pages
  * @dirty: bit i: page i was written to since it was taken last. NULL: not watched
+ * @places: of these bits
  */
 struct pages {
 	struct pages *next;
+	uint64_t start;
 	uint64_t offset;
 	uint64_t count;
 	size_t size;
@@ -64,6 +74,7 @@ struct pages {
 	struct piece *pieces;
 	uint8_t *doubts;
 	unsigned long *dirty;
+	struct pages_places places;
 };
 
 /* One page of the image. @pages NULL: no page. */
@@ -87,9 +98,13 @@ static inline void bits_clear(unsigned long *bits, uint64_t index)
 	bits[index / 64] &= ~(1UL << index % 64);
 }
 
-/* NULL: out of memory. A clone has the same bits, but is not watched. */
-struct pages *pages_new(uint64_t offset, uint64_t count, size_t size);
-struct pages *pages_clone(const struct pages *from);
+/*
+ * NULL: out of memory. Bits are in @keep's memfd if it has one; they are new unless @places
+ * says where they are. A clone has the same bits, but is not watched.
+ */
+struct pages *pages_new(struct keep *keep, uint64_t offset, uint64_t count, size_t size,
+			struct pages_places places);
+struct pages *pages_clone(struct keep *keep, const struct pages *from);
 void pages_free(struct pages *pages);
 
 /* Bytes @from to @to of page @index were given back. Returns 0 or -ENOMEM. */
@@ -98,7 +113,10 @@ int pages_give_back_piece(struct pages *pages, uint64_t index, uint32_t from, ui
 void pages_clear_pieces(const struct pages *pages, uint64_t index, char *content);
 
 /* Make room for dirty bits. Returns 0 or -ENOMEM. */
-int pages_watch(struct pages *pages);
+int pages_watch(struct keep *keep, struct pages *pages);
+
+/* How many pages are not done. */
+uint64_t pages_missing(const struct pages *pages);
 
 /* The first page at or after @from that is not done, or @pages->count. */
 uint64_t pages_next_missing(const struct pages *pages, uint64_t from);

@@ -33,6 +33,7 @@ static int ranges_add(struct ranges *ranges, struct range range)
 		ranges->room = room;
 	}
 	ranges->at[ranges->count++] = range;
+	ranges->changed = true;
 	return 0;
 }
 
@@ -116,13 +117,15 @@ static int ranges_add_pages(struct ranges *ranges, const struct lazymem_range *f
 	struct range range = { .start = from->start,
 			       .count = from->size / from->page_size };
 
-	range.pages = pages_new(from->offset, range.count, from->page_size);
+	range.pages = pages_new(ranges->keep, from->offset, range.count, from->page_size,
+				(struct pages_places) {});
 	if (!range.pages)
 		return -ENOMEM;
 	if (ranges_add(ranges, range)) {
 		pages_free(range.pages);
 		return -ENOMEM;
 	}
+	range.pages->start = from->start;
 	ranges_append(ranges, range.pages);
 	ranges->stats->total += from->size;
 	ranges->stats->missing += from->size;
@@ -182,11 +185,61 @@ void ranges_free(struct ranges *ranges)
 	ranges->count = ranges->room = 0;
 }
 
+static struct pages *ranges_pages(const struct ranges *ranges, uint64_t index)
+{
+	struct pages *pages = ranges->pages;
+
+	while (pages && index--)
+		pages = pages->next;
+	return pages;
+}
+
+int ranges_load_pages(struct ranges *ranges, const struct lazymem_range *from,
+		      struct pages_places places)
+{
+	struct pages *pages;
+
+	/* The image has the size that it had when this was checked first. */
+	if (ranges_refusal(from, UINT64_MAX / 2) || !places.done || !places.zero)
+		return -EINVAL;
+	pages = pages_new(ranges->keep, from->offset, from->size / from->page_size,
+			  from->page_size, places);
+	if (!pages)
+		return -ENOMEM;
+	pages->start = from->start;
+	ranges_append(ranges, pages);
+	ranges->stats->total += from->size;
+	ranges->stats->missing += pages_missing(pages) * pages->size;
+	return 0;
+}
+
+int ranges_load(struct ranges *ranges, uint64_t start, uint64_t count, uint64_t first,
+		uint64_t pages)
+{
+	struct range range = { start, count, first, ranges_pages(ranges, pages) };
+
+	if (!range.pages || first > range.pages->count || !count ||
+	    count > range.pages->count - first || start & (range.pages->size - 1) ||
+	    start >= ADDRESS_MOST)
+		return -EINVAL;
+	return ranges_add(ranges, range);
+}
+
+int ranges_load_piece(struct ranges *ranges, uint64_t pages, uint64_t index, uint32_t from,
+		      uint32_t to)
+{
+	struct pages *at = ranges_pages(ranges, pages);
+
+	if (!at || index >= at->count || from >= to || to > at->size)
+		return -EINVAL;
+	return pages_give_back_piece(at, index, from, to);
+}
+
 /* One mapping of the parent, with all ranges that its pages are in. */
 static int ranges_clone_pages(struct ranges *to, const struct ranges *from,
 			      const struct pages *old)
 {
-	struct pages *pages = pages_clone(old);
+	struct pages *pages = pages_clone(to->keep, old);
 	int error = 0;
 
 	if (!pages)
@@ -301,7 +354,7 @@ bool ranges_are_whole(const struct ranges *ranges, uint64_t start, uint64_t end)
 
 /* Page @address of @range: give back what is in @start ... @end, if that is not all of it. */
 static int range_give_back_piece(const struct range *range, uint64_t address, uint64_t start,
-				 uint64_t end)
+				 uint64_t end, bool *changed)
 {
 	size_t size = range->pages->size;
 	uint64_t page = address & ~(size - 1);
@@ -312,6 +365,7 @@ static int range_give_back_piece(const struct range *range, uint64_t address, ui
 	end = end < page + size ? end - page : size;
 	if (!start && end == size)
 		return 0;
+	*changed = true;
 	return pages_give_back_piece(range->pages,
 				     range->first + (page - range->start) / size, start, end);
 }
@@ -330,9 +384,11 @@ int ranges_removed(struct ranges *ranges, uint64_t start, uint64_t end)
 	for (size_t i = 0; !error && i < ranges->count; i++) {
 		struct range gone = range_part(&ranges->at[i], start, end);
 
-		error = range_give_back_piece(&ranges->at[i], start, start, end);
+		error = range_give_back_piece(&ranges->at[i], start, start, end,
+					      &ranges->changed);
 		if (!error)
-			error = range_give_back_piece(&ranges->at[i], end - 1, start, end);
+			error = range_give_back_piece(&ranges->at[i], end - 1, start, end,
+						      &ranges->changed);
 		for (uint64_t j = gone.first; j < gone.first + gone.count; j++) {
 			bits_set(gone.pages->zero, j);
 			if (gone.pages->dirty)
@@ -357,6 +413,7 @@ static int ranges_cut(struct ranges *ranges, size_t i, const struct range *gone)
 	after.count = range->first + range->count - after.first;
 	after.start = gone->start + gone->count * gone->pages->size;
 	range->count = gone->first - range->first;
+	ranges->changed = true;
 	if (!range->count)
 		*range = ranges->at[--ranges->count];
 	return after.count ? ranges_add(ranges, after) : 0;

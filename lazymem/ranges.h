@@ -38,6 +38,8 @@ struct range {
  * @pages: owned list of the mappings' pages, in the client's order; stays when ranges are
  *	   dropped
  * @nr_pages: how many there are
+ * @changed: something but bits has changed since it was written down (keep.h)
+ * @keep: the session's
  * @stats: the session's: @total and @missing are counted here
  */
 struct ranges {
@@ -46,6 +48,8 @@ struct ranges {
 	size_t room;
 	struct pages *pages;
 	size_t nr_pages;
+	bool changed;
+	struct keep *keep;
 	struct counters *stats;
 };
 
@@ -61,6 +65,17 @@ int ranges_map(struct ranges *ranges, const struct lazymem_range *range, uint64_
 /* What a child of the client has after fork(). Returns 0 or -ENOMEM. */
 int ranges_clone(struct ranges *to, const struct ranges *from);
 void ranges_free(struct ranges *ranges);
+
+/*
+ * What a session had, as it was written down. Each returns 0; -EINVAL if this cannot be; or
+ * -ENOMEM. @pages: index of what ranges_load_pages() added.
+ */
+int ranges_load_pages(struct ranges *ranges, const struct lazymem_range *from,
+		      struct pages_places places);
+int ranges_load(struct ranges *ranges, uint64_t start, uint64_t count, uint64_t first,
+		uint64_t pages);
+int ranges_load_piece(struct ranges *ranges, uint64_t pages, uint64_t index, uint32_t from,
+		      uint32_t to);
 
 /* The page at @address. Its @pages is NULL if no range is there. */
 struct page_ref ranges_find(const struct ranges *ranges, uint64_t address);

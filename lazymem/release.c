@@ -176,7 +176,8 @@ static void release_refused(struct lazymem *session)
 /* The session had to end early. A client that is not killed gets poison. */
 static void release_early(struct lazymem *session)
 {
-	if (session->error && session->options->on_lost == LAZYMEM_LOST_KILL)
+	if ((session->error || session->stale) &&
+	    session->options->on_lost == LAZYMEM_LOST_KILL)
 		lost_kill(session, "it cannot be served any more");
 }
 
@@ -201,6 +202,8 @@ void release_memory(struct lazymem *session)
 		release_poison_missing(session);
 	}
 	if (!session->gone) {
+		/* A successor must not take it for a client that is served. */
+		keep_set_end(&session->keep, session->ending ?: LAZYMEM_NOW);
 		release_unregister(session);
 		/* A last look: the client may wait in an event. */
 		session->ending = LAZYMEM_NOW;

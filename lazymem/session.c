@@ -101,6 +101,7 @@ void lazymem_free(struct lazymem *session)
 		close(session->wake_fd);
 	if (session->uffd >= 0)
 		close(session->uffd);
+	keep_close(&session->keep);
 	dirty_destroy(&session->dirty);
 	free(session);
 }
@@ -112,7 +113,20 @@ static unsigned int session_processors(void)
 	return sched_getaffinity(0, sizeof(cpus), &cpus) ? 2 : CPU_COUNT(&cpus);
 }
 
-/* All but what it serves. NULL: out of memory or descriptors. */
+void session_save(struct lazymem *session, unsigned int applied)
+{
+	int error;
+
+	if (!session->ranges.changed)
+		return;
+	session->ranges.changed = false;
+	error = keep_save(&session->keep, &session->ranges, applied);
+	if (error)
+		session_message(session, "the client's state cannot be written down: %s; if lazymem is killed now, the client is lost",
+				strerror(-error));
+}
+
+/* All but what it serves, and its state. NULL: out of memory or descriptors. */
 static struct lazymem *session_new(const struct lazymem_options *options)
 {
 	struct lazymem *session = calloc(1, sizeof(*session));
@@ -123,6 +137,8 @@ static struct lazymem *session_new(const struct lazymem_options *options)
 	session->options = options;
 	session->uffd = -1;
 	session->peer = -1;
+	session->keep.fd = -1;
+	session->ranges.keep = &session->keep;
 	session->ranges.stats = &session->stats;
 	session->processors = session_processors();
 	session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -196,6 +212,20 @@ static bool session_is_uffd(int fd)
 	return !strcmp(name, "anon_inode:[userfaultfd]");
 }
 
+/* Returns 0 or -errno. */
+static int session_keep(struct lazymem *session)
+{
+	int error;
+
+	if (!session->options->keep)
+		return 0;
+	error = keep_new(&session->keep, session->options->image);
+	if (!error)
+		keep_set_kind(&session->keep, session->refused, session->child);
+	session->ranges.changed = true;
+	return error;
+}
+
 /* What it serves. Returns 0, or -errno with an explanation. */
 static int session_set_up(struct lazymem *session, int uffd,
 			  const struct lazymem_range *ranges, size_t count,
@@ -207,14 +237,19 @@ static int session_set_up(struct lazymem *session, int uffd,
 		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
 		return -EINVAL;
 	}
+	snprintf(why, LAZYMEM_WHY, "out of memory or file descriptors");
 	session->image_size = session->options->image->size;
+	if (session_keep(session))
+		return -ENOMEM;
 	error = mappings_take(session, uffd, ranges, count, why);
 	if (error)
 		return error;
 	snprintf(why, LAZYMEM_WHY, "out of memory");
 	if (slots_make(session) || session_unblock(uffd))
 		return -ENOMEM;
-	return ahead_open(session, why);
+	error = ahead_open(session, why);
+	session_save(session, KEEP_ALL);
+	return error;
 }
 
 struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, int uffd,
@@ -248,13 +283,105 @@ struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg,
 		return NULL;
 	session->arg = arg;
 	session->refused = true;
-	if (slots_make(session) || session_unblock(uffd)) {
+	if (session_keep(session) || slots_make(session) || session_unblock(uffd)) {
+		lazymem_free(session);
+		return NULL;
+	}
+	session_save(session, KEEP_ALL);
+	session->uffd = uffd;
+	session->peer = peer;
+	return session;
+}
+
+/* Returns 0, or -errno with an explanation. */
+static int session_load(struct lazymem *session, int uffd, int state, char why[LAZYMEM_WHY])
+{
+	struct keep *keep = &session->keep;
+	int error;
+
+	if (!session_is_uffd(uffd)) {
+		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
+		return -EINVAL;
+	}
+	error = keep_open(keep, session->options->image, state, why);
+	if (error == -ESTALE) {
+		session_message(session, "cannot be served on: %s", why);
+		session->stale = true;
+		session->ending = session->options->on_lost == LAZYMEM_LOST_DROP ?
+				  LAZYMEM_DROP : LAZYMEM_NOW;
+		error = 0;
+	}
+	if (!error)
+		error = keep_load(keep, &session->ranges, why);
+	if (error)
+		return error;
+	session->image_size = session->options->image->size;
+	session->refused = keep_is_refused(keep);
+	session->child = keep_is_child(keep);
+	session->end = keep_end(keep);
+	for (const struct pages *pages = session->ranges.pages; pages; pages = pages->next)
+		if (pages->dirty)
+			session->dirty.on = true;
+	snprintf(why, LAZYMEM_WHY, "out of memory");
+	if (slots_make(session) || session_unblock(uffd))
+		return -ENOMEM;
+	if (!session->child && !session->refused)
+		return ahead_open(session, why);
+	ahead_open_child(session);
+	return 0;
+}
+
+struct lazymem *lazymem_resume(const struct lazymem_options *options, void *arg, int uffd,
+			       int peer, int state, char why[LAZYMEM_WHY])
+{
+	struct lazymem *session = session_new(options);
+
+	if (!session) {
+		snprintf(why, LAZYMEM_WHY, "out of memory or file descriptors");
+		return NULL;
+	}
+	session->arg = arg;
+	if (session_load(session, uffd, state, why)) {
+		session->keep.fd = -1;
 		lazymem_free(session);
 		return NULL;
 	}
 	session->uffd = uffd;
 	session->peer = peer;
 	return session;
+}
+
+void lazymem_set_note(struct lazymem *session, uint64_t note)
+{
+	keep_set_note(&session->keep, note);
+}
+
+uint64_t lazymem_note(const struct lazymem *session)
+{
+	return keep_note(&session->keep);
+}
+
+size_t lazymem_mappings(const struct lazymem *session, struct lazymem_range *ranges, size_t room)
+{
+	size_t count = 0;
+
+	for (const struct pages *pages = session->ranges.pages; pages; pages = pages->next) {
+		if (count < room)
+			ranges[count] = (struct lazymem_range) {
+				.start = pages->start,
+				.size = pages->count * pages->size,
+				.offset = pages->offset,
+				.page_size = pages->size,
+			};
+		count++;
+	}
+	return count;
+}
+
+void lazymem_kept(const struct lazymem *session, int *uffd, int *state)
+{
+	*uffd = session->uffd;
+	*state = session->keep.fd;
 }
 
 /* It begins with what its parent had, and does not follow the recorded order. */
@@ -267,12 +394,13 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 	child->arg = session->arg;
 	child->child = true;
 	child->image_size = session->image_size;
-	if (ranges_clone(&child->ranges, &session->ranges) || slots_make(child) ||
+	if (session_keep(child) || ranges_clone(&child->ranges, &session->ranges) || slots_make(child) ||
 	    session_unblock(uffd)) {
 		lazymem_free(child);
 		return NULL;
 	}
 	ahead_open_child(child);
+	session_save(child, KEEP_ALL);
 	child->uffd = uffd;
 	return child;
 }

@@ -26,6 +26,7 @@
 #include "due.h"
 #include "faults.h"
 #include "helper.h"
+#include "keep.h"
 #include "lazymem.h"
 #include "messages.h"
 #include "ranges.h"
@@ -46,8 +47,11 @@
  * @gone: the client's address space is gone (-ESRCH): there is nothing left to do
  * @error: why the session must end early, -errno. It has been reported
  * @refused: the client is not served: there are no ranges, see lazymem_refuse()
+ * @stale: the image is not the one that a server that was killed had begun with: the session
+ *	   ends without a further page
  * @killed: options->kill() has killed the client: its faults need no answer
  * @child: its client is a child of another session's client
+ * @keep: its state for a successor, keep.c
  * @connection: the source, connection.c
  * @ranges: what is mapped where, and the bits of pages, ranges.c
  * @slots: pages on their way, slots.c
@@ -86,9 +90,11 @@ struct lazymem {
 	bool gone;
 	int error;
 	bool refused;
+	bool stale;
 	bool killed;
 	bool child;
 
+	struct keep keep;
 	struct connection connection;
 	struct ranges ranges;
 	struct slots slots;
@@ -115,6 +121,12 @@ struct lazymem {
 /* Pass a text to options->message: at most 20 for a session, as a client can cause any. */
 __attribute__((format(printf, 2, 3)))
 void session_message(struct lazymem *session, const char *format, ...);
+
+/*
+ * Write ranges down if they have changed; they contain the first @applied messages of the
+ * inbox, or KEEP_ALL.
+ */
+void session_save(struct lazymem *session, unsigned int applied);
 
 /* When to try again what met a change of the client's address space (-EAGAIN). */
 uint64_t session_changing(struct lazymem *session, uint64_t now);
