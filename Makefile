@@ -165,6 +165,7 @@ LIBDIR ?= $(PREFIX)/lib
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 prefix = $(DESTDIR)$(PREFIX)
 libdir = $(DESTDIR)$(LIBDIR)
+unitdir = $(prefix)/lib/systemd/system
 
 .PHONY: install-lazymem
 install-lazymem:
@@ -175,7 +176,8 @@ install-lazymem:
 	install -D -m 644 build/$(soname) $(libdir)/$(soname)
 	ln -sf $(soname) $(libdir)/liblazymem.so
 	install -D -m 644 lazymem/tool/lazymem.1 $(prefix)/share/man/man1/lazymem.1
-	install -d $(libdir)/pkgconfig
+	install -d $(libdir)/pkgconfig $(unitdir)
+	sed 's|/usr/bin|$(PREFIX)/bin|' lazymem/tool/lazymem@.service >$(unitdir)/lazymem@.service
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(version)|' \
 		lazymem/lazymem.pc.in >$(libdir)/pkgconfig/lazymem.pc
 
@@ -183,7 +185,8 @@ install-lazymem:
 uninstall-lazymem:
 	rm -f $(prefix)/bin/lazymem $(prefix)/include/lazymem.h \
 		$(prefix)/share/man/man1/lazymem.1 $(libdir)/liblazymem.a \
-		$(libdir)/$(soname) $(libdir)/liblazymem.so $(libdir)/pkgconfig/lazymem.pc
+		$(libdir)/$(soname) $(libdir)/liblazymem.so $(libdir)/pkgconfig/lazymem.pc \
+		$(unitdir)/lazymem@.service
 
 .PHONY: clean
 clean:

@@ -27,6 +27,7 @@ void suite_hostile(void);
 void suite_tool(void);
 void suite_ahead(void);
 void suite_tried(void);
+void suite_keep(void);
 void suite_soak(void);
 
 /* The machine is there for the tests: a case may change its settings while it runs. */

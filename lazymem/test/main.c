@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 	suite_tool();
 	suite_ahead();
 	suite_tried();
+	suite_keep();
 	suite_soak();
 	if (list) {
 		list_cases(pattern);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "fail.h"
 
 /* Whom calls of a session belong to that no client has. Nothing in it changes. */
 static struct client client_nobody = { .peer = PEER_NONE, .socket = -1 };
@@ -46,6 +47,40 @@ int client_kill(void *arg, const char *why)
 int client_spoken(void *arg, struct lazymem *session)
 {
 	return conversation_run(arg, session);
+}
+
+/*
+ * What the next server has to know as well, if this one is killed: lazymem_set_note(). Above
+ * these bits is the number of the parent.
+ */
+#define NOTE_EXTENSION	1ULL
+#define NOTE_REFUSED	2ULL
+#define NOTE_PARENT	8
+
+/*
+ * From here on it is served even if this process is killed. So it is done before a client is
+ * told that it is served, and before the parent of a child goes on.
+ */
+static void client_keep(struct client *client, struct lazymem *session, bool extension)
+{
+	struct kept kept = {
+		.number = client->who.number,
+		.socket = client->socket,
+		.pidfd = client->peer.pidfd,
+	};
+	int error;
+
+	if (!client->server->tool->options.keep)
+		return;
+	lazymem_kept(session, &kept.uffd, &kept.state);
+	lazymem_set_note(session, (extension ? NOTE_EXTENSION : 0) |
+			 (client->refused ? NOTE_REFUSED : 0) |
+			 (uint64_t)client->who.parent << NOTE_PARENT);
+	error = manager_keep(&kept);
+	client->kept = !error;
+	if (error)
+		report_error(client->who.number, "the service manager does not keep it: %s",
+			     strerror(-error));
 }
 
 /* From here on a signal stops the session. One that came before does so now. */
@@ -113,17 +148,20 @@ static struct lazymem *client_refuse(struct client *client, const struct hello *
 		return NULL;
 	if (client->inbox.uffd >= 0)
 		session = lazymem_refuse(options, client, client->inbox.uffd, client->socket);
-	if (session)
+	if (session) {
 		client->inbox.uffd = -1;
-	else if (client->inbox.uffd >= 0 && options->on_lost != LAZYMEM_LOST_DROP)
+		client_keep(client, session, false);
+	} else if (client->inbox.uffd >= 0 && options->on_lost != LAZYMEM_LOST_DROP) {
 		client_kill(client, "no memory or descriptors to answer its faults");
+	}
 	return session;
 }
 
-static void client_serve(struct client *client, struct hello *hello)
+static void client_serve(struct client *client, struct lazymem *session, struct hello *hello)
 {
 	struct inbox *inbox = &client->inbox;
 
+	client_keep(client, session, hello->extension);
 	conversation_acknowledge(client, hello, NULL);
 	conversation_begin(&client->conversation, hello, inbox->uffd);
 	inbox->uffd = -1;
@@ -165,7 +203,7 @@ static struct lazymem *client_greet(struct client *client)
 				      client->inbox.uffd, client->socket, hello.ranges,
 				      hello.count, why);
 	if (session)
-		client_serve(client, &hello);
+		client_serve(client, session, &hello);
 	else
 		session = client_refuse(client, &hello, why);
 	free(hello.ranges);
@@ -228,6 +266,16 @@ static struct client *client_new(struct server *server, int socket, struct lazym
 	return client;
 }
 
+static unsigned int client_next_number(struct server *server)
+{
+	unsigned int number;
+
+	pthread_mutex_lock(&server->lock);
+	number = ++server->last_number;
+	pthread_mutex_unlock(&server->lock);
+	return number;
+}
+
 /*
  * Put it in the list and start its thread, which cannot set ->over before: it needs the lock.
  * Returns 0 or -errno.
@@ -237,12 +285,15 @@ static int client_start(struct client *client)
 	struct server *server = client->server;
 	int error;
 
+	if (!client->who.number)
+		client->who.number = client_next_number(server);
+	if (client->session && !client->kept)
+		client_keep(client, client->session, false);
 	client->who.pid = client->peer.pid;
 	memcpy(client->who.name, client->peer.name, sizeof(client->who.name));
 	if (client->session)
 		lazymem_set_arg(client->session, client);
 	pthread_mutex_lock(&server->lock);
-	client->who.number = ++server->last_number;
 	error = -pthread_create(&client->thread, NULL, client_main, client);
 	if (!error) {
 		client->next = server->clients;
@@ -250,6 +301,8 @@ static int client_start(struct client *client)
 		server->nr_clients++;
 	}
 	pthread_mutex_unlock(&server->lock);
+	if (error && client->kept)
+		manager_forget(client->who.number);
 	return error;
 }
 
@@ -335,6 +388,83 @@ void client_refuse_extra(struct client *client, int uffd, const char *why)
 	lazymem_free(session);
 }
 
+/* Its session, or one that refuses it. NULL: it is lost. */
+static struct lazymem *client_revive(struct client *client, const struct kept *kept)
+{
+	const struct lazymem_options *options = &client->server->tool->options;
+	char why[LAZYMEM_WHY] = "not all of its file descriptors were kept";
+	struct lazymem *session = NULL;
+
+	if (kept->uffd >= 0 && kept->state >= 0)
+		session = lazymem_resume(options, client, kept->uffd, kept->socket, kept->state,
+					 why);
+	client->kept = session;
+	if (session)
+		return session;
+	report_error(kept->number, "cannot be served on (process %d, %s): %s", client->peer.pid,
+		     client->peer.name[0] ? client->peer.name : "?", why);
+	client->refused = true;
+	client->conversation.deaf = true;
+	manager_forget(kept->number);
+	if (kept->state >= 0)
+		close(kept->state);
+	if (kept->uffd >= 0)
+		session = lazymem_refuse(options, client, kept->uffd, kept->socket);
+	if (kept->uffd >= 0 && !session)
+		close(kept->uffd);
+	return session;
+}
+
+/* What was agreed on with its first server. */
+static void client_remember(struct client *client)
+{
+	uint64_t note = lazymem_note(client->session);
+
+	if (!client->kept)
+		return;
+	client->refused = note & NOTE_REFUSED;
+	client->who.parent = note >> NOTE_PARENT;
+	conversation_resume(&client->conversation, client->session, note & NOTE_EXTENSION);
+	client->conversation.deaf |= client->refused;
+	if (!client->refused)
+		client->placed = server_take_place(client->server);
+}
+
+/* Nothing is left to answer its faults with. */
+static void client_drop(struct client *client)
+{
+	if (client->server->tool->options.on_lost == LAZYMEM_LOST_KILL)
+		client_kill(client, "it cannot be served on");
+	inbox_destroy(&client->inbox);
+	peer_close(&client->peer);
+	if (client->socket >= 0)
+		close(client->socket);
+	free(client);
+}
+
+/* Before the first connection. */
+void client_resume(struct server *server, const struct kept *kept)
+{
+	struct client *client = client_new(server, kept->socket, NULL);
+
+	if (server->last_number < kept->number)
+		server->last_number = kept->number;
+	if (!client)
+		die("out of memory");
+	client->who.number = kept->number;
+	client->peer = peer_kept(kept->pidfd, kept->socket);
+	client->session = client_revive(client, kept);
+	if (!client->session) {
+		client_drop(client);
+		return;
+	}
+	client_remember(client);
+	report_info(kept->number, "taken over from a server that was killed");
+	/* The manager still holds what it holds. */
+	if (client_start(client))
+		die("no memory or threads to go on with a client");
+}
+
 /* Without a session it waits for what the client sends; what was sent is still read. */
 void client_stop(struct client *client)
 {
@@ -365,6 +495,8 @@ void client_free(struct client *client)
 		server->past.served_clients += !client->refused;
 		lazymem_free(client->session);
 	}
+	if (client->kept)
+		manager_forget(client->who.number);
 	conversation_destroy(&client->conversation);
 	inbox_destroy(&client->inbox);
 	peer_close(&client->peer);

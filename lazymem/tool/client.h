@@ -18,6 +18,7 @@
 #include "handshake.h"
 #include "inbox.h"
 #include "lazymem.h"
+#include "manager.h"
 #include "peer.h"
 #include "server.h"
 
@@ -34,6 +35,7 @@
  * @session: NULL until the client was accepted, and if it was refused and needs none
  * @placed: it has a place (server.h)
  * @refused: it is not served
+ * @kept: the service manager holds its descriptors
  * @killed: it was killed: there is no need to do so again
  * @over: the thread ends and uses nothing of the client any more
  * @told: its numbers when they were reported last
@@ -50,6 +52,7 @@ struct client {
 	struct lazymem *session;
 	bool placed;
 	bool refused;
+	bool kept;
 	bool killed;
 	bool over;
 	struct sums told;
@@ -72,6 +75,12 @@ void client_turn_away(struct server *server, int socket, const char *why);
 
 /* The client's part of @uffd, which came beside what it needs, is refused. */
 void client_refuse_extra(struct client *client, int uffd, const char *why);
+
+/*
+ * A client of a server that was killed: it is served on, or refused if that is not possible.
+ * Takes the descriptors over.
+ */
+void client_resume(struct server *server, const struct kept *kept);
 
 /* Have it end. With the server's lock. */
 void client_stop(struct client *client);

@@ -30,6 +30,20 @@ void conversation_begin(struct conversation *conversation, struct hello *hello, 
 	hello->ranges = NULL;
 }
 
+void conversation_resume(struct conversation *conversation, const struct lazymem *session,
+			 bool extension)
+{
+	size_t count = lazymem_mappings(session, NULL, 0);
+	int state;
+
+	lazymem_kept(session, &conversation->uffd, &state);
+	conversation->extension = extension;
+	conversation->ranges = calloc(count + 1, sizeof(*conversation->ranges));
+	conversation->deaf = !conversation->ranges;
+	if (conversation->ranges)
+		conversation->count = lazymem_mappings(session, conversation->ranges, count);
+}
+
 void conversation_destroy(struct conversation *conversation)
 {
 	free(conversation->ranges);

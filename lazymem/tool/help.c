@@ -41,6 +41,8 @@ static const char usage[] =
 	"  --fill-wait SECONDS   how long fill waits for a lost source (default 5); 0: for ever\n"
 	"  --max-clients N       how many clients are served at once (default 1024); more are\n"
 	"                        refused\n"
+	"  --keep                have the service manager keep what the next server needs to\n"
+	"                        serve on if this one is killed (systemd's fd store)\n"
 	"  --json                progress, clients, messages and the summary as JSON lines on\n"
 	"                        stdout\n"
 	"  --log LEVEL           messages: quiet, error, info (default) or debug\n"

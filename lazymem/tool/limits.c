@@ -6,8 +6,8 @@
 
 /*
  * A client that is served has up to this many: connection, pidfd, userfaultfd, eventfd, recorded
- * order, source (two for a file, one for an NBD server), two bounce buffers; and some to
- * spare. One that is not served has a half.
+ * order, source (two for a file, one for an NBD server), two bounce buffers, state; and some
+ * to spare. One that is not served has a half.
  */
 #define SERVED_FILES	12
 #define OTHER_FILES	6

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "manager.h"
 #include "help.h"
 #include "number.h"
 #include "options.h"
@@ -33,6 +34,7 @@ static const struct option options[] = {
 	{ "on-exit", required_argument, NULL, 'e' },
 	{ "fill-wait", required_argument, NULL, 'f' },
 	{ "max-clients", required_argument, NULL, 'm' },
+	{ "keep", no_argument, NULL, 'k' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
@@ -183,6 +185,9 @@ static void options_take(struct tool *tool, int option)
 	case 'm':
 		tool->clients_most = number("--max-clients", optarg, 1, 100000);
 		break;
+	case 'k':
+		tool->options.keep = true;
+		break;
 	case 'j':
 		tool->json = true;
 		break;
@@ -227,13 +232,18 @@ static void options_find_json(struct tool *tool, int argc, char **argv)
 	free(copy);
 }
 
-static void options_check(const struct tool *tool)
+static void options_check(struct tool *tool)
 {
-	if (!tool->socket)
+	tool->listening = manager_socket();
+	if (!tool->socket && tool->listening < 0)
 		die("--socket is missing" TRY_HELP);
+	if (tool->socket && tool->listening >= 0)
+		die("--socket is not needed: the service manager has passed a socket");
+	if (tool->options.keep && !manager_is_there())
+		die("--keep: there is no service manager that keeps anything ($NOTIFY_SOCKET is not set)");
 	if (!tool->where)
 		die("--image is missing" TRY_HELP);
-	if (!*tool->socket)
+	if (tool->socket && !*tool->socket)
 		die("--socket needs a path, not \"\"" TRY_HELP);
 	if (!*tool->where)
 		die("--image needs a file, a block device or an NBD URI, not \"\"" TRY_HELP);

@@ -11,7 +11,8 @@
 
 /**
  * struct tool - what the user asked for
- * @socket: path to listen at
+ * @socket: path to listen at; NULL with @listening
+ * @listening: a socket of the service manager, or -1
  * @socket_mode: permissions of the socket, or -1: those of a new file
  * @socket_user, @socket_group: owner of the socket, -1 for each that stays
  * @on_exit: what the first signal does with memory that is missing
@@ -25,6 +26,7 @@
  */
 struct tool {
 	const char *socket;
+	int listening;
 	int socket_mode;
 	uid_t socket_user;
 	gid_t socket_group;

@@ -74,6 +74,36 @@ struct peer peer_of(int socket)
 	return peer;
 }
 
+/* The number is -1 if the process has ended. */
+static pid_t peer_pid_of(int pidfd)
+{
+	char path[64], line[64];
+	FILE *file;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Pid: %d", &pid) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return pid > 0 ? pid : 0;
+}
+
+struct peer peer_kept(int pidfd, int socket)
+{
+	struct peer peer = PEER_NONE;
+
+	if (pidfd < 0)
+		return socket >= 0 ? peer_of(socket) : peer;
+	peer.pidfd = pidfd;
+	peer.pid = peer_pid_of(pidfd);
+	if (peer.pid > 0)
+		peer_read_name(&peer);
+	return peer;
+}
+
 struct peer peer_copy(const struct peer *peer)
 {
 	struct peer copy = *peer;

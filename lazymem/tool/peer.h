@@ -25,6 +25,8 @@ struct peer {
 
 /* Right after accept(). */
 struct peer peer_of(int socket);
+/* The one of @pidfd, which is the peer's now, or of @socket; both may be -1. */
+struct peer peer_kept(int pidfd, int socket);
 /* The same process again, with a descriptor of its own. */
 struct peer peer_copy(const struct peer *peer);
 

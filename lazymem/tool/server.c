@@ -19,6 +19,7 @@
 #include "client.h"
 #include "clock.h"
 #include "fail.h"
+#include "manager.h"
 #include "server.h"
 #include "socket.h"
 
@@ -184,7 +185,8 @@ static void server_report(struct server *server)
  */
 static void server_close_socket(struct server *server)
 {
-	unlink(server->tool->socket);
+	if (server->tool->socket)
+		unlink(server->tool->socket);
 	while (server_accept(server))
 		;
 	close(server->socket);
@@ -198,8 +200,10 @@ static void server_take_signal(struct server *server)
 
 	if (read(server->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (!server->end)
+	if (!server->end) {
+		manager_stopping();
 		server_close_socket(server);
+	}
 	pthread_mutex_lock(&server->lock);
 	if (!server->end) {
 		server->end = server->tool->on_exit;
@@ -253,7 +257,27 @@ static void server_prepare(struct server *server)
 	if (server->signals < 0 || server->wake < 0 || server->spare[SPARES - 1] < 0)
 		die_errno("cannot wait for signals");
 	server->limits = limits_set(server->tool->clients_most);
-	server->socket = socket_listen(server->tool);
+	server->socket = server->tool->listening >= 0 ? server->tool->listening :
+							socket_listen(server->tool);
+}
+
+/* Clients of a server that was killed, before the first new one. */
+static void server_resume(struct server *server)
+{
+	struct kept kept;
+
+	while (manager_next(&kept))
+		client_resume(server, &kept);
+}
+
+/* What the manager does not hold is lost if this program is killed. */
+static void server_check_room(const struct server *server)
+{
+	unsigned int room = manager_room();
+
+	if (server->tool->options.keep && room && room / KEPT_FDS < server->limits.served)
+		report_info(0, "the service manager keeps %u file descriptors: they are enough for %u clients (FileDescriptorStoreMax=)",
+			    room, room / KEPT_FDS);
 }
 
 /*
@@ -307,9 +331,14 @@ static bool server_begin(struct server *server)
 			    server->limits.files, server->limits.served);
 	if (note)
 		report_info(0, "%s", note);
-	if (report_ready())
+	server_check_room(server);
+	server_resume(server);
+	if (report_ready()) {
+		manager_ready();
 		return true;
-	unlink(tool->socket);
+	}
+	if (tool->socket)
+		unlink(tool->socket);
 	return false;
 }
 
