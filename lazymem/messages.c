@@ -184,9 +184,11 @@ void messages_read(struct lazymem *session)
 			session->messages.pause_until = 0;
 			messages_take(session, msgs, got / sizeof(msgs[0]));
 			keep_empty_inbox(&session->keep);
-			continue;
 		}
-		if (got < 0 && errno == EAGAIN)
+		/* The kernel fills the buffer as far as it has messages. */
+		if (got == sizeof(other))
+			continue;
+		if (got > 0 || (got < 0 && errno == EAGAIN))
 			messages_settle_strays(session);
 		else if (got < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
 			messages_pause(session, errno);

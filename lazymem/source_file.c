@@ -162,6 +162,15 @@ static int source_file_flags(int fd)
 	return RWF_NOWAIT;
 }
 
+/*
+ * A file for which as much is allocated as it has bytes has no holes, or hardly any: then no
+ * read has to look for them. Returns 0 otherwise.
+ */
+static off_t source_file_dense_end(const struct lazymem_image *image)
+{
+	return (uint64_t)image->stat.st_blocks * 512 >= image->whole ? image->whole : 0;
+}
+
 /* Opening failed: keep the reason. */
 static void source_file_failed(struct file *file, const char *what, int error)
 {
@@ -209,7 +218,8 @@ static void source_file_open(struct source *source)
 		source_file_failed(file, "cannot open the image for a client", errno);
 		return;
 	}
-	file->data = file->data_end = 0;
+	file->data = 0;
+	file->data_end = source_file_dense_end(source->image);
 	file->at_once = source_file_flags(file->fd);
 	ret = io_uring_queue_init(SOURCE_READS, &file->ring, 0);
 	if (ret < 0)
