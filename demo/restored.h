@@ -16,7 +16,7 @@
 /**
  * struct restored - restored memory
  * @pages: length in pages, from the beginning of the image
- * @options: the caller sets window, read_ahead and latency_us; restored_map() the others
+ * @options: the caller sets window, prefetch and latency_us; restored_map() the others
  * @base: address of page 0
  * @session: the lazymem session
  */

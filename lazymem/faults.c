@@ -59,30 +59,29 @@ void faults_add(struct lazymem *session, struct fault fault)
 	if (session->ending >= LAZYMEM_POISON)
 		return;
 	session->stats.faults++;
-	session->ahead.depth = 1;
 	if (fault.kind == FAULT_MISSING)
 		faults_note(session, fault.page);
+	ahead_note_fault(session, fault.page);
 	faults_queue(session, fault);
 }
 
 /*
- * Bring a page with its neighbours in the window around it, as far as they follow without
- * a gap: up to the next page that is done or on its way. NULL: no slot is free.
+ * Bring a page with the neighbours that ahead_span() says, as far as they follow without a
+ * gap: up to the next page that is done or on its way. NULL: no slot is free.
  */
 static struct slot *faults_start_window(struct lazymem *session, struct page_ref page)
 {
 	struct pages *pages = page.pages;
-	unsigned int most = slot_pages(pages, session->options->window);
-	uint64_t least = page.index - page.index % most, end = least + most;
+	struct span span = ahead_span(session, page);
 	struct page_ref low = page, high = page;
 
-	if (end > pages->count)
-		end = pages->count;
-	for (low.index--; low.index + 1 > least; low.index--)
+	if (span.high > pages->count)
+		span.high = pages->count;
+	for (low.index--; low.index + 1 > span.low; low.index--)
 		if (bits_test(pages->done, low.index) || slots_find(session, low))
 			break;
 	low.index++;
-	for (high.index++; high.index < end; high.index++)
+	for (high.index++; high.index < span.high; high.index++)
 		if (bits_test(pages->done, high.index) || slots_find(session, high))
 			break;
 	return slots_start(session, low, high.index - low.index,
@@ -106,13 +105,15 @@ static bool faults_answer_missing(struct lazymem *session, struct page_ref page)
 {
 	struct slot *slot = slots_find(session, page);
 
-	if (slot) {
+	if (slot)
 		slot->wanted |= 1UL << (page.index - slot->first.index);
-		return true;
-	}
-	if (bits_test(page.pages->zero, page.index))
-		return faults_start_zero(session, page);
-	return faults_start_window(session, page);
+	else if (bits_test(page.pages->zero, page.index))
+		slot = faults_start_zero(session, page);
+	else
+		slot = faults_start_window(session, page);
+	if (slot)
+		ahead_note_answer(session, page, slot);
+	return slot;
 }
 
 /*

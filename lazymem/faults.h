@@ -42,7 +42,7 @@ struct faults {
 	uint64_t again_at;
 };
 
-/* A fault was read: count it, record it, stop reading ahead, and queue it. */
+/* A fault was read: count it, record it, tell reading ahead of it, and queue it. */
 void faults_add(struct lazymem *session, struct fault fault);
 /* Queue a fault that was added before. */
 void faults_queue(struct lazymem *session, struct fault fault);

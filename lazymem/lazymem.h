@@ -40,6 +40,7 @@ extern "C" {
 struct lazymem;
 struct lazymem_image;
 struct lazymem_order;
+struct lazymem_rate;
 
 /**
  * struct lazymem_range - a mapping of the client
@@ -76,6 +77,21 @@ enum lazymem_end {
 };
 
 /**
+ * enum lazymem_prefetch - what is brought although no fault has asked for it
+ * @LAZYMEM_PREFETCH_NONE: nothing but the windows of faults
+ * @LAZYMEM_PREFETCH_RECORDED: the recorded order as well (lazymem_options.replay)
+ * @LAZYMEM_PREFETCH_STREAMS: also what comes next where faults follow one another: in order,
+ *			      backwards, or by a fixed step
+ * @LAZYMEM_PREFETCH_ALL: while no fault waits, all that is missing
+ */
+enum lazymem_prefetch {
+	LAZYMEM_PREFETCH_NONE,
+	LAZYMEM_PREFETCH_RECORDED,
+	LAZYMEM_PREFETCH_STREAMS,
+	LAZYMEM_PREFETCH_ALL,
+};
+
+/**
  * enum lazymem_lost - what becomes of a client that is not, or no longer, served
  * @LAZYMEM_LOST_POISON: an access to what it misses gets SIGBUS. Where the kernel cannot
  *			 poison (before 6.6), the client is killed
@@ -92,8 +108,11 @@ enum lazymem_lost {
 /**
  * struct lazymem_options - what sessions may have in common
  * @image: what lazymem_image_open() returned; sessions share it
- * @window: bytes to bring for a fault, at most 256 KiB: the page and its missing neighbours
- * @read_ahead: while no fault waits, bring what no fault has asked for
+ * @window: bytes to bring for a fault, at most 256 KiB: the page and its missing neighbours.
+ *	    With @prefetch, faults decide whether it is more or less
+ * @prefetch: what is brought unasked. Less of it where the client's memory cgroup has little
+ *	      room left
+ * @rate: bound for what is brought unasked, or NULL. Sessions may share it
  * @replay: file of a recorded order to read ahead in, or NULL
  * @record: where the order of faults is recorded, or NULL. Sessions may share it
  * @give_up: seconds after which reads that wait for a lost source fail; 0: never
@@ -123,7 +142,8 @@ enum lazymem_lost {
 struct lazymem_options {
 	struct lazymem_image *image;
 	size_t window;
-	bool read_ahead;
+	enum lazymem_prefetch prefetch;
+	struct lazymem_rate *rate;
 	const char *replay;
 	struct lazymem_order *record;
 	unsigned int give_up;
@@ -427,6 +447,17 @@ struct lazymem_order *lazymem_order_new(const char *path, char why[LAZYMEM_WHY])
  * be written wholly: do not replay it.
  */
 int lazymem_order_close(struct lazymem_order *order);
+
+/**
+ * lazymem_rate_new() - make a bound for what is brought unasked
+ * @bytes_per_second: of all sessions that share it together. What faults ask for, and
+ *		      LAZYMEM_FILL, are not held back
+ *
+ * Returns NULL without memory, or if @bytes_per_second is 0.
+ */
+struct lazymem_rate *lazymem_rate_new(uint64_t bytes_per_second);
+/* After all sessions that use it were freed. */
+void lazymem_rate_free(struct lazymem_rate *rate);
 
 /*
  * Whether the file at @path begins as a recorded order does: for programs that want to know

@@ -226,8 +226,10 @@ int lazymem_run(struct lazymem *session)
 		slots_run(session, now);
 		if (loop_is_finished(session))
 			break;
-		ahead_run(session, now);
-		slots_place_ahead(session, now);
+		do {
+			ahead_run(session, now);
+			slots_place_ahead(session, now);
+		} while (ahead_goes_on(session, now));
 		session->stats.waiting = faults_waiting(session);
 		if (!session->gone && !loop_is_finished(session))
 			loop_wait(session);

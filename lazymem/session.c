@@ -95,6 +95,7 @@ void lazymem_free(struct lazymem *session)
 	if (session->connection.source)
 		source_free(session->connection.source);
 	order_close(&session->ahead.order);
+	room_close(&session->room);
 	ranges_free(&session->ranges);
 	slots_free(&session->slots);
 	if (session->wake_fd >= 0)
@@ -270,6 +271,7 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
 	/* From here on the descriptor is the session's: lazymem_free() closes it. */
 	session->uffd = uffd;
 	session->peer = peer;
+	room_open(&session->room, peer);
 	return session;
 }
 
@@ -348,6 +350,7 @@ struct lazymem *lazymem_resume(const struct lazymem_options *options, void *arg,
 	}
 	session->uffd = uffd;
 	session->peer = peer;
+	room_open(&session->room, peer);
 	return session;
 }
 
@@ -400,6 +403,7 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 		return NULL;
 	}
 	ahead_open_child(child);
+	room_clone(&child->room, &session->room);
 	session_save(child, KEEP_ALL);
 	child->uffd = uffd;
 	return child;

@@ -30,6 +30,8 @@
 #include "lazymem.h"
 #include "messages.h"
 #include "ranges.h"
+#include "rate.h"
+#include "room.h"
 #include "runs.h"
 #include "slots.h"
 
@@ -58,6 +60,7 @@
  * @faults: faults that nothing was begun for, faults.c
  * @messages: faults at unknown addresses, messages.c
  * @ahead: how far reading ahead has come, ahead.c
+ * @room: how much memory the client may still take, room.c
  * @dirty: requests for dirty pages, dirty.c
  * @helper: the second thread, helper.c
  * @thread: the session's, valid while @spoken
@@ -101,6 +104,7 @@ struct lazymem {
 	struct faults faults;
 	struct messages messages;
 	struct ahead ahead;
+	struct room room;
 	struct dirty dirty;
 	struct helper helper;
 

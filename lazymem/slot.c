@@ -156,9 +156,8 @@ static void slot_take_part(struct slot *slot)
 		return;
 	slot_requeue(slot, count);
 	slot->wanted &= (1UL << count) - 1;
+	ahead_cut(session, slot, count);
 	slot->count = count;
-	ahead_go_back(session, (struct page_ref) { slot->first.pages,
-						 slot->first.index + count });
 }
 
 /* A disk that has failed altogether must not be waited for page by page. */

@@ -49,6 +49,7 @@ enum slot_state {
  *	  once has failed. Until then they are no part of the slot
  * @wanted: bit i is set if a fault waits for page first + i
  * @ahead: it was begun without a fault
+ * @row: as a part of ahead.h's row
  * @at_once: do not leave the content in the page cache for later: that has failed
  * @tries: how often the source has failed to read it
  * @error: the last such failure, -errno
@@ -68,6 +69,7 @@ struct slot {
 	unsigned int rest;
 	uint64_t wanted;
 	bool ahead;
+	bool row;
 	bool at_once;
 	unsigned int tries;
 	int error;

@@ -94,6 +94,7 @@ struct slot *slots_start(struct lazymem *session, struct page_ref first,
 		slot->rest = 0;
 		slot->wanted = wanted;
 		slot->ahead = !wanted;
+		slot->row = false;
 		slot->at_once = false;
 		slot->tries = 0;
 		slot->began = clock_ns();

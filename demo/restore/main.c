@@ -58,7 +58,7 @@ static void lazy_guest_prepare(struct lazy_guest *lazy, struct restore *restore)
 		.pages = restore->image.pages,
 		.options = {
 			.window = SERVER_WINDOW,
-			.read_ahead = true,
+			.prefetch = LAZYMEM_PREFETCH_ALL,
 			.latency_us = restore->delay_us,
 		},
 	};

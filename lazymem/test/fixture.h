@@ -26,6 +26,7 @@ void suite_exit(void);
 void suite_hostile(void);
 void suite_tool(void);
 void suite_ahead(void);
+void suite_bounds(void);
 void suite_tried(void);
 void suite_keep(void);
 void suite_soak(void);

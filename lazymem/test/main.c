@@ -78,6 +78,7 @@ int main(int argc, char **argv)
 	suite_hostile();
 	suite_tool();
 	suite_ahead();
+	suite_bounds();
 	suite_tried();
 	suite_keep();
 	suite_soak();

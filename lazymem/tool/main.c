@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		.clients_most = 1024,
 		.level = REPORT_INFO,
 		.how = { .timeout = 30 },
-		.options = { .window = 32 << 10, .read_ahead = true, .fill_wait = 5 },
+		.options = { .window = 32 << 10, .prefetch = LAZYMEM_PREFETCH_ALL, .fill_wait = 5 },
 	};
 	int status;
 
@@ -47,6 +47,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	output_prepare();
 	options_parse(&tool, argc, argv);
+	tool.options.rate = lazymem_rate_new(tool.rate);
 	main_prepare(&tool);
 	status = server_serve(&tool);
 	if (tool.options.record && lazymem_order_close(tool.options.record)) {
@@ -54,5 +55,6 @@ int main(int argc, char **argv)
 		status = 1;
 	}
 	lazymem_image_close(tool.options.image);
+	lazymem_rate_free(tool.options.rate);
 	return status;
 }

@@ -24,7 +24,9 @@ static const struct option options[] = {
 	{ "socket-owner", required_argument, NULL, 'O' },
 	{ "image", required_argument, NULL, 'i' },
 	{ "window", required_argument, NULL, 'w' },
+	{ "prefetch", required_argument, NULL, 'P' },
 	{ "no-prefetch", no_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'R' },
 	{ "record", required_argument, NULL, 'r' },
 	{ "replay", required_argument, NULL, 'p' },
 	{ "track-dirty", no_argument, NULL, 'd' },
@@ -69,6 +71,13 @@ static enum lazymem_lost options_on_lost(const char *text)
 	};
 
 	return losts[options_word("--on-lost", text, words, "poison, kill or drop")];
+}
+
+static enum lazymem_prefetch options_prefetch(const char *text)
+{
+	static const char *const words[] = { "none", "recorded", "streams", "all", NULL };
+
+	return options_word("--prefetch", text, words, "all, streams, recorded or none");
 }
 
 static enum report_level options_level(const char *text)
@@ -155,8 +164,14 @@ static void options_take(struct tool *tool, int option)
 	case 'w':
 		tool->options.window = options_window(optarg);
 		break;
+	case 'P':
+		tool->options.prefetch = options_prefetch(optarg);
+		break;
 	case 'n':
-		tool->options.read_ahead = false;
+		tool->options.prefetch = LAZYMEM_PREFETCH_NONE;
+		break;
+	case 'R':
+		tool->rate = number("--rate", optarg, 1, 1000000) << 20;
 		break;
 	case 'r':
 		tool->record = optarg;
@@ -247,8 +262,10 @@ static void options_check(struct tool *tool)
 		die("--socket needs a path, not \"\"" TRY_HELP);
 	if (!*tool->where)
 		die("--image needs a file, a block device or an NBD URI, not \"\"" TRY_HELP);
-	if (tool->options.replay && !tool->options.read_ahead)
+	if (tool->options.replay && !tool->options.prefetch)
 		die("--replay and --no-prefetch exclude each other");
+	if (!tool->options.replay && tool->options.prefetch == LAZYMEM_PREFETCH_RECORDED)
+		die("--prefetch recorded needs --replay");
 	if (tool->options.replay && tool->record &&
 	    !strcmp(tool->options.replay, tool->record))
 		die("--replay and --record need files of their own");

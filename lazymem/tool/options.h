@@ -19,6 +19,7 @@
  * @clients_most: how many clients are served at once
  * @json: JSON lines on standard output instead of text
  * @level: which messages are shown
+ * @rate: bytes a second that are brought unasked, 0: any
  * @record: file to record the order of faults in, or NULL
  * @where: the image: a path or an NBD URI
  * @how: how it is read
@@ -34,6 +35,7 @@ struct tool {
 	unsigned int clients_most;
 	bool json;
 	enum report_level level;
+	uint64_t rate;
 	const char *record;
 	const char *where;
 	struct lazymem_image_options how;
