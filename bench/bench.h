@@ -25,7 +25,7 @@
 
 /**
  * struct bench - what each part is given
- * @probe: file of the open probe
+ * @probe: file of the open probe; -1 if no part that was chosen needs it
  * @runs: how often to measure
  */
 struct bench {
@@ -41,6 +41,7 @@ void part_matrix(const struct bench *bench);
 void part_memory(const struct bench *bench);
 void part_source(const struct bench *bench);
 void part_prefetch(const struct bench *bench);
+void part_handlers(const struct bench *bench);
 void part_scratch(const struct bench *bench);
 void part_writer(const struct bench *bench);
 void part_storm_present(const struct bench *bench);

@@ -16,6 +16,7 @@
  * @where: the guests that can run it. A clock that counts instructions needs a guest
  *	   with one processor
  * @by_name: runs only if it is named, because it takes long
+ * @bare: needs no module, so it runs outside of guests, too
  */
 static const struct part {
 	const char *name;
@@ -24,6 +25,7 @@ static const struct part {
 	unsigned int seconds;
 	enum { ONE_CPU, TWO_CPUS, BOTH } where;
 	bool by_name;
+	bool bare;
 } parts[] = {
 	{ "missing", "pages that a page server has to bring, 64 to 16384",
 		part_missing, 40 },
@@ -36,7 +38,9 @@ static const struct part {
 	{ "source", "lazymem with a file, and with an NBD server",
 		part_source, 40 },
 	{ "prefetch", "lazymem with a file that nobody asks for, by bare UFFDIO_COPY",
-		part_prefetch, 15, TWO_CPUS },
+		part_prefetch, 15, TWO_CPUS, .bare = true },
+	{ "handlers", "lazymem by bare fault handlers, with a client that never pauses",
+		part_handlers, 60, TWO_CPUS, true, .bare = true },
 	{ "scratch", "memory that a call allocates", part_scratch, 1 },
 	{ "writer", "how long mmap() waits behind a call", part_writer, 5, TWO_CPUS },
 	{ "crowd", "how long mmap() waits beside 64 fault threads",
@@ -167,6 +171,14 @@ static void parts_measure(const struct bench *bench, char *const *patterns,
 	parameters_restore();
 }
 
+static bool parts_need_probe(char *const *patterns, const char *clock)
+{
+	for (const struct part *part = parts; part < parts + NR_PARTS; part++)
+		if (part_is_chosen(part, patterns, clock) && !part->bare)
+			return true;
+	return false;
+}
+
 static const char *clock_parse(const char *text)
 {
 	if (strcmp(text, INSTRUCTIONS) && strcmp(text, TIME))
@@ -218,7 +230,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 
-	bench.probe = probe_open();
+	bench.probe = exact || parts_need_probe(argv + optind, clock) ? probe_open() : -1;
 	if (exact) {
 		bench_exact(&bench);
 		return 0;
