@@ -19,6 +19,8 @@
 #include "fixture.h"
 
 #define PAGES	1024
+/* Where the amount does not matter. */
+#define FEW	128
 
 /* Each with a connection of its own. */
 static void case_four_clients(const void *variant)
@@ -313,7 +315,7 @@ static void change_replace(const char *image)
 	const char *other = fixture_path("other");
 	int fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	CHECK_EQ(ftruncate(fd, FEW * PAGE), 0);
 	close(fd);
 	CHECK_EQ(rename(other, image), 0);
 }
@@ -325,7 +327,7 @@ static void change_remove(const char *image)
 
 static void change_lengthen(const char *image)
 {
-	CHECK_EQ(truncate(image, (PAGES + 100) * PAGE), 0);
+	CHECK_EQ(truncate(image, (FEW + 100) * PAGE), 0);
 }
 
 static const struct change replaced = { change_replace, "another image has this name now" };
@@ -339,9 +341,9 @@ static const struct change longer = { change_lengthen, "what was added is not se
 static void case_changed(const void *variant)
 {
 	const struct change *change = variant;
-	const char *image = image_make(PAGES);
+	const char *image = image_make(FEW);
 	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
-	struct memory memory = memory_served(&server, PAGES, UFFD_FEATURE_EVENT_FORK);
+	struct memory memory = memory_served(&server, FEW, UFFD_FEATURE_EVENT_FORK);
 	int status;
 	pid_t pid;
 
@@ -349,13 +351,13 @@ static void case_changed(const void *variant)
 	change->make(image);
 	pid = fork();
 	if (!pid)
-		_exit(image_wrong(memory.base, 0, PAGES) != 0);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+		_exit(image_wrong(memory.base, 0, FEW) != 0);
+	CHECK_EQ(image_wrong(memory.base, 0, FEW), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
-	memory = memory_served(&server, PAGES, 0);
+	memory = memory_served(&server, FEW, 0);
 	server_says(&server, change->said);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, FEW), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "clients_served"), 3);
 	CHECK_EQ(server_number(&server, "failed"), 0);
@@ -364,11 +366,11 @@ static void case_changed(const void *variant)
 /* Each change is reported once, and nothing before there is one. */
 static void case_change_told(const void *variant)
 {
-	const char *path = image_make(PAGES);
+	const char *path = image_make(FEW);
 	struct lazymem_image *image = image_open(path);
 	char why[LAZYMEM_WHY];
 
-	CHECK_EQ(lazymem_image_size(image), PAGES * PAGE);
+	CHECK_EQ(lazymem_image_size(image), FEW * PAGE);
 	CHECK(!lazymem_image_changed(image, why));
 	change_lengthen(path);
 	CHECK(lazymem_image_changed(image, why));
@@ -377,7 +379,7 @@ static void case_change_told(const void *variant)
 	CHECK_EQ(truncate(path, 0), 0);
 	CHECK(lazymem_image_changed(image, why));
 	CHECK(strstr(why, "what is gone cannot be read"));
-	CHECK_EQ(truncate(path, PAGES * PAGE), 0);
+	CHECK_EQ(truncate(path, FEW * PAGE), 0);
 	CHECK(lazymem_image_changed(image, why));
 	CHECK(strstr(why, "written to"));
 	change_replace(path);
@@ -387,7 +389,7 @@ static void case_change_told(const void *variant)
 	change_remove(path);
 	CHECK(lazymem_image_changed(image, why));
 	CHECK(strstr(why, removed.said));
-	CHECK_EQ(lazymem_image_size(image), PAGES * PAGE);
+	CHECK_EQ(lazymem_image_size(image), FEW * PAGE);
 	lazymem_image_close(image);
 }
 
@@ -423,26 +425,26 @@ static void case_other_size(const void *variant)
 static void case_one_connection(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("--filter=limit", "--filter=exitlast", "file",
-					  image_make(PAGES), "limit=1", NULL);
+					  image_make(FEW), "limit=1", NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--no-prefetch", NULL);
 	struct memory first, second;
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		first = memory_served(&server, PAGES, 0);
+		first = memory_served(&server, FEW, 0);
 		CHECK_EQ(image_wrong(first.base, 0, 64), 0);
 		raise(SIGSTOP);
-		_exit(image_wrong(first.base, 0, PAGES) != 0);
+		_exit(image_wrong(first.base, 0, FEW) != 0);
 	}
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
 	CHECK(WIFSTOPPED(status));
-	second = memory_served(&server, PAGES, 0);
+	second = memory_served(&server, FEW, 0);
 	server_says(&server, "-t -e N");
 	kill(pid, SIGCONT);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
-	CHECK_EQ(image_wrong(second.base, 0, PAGES), 0);
+	CHECK_EQ(image_wrong(second.base, 0, FEW), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
@@ -451,20 +453,20 @@ static void case_one_connection(const void *variant)
 static void case_next_client(const void *variant)
 {
 	struct nbdkit nbdkit = nbdkit_run("--filter=exitlast", "--filter=delay", "file",
-					  image_make(PAGES), "rdelay=50ms", NULL);
+					  image_make(FEW), "rdelay=50ms", NULL);
 	struct lazymem_server server = server_run(nbdkit.uri, "--on-exit", "drop", NULL);
 	struct memory memory;
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		memory = memory_served(&server, PAGES, 0);
+		memory = memory_served(&server, FEW, 0);
 		_exit(image_wrong(memory.base, 0, 1) != 0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
 	server_until(&server, "clients", 0);
-	memory = memory_served(&server, PAGES, 0);
+	memory = memory_served(&server, FEW, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "clients_served"), 2);
@@ -592,7 +594,7 @@ static void case_key(const void *variant)
 	struct memory memory;
 
 	snprintf(option, sizeof(option), "--tls-psk=%s", right);
-	nbdkit = nbdkit_run("--tls=require", option, "file", image_make(PAGES), NULL);
+	nbdkit = nbdkit_run("--tls=require", option, "file", image_make(FEW), NULL);
 	CHECK(!uri_opens(said, "nbd+unix:///?socket=%s", nbdkit.socket));
 	CHECK(strstr(said, "TLS"));
 	CHECK(!uri_opens(said, "nbds+unix://alice@/?socket=%s&tls-psk-file=%s", nbdkit.socket,
@@ -604,8 +606,8 @@ static void case_key(const void *variant)
 	snprintf(uri, sizeof(uri), "nbds+unix://bob@/?socket=%s&tls-psk-file=%s",
 		 nbdkit.socket, right);
 	server = server_run(uri, NULL);
-	memory = memory_served(&server, PAGES, 0);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	memory = memory_served(&server, FEW, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, FEW), 0);
 	server_end(&server, SIGTERM);
 }
 
@@ -653,7 +655,7 @@ static void case_certificate(const void *variant)
 	network_make();
 	CHECK_EQ(mkdir(empty, 0700), 0);
 	snprintf(option, sizeof(option), "--tls-certificates=%s", right);
-	nbdkit_run("-p", "10809", "--tls=require", option, "file", image_make(PAGES), NULL);
+	nbdkit_run("-p", "10809", "--tls=require", option, "file", image_make(FEW), NULL);
 	CHECK(!uri_opens(said, NBDS "tls-certificates=%s", wrong));
 	CHECK(strstr(said, "certificate verification"));
 	CHECK(!uri_opens(said, NBDS "tls-certificates=%s", empty));
@@ -665,8 +667,8 @@ static void case_certificate(const void *variant)
 	CHECK(strstr(said, right));
 	snprintf(uri, sizeof(uri), NBDS "tls-certificates=%s", right);
 	server = server_run(uri, NULL);
-	memory = memory_served(&server, PAGES, 0);
-	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	memory = memory_served(&server, FEW, 0);
+	CHECK_EQ(image_wrong(memory.base, 0, FEW), 0);
 	server_end(&server, SIGTERM);
 }
 
