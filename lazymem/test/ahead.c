@@ -45,8 +45,8 @@ static void held_start(struct held *held, const char *prefetch, const char *orde
 	held->log = fixture_path("log");
 	held->gate = fixture_path("gate");
 	snprintf(script, sizeof(script),
-		 "pread=echo $4 $3 >>%s; while [ ! -e %s.$4 ]; do sleep 0.01; done; head -c $3 /dev/zero",
-		 held->log, held->gate);
+		 "pread=echo $4 $3 >>%s; while [ ! -e %s.$4 ] && [ -e %s ]; do sleep 0.01; done; head -c $3 /dev/zero",
+		 held->log, held->gate, held->log);
 	held->nbdkit = nbdkit_run("eval", "get_size=echo 4194304",
 				  "thread_model=echo parallel", script, NULL);
 	held->server = server_run(held->nbdkit.uri, "--on-exit", "drop",
