@@ -447,8 +447,6 @@ void client_resume(struct server *server, const struct kept *kept)
 {
 	struct client *client = client_new(server, kept->socket, NULL);
 
-	if (server->last_number < kept->number)
-		server->last_number = kept->number;
 	if (!client)
 		die("out of memory");
 	client->who.number = kept->number;

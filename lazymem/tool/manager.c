@@ -145,6 +145,16 @@ bool manager_next(struct kept *kept)
 	return kept->number;
 }
 
+unsigned int manager_last(void)
+{
+	unsigned int last = 0;
+
+	manager_look();
+	for (int i = 0; i < passed.count; i++)
+		last = passed.of[i] > last ? passed.of[i] : last;
+	return last;
+}
+
 unsigned int manager_room(void)
 {
 	const char *room = getenv("FDSTORE");

@@ -44,6 +44,8 @@ struct kept {
  */
 int manager_socket(void);
 bool manager_next(struct kept *kept);
+/* The highest number of a client whose descriptors were passed. */
+unsigned int manager_last(void);
 
 /* Whether there is a manager that can hold descriptors. */
 bool manager_is_there(void);

@@ -118,21 +118,6 @@ void report_start(bool json, enum report_level level)
 		die_reporter = report_start_error;
 }
 
-/*
- * With JSON lines this one is written at any level: it says that the output works, and those
- * who start the program wait for it.
- */
-bool report_ready(void)
-{
-	enum report_level level = report.level;
-
-	if (report.json && level < REPORT_INFO)
-		report.level = REPORT_INFO;
-	report_info(0, "ready");
-	report.level = level;
-	return !report.json || !output_failed();
-}
-
 bool report_failed(void)
 {
 	return output_failed();
@@ -286,6 +271,19 @@ static void report_message(enum report_level level, unsigned int client, const c
 		report_message_json(level, client, text);
 	else
 		report_message_text(client, text);
+}
+
+/*
+ * With JSON lines this one is written at any level: it says that the output works, and those
+ * who start the program wait for it.
+ */
+bool report_ready(void)
+{
+	if (report.json)
+		report_message_json(REPORT_INFO, 0, "ready");
+	else
+		report_info(0, "ready");
+	return !report.json || !output_failed();
 }
 
 void report_error(unsigned int client, const char *fmt, ...)

@@ -266,6 +266,8 @@ static void server_resume(struct server *server)
 {
 	struct kept kept;
 
+	/* Those that are served on may fork at once. */
+	server->last_number = manager_last();
 	while (manager_next(&kept))
 		client_resume(server, &kept);
 }
