@@ -40,7 +40,6 @@ static unsigned int block_grows(unsigned int pages)
 	return BESIDE_ALL / 8 + pages * BESIDE_ALL / 128;
 }
 
-
 /* After a change the new size gets its time: the number begins in the middle. */
 static void ahead_set_block(struct ahead *ahead, size_t bytes)
 {
