@@ -306,6 +306,7 @@ static void case_replay_in_flight(const void *variant)
 	for (size_t i = 2; i < 14; i++)
 		held_answer(&held, pages[i] * PAGE);
 	held_answer(&held, ELSEWHERE * PAGE);
+	pthread_join(elsewhere.thread, NULL);
 	server_until(&held.server, "prefetched", 15 * WINDOW - PAGE);
 	server_says(&held.server, "\"progress\"");
 	CHECK_EQ(held_count_reads(&held), 15);
