@@ -79,6 +79,7 @@ void ahead_restart(struct lazymem *session)
 	struct ahead *ahead = &session->ahead;
 
 	order_close(&ahead->order);
+	room_ask_anew(&session->room);
 	ahead->on = true;
 	ahead->what = LAZYMEM_PREFETCH_ALL;
 	ahead->list_left = 0;

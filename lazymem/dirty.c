@@ -33,7 +33,8 @@ void dirty_destroy(struct dirty *dirty)
 static bool dirty_is_async(const struct lazymem *session)
 {
 	char path[64], line[128];
-	unsigned int features = 0;
+	/* If it cannot be told: an answer that is refused is better than an empty list. */
+	unsigned int features = UFFD_FEATURE_WP_ASYNC;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", session->uffd);
@@ -77,8 +78,10 @@ void dirty_begin(struct lazymem *session)
 	int error = dirty_protect_all(session);
 
 	session->dirty.beginning = error == -EAGAIN;
-	if (error && error != -EAGAIN)
-		session_message(session, "dirty pages are not tracked: %s", error == -EINVAL ?
+	if (!error || error == -EAGAIN)
+		return;
+	session->dirty.on = false;
+	session_message(session, "dirty pages are not tracked: %s", error == -EINVAL ?
 				"the memory is not registered in write-protect mode" :
 				strerror(-error));
 }
@@ -126,7 +129,7 @@ static struct pages *dirty_pages(const struct lazymem *session,
 
 	for (size_t i = 0; pages && i < request->range; i++)
 		pages = pages->next;
-	if (!pages || !pages->dirty || !session->dirty.on || request->first > pages->count ||
+	if (!pages || !pages->dirty || pages->no_protect || !session->dirty.on || request->first > pages->count ||
 	    request->count > pages->count - request->first)
 		return NULL;
 	return pages;
@@ -229,18 +232,21 @@ void dirty_end(struct lazymem *session)
 
 /*
  * The session's own thread, in options->spoken, does it at once. Until the client's change of
- * its address space has ended, events are read, since the client waits for that.
+ * its address space has ended, events are read, since the client waits for that. An end that
+ * was asked for comes first.
  */
 static int64_t dirty_ask_self(struct lazymem *session, struct dirty_request *request)
 {
 	struct pollfd fd = { .fd = session->uffd, .events = POLLIN };
 
 	slots_quiesce(session);
-	while (dirty_answer(session, request) == -EAGAIN && !session->error) {
+	while (dirty_answer(session, request) == -EAGAIN) {
+		if (session->error || session->end != session->ending)
+			return -ESRCH;
 		poll(&fd, 1, 1);
 		messages_read(session);
 	}
-	return session->error ? -ESRCH : request->result;
+	return request->result;
 }
 
 /* By any other thread: wait for one's turn, then for the answer. */

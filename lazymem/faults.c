@@ -127,7 +127,7 @@ static bool faults_answer_present(struct lazymem *session, struct fault *fault,
 	int error = 0;
 
 	/* What another mapping wrote to the page cache is not known: dirty. */
-	if (session->dirty.on)
+	if (session->dirty.on && fault->page.pages->dirty)
 		bits_set(fault->page.pages->dirty, fault->page.index);
 	if (fault->kind == FAULT_WRITE_PROTECTED) {
 		error = uffd_write_protect(session->uffd, (void *)address, size, false);

@@ -91,9 +91,12 @@ static void keep_describe(const struct lazymem_image *image, struct keep_image *
 		snprintf(to->where, sizeof(to->where), "%s", image->where);
 		return;
 	}
+	to->rdev = image->stat.st_rdev;
+	/* A device's node may be made anew, and is touched by udev. */
+	if (S_ISBLK(image->stat.st_mode))
+		return;
 	to->device = image->stat.st_dev;
 	to->inode = image->stat.st_ino;
-	to->rdev = image->stat.st_rdev;
 	to->seconds = image->stat.st_mtim.tv_sec;
 	to->nanoseconds = image->stat.st_mtim.tv_nsec;
 }
@@ -426,13 +429,14 @@ int keep_load(struct keep *keep, struct ranges *ranges, char why[LAZYMEM_WHY])
 	return error;
 }
 
-/* What was in it may be longer than what comes: no old message may stand behind a new one. */
+/*
+ * What was in it may be longer than what comes: no old message may stand behind a new one. A
+ * server may have been killed in here, so all of it.
+ */
 void keep_empty_inbox(struct keep *keep)
 {
-	if (!keep->head)
-		return;
-	for (unsigned int i = 0; i < KEEP_INBOX && keep->head->inbox[i].event; i++)
-		__atomic_store_n(&keep->head->inbox[i].event, 0, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; keep->head && i < KEEP_INBOX; i++)
+		__atomic_store_n(&keep->head->inbox[i].event, 0, __ATOMIC_RELEASE);
 }
 
 struct uffd_msg *keep_inbox(struct keep *keep, struct uffd_msg *other)

@@ -65,8 +65,9 @@ struct lazymem_range {
  * @LAZYMEM_DROP: answer faults that wait; what is missing becomes zeros
  * @LAZYMEM_NOW: answer nothing; poison all that is missing
  *
- * An access to a poisoned page gets SIGBUS. Kernels before 6.6 cannot poison: there the
- * memory reads as zeros, which is reported.
+ * An access to a poisoned page gets SIGBUS. Kernels before 6.6 cannot poison: there the client
+ * is killed if lazymem_options allows it, and otherwise the memory reads as zeros, which is
+ * reported.
  */
 enum lazymem_end {
 	LAZYMEM_GO_ON,
@@ -120,8 +121,9 @@ enum lazymem_lost {
  *		flight meanwhile. For demonstrations and measurements
  * @on_lost: what happens when the client asks for what cannot be brought: a page that cannot
  *	     be read, an address without content, the rest after an early end
- * @fill_wait: seconds after which LAZYMEM_FILL ends, as @on_lost says, if it could bring
- *	       nothing in this time; 0: it waits for ever
+ * @fill_wait: seconds after which an end no longer waits if nothing could be brought in this
+ *	       time: LAZYMEM_FILL ends as @on_lost says, others leave out the faults that
+ *	       wait; 0: they wait for ever
  * @track_dirty: as if lazymem_dirty_start() was called before the first page is brought. If
  *		 the client cannot be watched, this is passed to @message and it is served
  *		 nonetheless
@@ -197,6 +199,9 @@ struct lazymem_stats {
  */
 int lazymem_uffd(uint64_t needed, uint64_t wanted, uint64_t *features,
 		 char why[LAZYMEM_WHY]);
+
+/* Whether @fd is a userfaultfd, which is all that lazymem_new() accepts. */
+bool lazymem_is_uffd(int fd);
 
 /**
  * struct lazymem_image_options - how an image is read

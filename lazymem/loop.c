@@ -55,7 +55,7 @@ static bool loop_is_finished(struct lazymem *session)
 		       ahead_is_over(session);
 	case LAZYMEM_POISON:
 	case LAZYMEM_DROP:
-		return session->killed || !faults_waiting(session);
+		return session->killed || session->waited || !faults_waiting(session);
 	default:
 		return true;
 	}
@@ -87,28 +87,36 @@ static void loop_probe(struct lazymem *session, uint64_t now)
 		session->gone = true;
 }
 
+/* Nothing could be brought for a time. The other ends only wait for faults to be answered. */
+static void loop_end_waiting(struct lazymem *session)
+{
+	session->fill_at = 0;
+	session_message(session, "nothing could be brought for %u s: waiting ends",
+			session->options->fill_wait);
+	if (session->options->on_lost == LAZYMEM_LOST_KILL)
+		lost_kill(session, "its memory could not be filled");
+	session->waited = true;
+	if (session->ending == LAZYMEM_FILL)
+		lazymem_stop(session, session->options->on_lost == LAZYMEM_LOST_DROP ?
+			     LAZYMEM_DROP : LAZYMEM_NOW);
+}
+
 /*
- * Filling may take as long as the image needs. But a supervisor kills a program that does not
- * end, and clients would then wait for ever. So it ends when nothing could be brought for a
- * time.
+ * An end may take as long as the image needs. But a supervisor kills a program that does not
+ * end, and clients would then wait for ever. So it goes on without what cannot be brought.
  */
-static void loop_watch_fill(struct lazymem *session, uint64_t now)
+static void loop_watch_end(struct lazymem *session, uint64_t now)
 {
 	unsigned int wait = session->options->fill_wait;
 
-	if (session->ending != LAZYMEM_FILL || !wait)
+	if (session->ending == LAZYMEM_GO_ON || !wait || session->waited)
 		return;
 	if (!session->fill_at || session->fill_missing != session->stats.missing) {
 		session->fill_at = now + wait * SECOND;
 		session->fill_missing = session->stats.missing;
 	}
-	if (now < session->fill_at)
-		return;
-	session_message(session, "nothing could be brought for %u s: filling ends", wait);
-	if (session->options->on_lost == LAZYMEM_LOST_KILL)
-		lost_kill(session, "its memory could not be filled");
-	lazymem_stop(session, session->options->on_lost == LAZYMEM_LOST_DROP ?
-		     LAZYMEM_DROP : LAZYMEM_NOW);
+	if (now >= session->fill_at)
+		loop_end_waiting(session);
 }
 
 /* When this has to be called again though no descriptor is ready. */
@@ -118,7 +126,8 @@ static uint64_t loop_due(const struct lazymem *session, uint64_t now)
 
 	if (session->fill_at)
 		due = due_earlier(due, session->fill_at);
-	due = due_earlier(due, connection_due(session));
+	if (!session->refused)
+		due = due_earlier(due, connection_due(session));
 	due = due_earlier(due, dirty_due(session, now));
 	due = due_earlier(due, messages_due(session, now));
 	due = due_earlier(due, faults_due(session, now));
@@ -215,7 +224,7 @@ int lazymem_run(struct lazymem *session)
 
 		loop_take_end(session);
 		loop_probe(session, now);
-		loop_watch_fill(session, now);
+		loop_watch_end(session, now);
 		dirty_run(session, now);
 		session_save(session, KEEP_ALL);
 		if (!session->refused)

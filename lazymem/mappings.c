@@ -8,6 +8,7 @@
 
 #include "mappings.h"
 #include "place.h"
+#include "release.h"
 #include "session.h"
 #include "uffd.h"
 
@@ -87,7 +88,10 @@ int lazymem_map(struct lazymem *session, const struct lazymem_range *range,
 	return error;
 }
 
-/* What faults there from now on is a stray. */
+/*
+ * Poison outlives registration, so what is there is settled now: later nobody would know that it
+ * was the client's. Where the kernel cannot poison, what faults there is a stray.
+ */
 int lazymem_unmap(struct lazymem *session, uint64_t start, uint64_t size)
 {
 	int error;
@@ -95,6 +99,8 @@ int lazymem_unmap(struct lazymem *session, uint64_t start, uint64_t size)
 	if (start + size < start ||
 	    !ranges_are_whole(&session->ranges, start, start + size))
 		return -EINVAL;
+	slots_quiesce(session);
+	release_part(session, start, start + size);
 	error = ranges_unmapped(&session->ranges, start, start + size);
 	if (error)
 		session->error = error;

@@ -53,6 +53,8 @@ struct pages_places {
  * @size: bytes per page, 4096 to 2 MiB
  * @no_zeropage: the kernel refuses UFFDIO_ZEROPAGE here (hugetlb); zeros are copied.
  *		 Atomic: it is set while the helper may read it
+ * @no_protect: the kernel refuses pages that are write-protected: it is not registered in that
+ *		mode. Atomic, too
  * @done: bit i: page i is in place, poisoned, given back or unmapped; reading ahead skips it
  * @zero: bit i: the client has given page i back to the kernel. From then on its content is
  *	  zeros, never the image's
@@ -69,6 +71,7 @@ struct pages {
 	uint64_t count;
 	size_t size;
 	_Atomic bool no_zeropage;
+	_Atomic bool no_protect;
 	unsigned long *done;
 	unsigned long *zero;
 	struct piece *pieces;

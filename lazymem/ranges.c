@@ -12,6 +12,8 @@
 
 /* Mappings that lazymem_map() adds. Those that were dropped count: their bits stay. */
 #define MAPPED_MOST	4096
+/* All of them together may be so many times the image. */
+#define TOTAL_MOST	16
 /* The end of user space with five-level page tables; sums of two cannot overflow. */
 #define ADDRESS_MOST	(1ULL << 56)
 
@@ -157,6 +159,8 @@ static const char *ranges_map_refusal(const struct ranges *ranges,
 		if (ranges->at[i].start < range->start + range->size &&
 		    range->start < range_end(&ranges->at[i]))
 			return "it overlaps another one";
+	if (ranges->stats->total + range->size > TOTAL_MOST * (image_size + PAGE_MOST))
+		return "all mappings that the client has had are too large together";
 	return ranges->nr_pages >= MAPPED_MOST ? "the client has had too many mappings" : NULL;
 }
 
@@ -366,8 +370,10 @@ static int range_give_back_piece(const struct range *range, uint64_t address, ui
 	if (!start && end == size)
 		return 0;
 	*changed = true;
-	return pages_give_back_piece(range->pages,
-				     range->first + (page - range->start) / size, start, end);
+	page = range->first + (page - range->start) / size;
+	if (range->pages->dirty)
+		bits_set(range->pages->dirty, page);
+	return pages_give_back_piece(range->pages, page, start, end);
 }
 
 /*
@@ -438,6 +444,9 @@ int ranges_unmapped(struct ranges *ranges, uint64_t start, uint64_t end)
 /* The moved part becomes a range of its own; what it leaves behind is no range. */
 int ranges_moved(struct ranges *ranges, uint64_t from, uint64_t to, uint64_t length)
 {
+	/* What was there is gone, and there may be no event for it. */
+	if (ranges_unmapped(ranges, to, to + length))
+		return -ENOMEM;
 	for (size_t i = ranges->count; i--;) {
 		struct range moved = range_part(&ranges->at[i], from, from + length);
 

@@ -110,6 +110,45 @@ static void release_unregister(struct lazymem *session)
 	}
 }
 
+/* The missing pages in a row that begin at @at, before @end. Returns bytes, or -errno. */
+static int64_t release_part_run(struct lazymem *session, uint64_t at, uint64_t end)
+{
+	struct page_ref page = ranges_find(&session->ranges, at);
+	uint64_t last, size;
+	int64_t ret;
+
+	if (!page.pages)
+		return PAGE_LEAST;
+	size = page.pages->size;
+	last = release_missing_end(page.pages, page.index);
+	if (last == page.index)
+		return size;
+	if (last > page.index + (end - at) / size)
+		last = page.index + (end - at) / size;
+	ret = release_poison_run(session, page, last);
+	return ret > 0 ? ret * (int64_t)size : ret;
+}
+
+void release_part(struct lazymem *session, uint64_t start, uint64_t end)
+{
+	bool poison = session->options->on_lost != LAZYMEM_LOST_DROP;
+	unsigned int changes = 0;
+	int64_t ret = 0;
+
+	for (uint64_t at = start; poison && at < end; at += ret) {
+		ret = release_part_run(session, at, end);
+		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
+			release_wait_for_change(session);
+			ret = 0;
+		}
+		if (ret < 0) {
+			session->unsettled = true;
+			return;
+		}
+	}
+	uffd_unregister(session->uffd, (void *)start, end - start);
+}
+
 /* A child of the child comes with an event: it has the same. */
 static void release_drain(const struct lazymem *session, int uffd)
 {
@@ -196,6 +235,8 @@ void release_memory(struct lazymem *session)
 	/* -EINVAL: without UFFDIO_API nothing can be registered. */
 	if (!session->gone && session->refused && session->error != -EINVAL)
 		release_refused(session);
+	if (!session->gone && session->unsettled)
+		lost_kill(session, "memory that it has removed cannot be poisoned");
 	if (!session->gone && session->stats.missing &&
 	    session->ending != LAZYMEM_DROP && session->error != -EINVAL) {
 		session->ending = LAZYMEM_NOW;

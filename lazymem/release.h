@@ -14,6 +14,13 @@ struct lazymem;
 void release_memory(struct lazymem *session);
 
 /*
+ * No longer serve addresses @start to @end: poison what is missing there, unless
+ * options->on_lost says that it becomes zeros, and unregister it. Where the kernel cannot poison
+ * it stays registered.
+ */
+void release_part(struct lazymem *session, uint64_t start, uint64_t end);
+
+/*
  * For a child of the client, for which no session could be made: @uffd is the child's. It has
  * what the session's client has, at the same addresses. Needs no memory. @uffd stays the
  * caller's. Returns 0; or -errno if what the child misses could not be poisoned: then it reads

@@ -20,6 +20,10 @@
 #define KEEP_PART	16
 #define KEEP_LEAST	(4LL << 20)
 #define KEEP_MOST	(256LL << 20)
+/*
+ * At the end all is brought that fits. What goes beyond memory.high is only reclaimed.
+ */
+#define KEEP_FILL	(1LL << 20)
 
 /* What a limit without a limit reads as, at least: version 1 has a number for it. */
 #define NO_LIMIT	(1LL << 60)
@@ -93,12 +97,18 @@ void room_open(struct room *room, int peer)
 		room_find(room, peer_is.pid);
 }
 
+void room_ask_anew(struct room *room)
+{
+	room->left = 0;
+	room->ask_at = 0;
+	room->is_short = false;
+}
+
 void room_clone(struct room *room, const struct room *from)
 {
 	*room = *from;
 	room->folder = from->folder ? strdup(from->folder) : NULL;
-	room->left = 0;
-	room->ask_at = 0;
+	room_ask_anew(room);
 }
 
 void room_close(struct room *room)
@@ -147,12 +157,12 @@ static int64_t room_cache(const struct room *room, unsigned int length)
 }
 
 /* What one cgroup leaves. */
-static int64_t room_of(const struct room *room, unsigned int length)
+static int64_t room_of(const struct room *room, unsigned int length, bool fill)
 {
 	const char *folder = room->folder;
 	int64_t limit = room_number(folder, length,
 				    room->old ? "memory.limit_in_bytes" : "memory.max");
-	int64_t high = room->old ? NO_LIMIT : room_number(folder, length, "memory.high");
+	int64_t high = room->old || fill ? NO_LIMIT : room_number(folder, length, "memory.high");
 	int64_t keep, used;
 
 	if (high < limit)
@@ -161,19 +171,20 @@ static int64_t room_of(const struct room *room, unsigned int length)
 		return NO_LIMIT;
 	keep = limit / KEEP_PART;
 	keep = keep < KEEP_LEAST ? KEEP_LEAST : keep > KEEP_MOST ? KEEP_MOST : keep;
+	keep = fill ? KEEP_FILL : keep;
 	used = room_number(folder, length, room->old ? "memory.usage_in_bytes" :
 						       "memory.current");
 	return limit - keep - (used - room_cache(room, length));
 }
 
 /* The least of all, from the client's cgroup up. */
-static int64_t room_ask(const struct room *room)
+static int64_t room_ask(const struct room *room, bool fill)
 {
 	unsigned int length = strlen(room->folder);
 	int64_t least = NO_LIMIT;
 
 	while (length > room->top) {
-		int64_t left = room_of(room, length);
+		int64_t left = room_of(room, length, fill);
 
 		if (left < least)
 			least = left;
@@ -197,7 +208,7 @@ bool room_allows(struct lazymem *session, uint64_t now)
 		return true;
 	if (room->is_short && now < room->ask_at)
 		return false;
-	room->left = room_ask(room);
+	room->left = room_ask(room, session->ending == LAZYMEM_FILL);
 	room->ask_at = now + ASK_NS;
 	room->is_short = room->left < (int64_t)session->slots.slot_bytes;
 	if (room->left < NO_LIMIT)

@@ -43,6 +43,8 @@ void room_open(struct room *room, int peer);
 /* As @from: for a child of the client. */
 void room_clone(struct room *room, const struct room *from);
 void room_close(struct room *room);
+/* What is known is not believed any more: the end has begun. */
+void room_ask_anew(struct room *room);
 
 /* Whether something may be brought unasked now. Reports when that changes to no. */
 bool room_allows(struct lazymem *session, uint64_t now);

@@ -19,6 +19,14 @@ static bool runs_is_wanted(const struct slot *slot, unsigned int i)
 	return slot->wanted >> i & 1;
 }
 
+/* While dirty pages are watched, pages come write-protected, where the client allows it. */
+static bool runs_is_protected(const struct runs *runs)
+{
+	const struct slot *slot = runs->slot;
+
+	return slot->session->dirty.on && !slot->first.pages->no_protect;
+}
+
 static char *runs_content(const struct runs *runs, unsigned int i)
 {
 	return runs->from + i * runs->slot->first.pages->size;
@@ -48,7 +56,7 @@ static enum run_kind runs_kind(const struct runs *runs, unsigned int i)
 	if (!runs_is_zero(runs, i))
 		return RUN_DATA;
 	/* UFFDIO_ZEROPAGE cannot write-protect, so zeros are copied where that is needed. */
-	if (!pages->no_zeropage && !slot->session->dirty.on)
+	if (!pages->no_zeropage && !runs_is_protected(runs))
 		return RUN_ZERO;
 	memset(runs_content(runs, i), 0, pages->size);
 	return RUN_DATA;
@@ -112,11 +120,10 @@ static void runs_prepare(struct runs *runs)
 	}
 }
 
-/* While dirty pages are watched, each page is write-protected as it is put in place. */
 static void runs_place_one(struct runs *runs, struct run *run)
 {
 	const struct lazymem *session = runs->slot->session;
-	typeof(place_copy) *copy = session->dirty.on ? place_copy_protected : place_copy;
+	typeof(place_copy) *copy = runs_is_protected(runs) ? place_copy_protected : place_copy;
 	size_t size = runs->slot->first.pages->size;
 
 	if (run->kind == RUN_ZERO)
@@ -197,18 +204,33 @@ void runs_do(struct runs *runs, struct bounce *bounce)
 		runs_place_next(runs);
 }
 
-/* -EINVAL for zero pages: hugetlb has none. The rest of the slot is then copied. */
+/*
+ * -EINVAL: hugetlb has no zero pages, or the memory is not registered in write-protect mode. The
+ * rest of the slot is then copied without. Returns whether that is to be tried.
+ */
+static bool runs_give_way(const struct runs *runs)
+{
+	struct pages *pages = runs->slot->first.pages;
+
+	if (runs->error != -EINVAL)
+		return false;
+	if (runs->of[runs->done - 1].kind == RUN_ZERO) {
+		pages->no_zeropage = true;
+		return true;
+	}
+	if (!runs_is_protected(runs))
+		return false;
+	pages->no_protect = true;
+	return true;
+}
+
 int runs_end(const struct runs *runs)
 {
 	struct slot *slot = runs->slot;
 
 	for (unsigned int i = 0; i < runs->done; i++)
 		runs_settle(slot, runs->of[i].count, runs->of[i].kind);
-	if (runs->error == -EINVAL && runs->of[runs->done - 1].kind == RUN_ZERO) {
-		slot->first.pages->no_zeropage = true;
-		return 0;
-	}
-	return runs->error;
+	return runs_give_way(runs) ? 0 : runs->error;
 }
 
 int runs_place(struct slot *slot)

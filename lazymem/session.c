@@ -200,7 +200,7 @@ static bool session_answers_as_uffd(int fd)
 }
 
 /* read() and ioctl() on another kind of file could do anything. */
-static bool session_is_uffd(int fd)
+bool lazymem_is_uffd(int fd)
 {
 	char path[32], name[64];
 	ssize_t length;
@@ -234,7 +234,7 @@ static int session_set_up(struct lazymem *session, int uffd,
 {
 	int error;
 
-	if (!session_is_uffd(uffd)) {
+	if (!lazymem_is_uffd(uffd)) {
 		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
 		return -EINVAL;
 	}
@@ -279,7 +279,7 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
 struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg, int uffd,
 			       int peer)
 {
-	struct lazymem *session = session_is_uffd(uffd) ? session_new(options) : NULL;
+	struct lazymem *session = lazymem_is_uffd(uffd) ? session_new(options) : NULL;
 
 	if (!session)
 		return NULL;
@@ -301,7 +301,7 @@ static int session_load(struct lazymem *session, int uffd, int state, char why[L
 	struct keep *keep = &session->keep;
 	int error;
 
-	if (!session_is_uffd(uffd)) {
+	if (!lazymem_is_uffd(uffd)) {
 		snprintf(why, LAZYMEM_WHY, "the file descriptor is no userfaultfd");
 		return -EINVAL;
 	}
@@ -396,6 +396,7 @@ struct lazymem *session_clone(struct lazymem *session, int uffd)
 		return NULL;
 	child->arg = session->arg;
 	child->child = true;
+	child->refused = session->refused;
 	child->image_size = session->image_size;
 	if (session_keep(child) || ranges_clone(&child->ranges, &session->ranges) || slots_make(child) ||
 	    session_unblock(uffd)) {

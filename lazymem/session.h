@@ -51,6 +51,7 @@
  * @refused: the client is not served: there are no ranges, see lazymem_refuse()
  * @stale: the image is not the one that a server that was killed had begun with: the session
  *	   ends without a further page
+ * @unsettled: the client has removed mappings that could not be poisoned
  * @killed: options->kill() has killed the client: its faults need no answer
  * @child: its client is a child of another session's client
  * @keep: its state for a successor, keep.c
@@ -74,7 +75,8 @@
  * @changing_tries: how often it was tried
  * @short_until: memory is short: nothing is read ahead before
  * @told_short: that memory is short was said, and nothing was brought since
- * @fill_at: LAZYMEM_FILL gives up then
+ * @fill_at: the end gives up then; 0: it does not wait
+ * @waited: it has: what is not there now is not waited for
  * @fill_missing: stats.missing when @fill_at was set
  * @texts: how many texts session_message() has passed on
  * @stats: written by the session's thread, read by any
@@ -94,6 +96,7 @@ struct lazymem {
 	int error;
 	bool refused;
 	bool stale;
+	bool unsettled;
 	bool killed;
 	bool child;
 
@@ -118,6 +121,7 @@ struct lazymem {
 	uint64_t short_until;
 	bool told_short;
 	uint64_t fill_at, fill_missing;
+	bool waited;
 	unsigned int texts;
 	struct counters stats;
 };

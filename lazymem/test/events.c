@@ -214,6 +214,20 @@ static void case_moved(const void *variant)
 	CHECK_EQ(server_number(&server, "failed"), 0);
 }
 
+/* The content moves onto memory that was served, of whose end there is no event. */
+static void case_moved_onto(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  NULL);
+	struct memory memory = memory_served(&server, PAGES, UFFD_FEATURE_EVENT_REMAP);
+	char *to = memory.base + PAGES / 2 * PAGE;
+
+	CHECK(mremap(memory.base, PAGES / 2 * PAGE, PAGES / 2 * PAGE,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	CHECK_EQ(image_wrong(to, 0, PAGES / 2), 0);
+	server_end(&server, SIGTERM);
+}
+
 /* A child has what the parent had, missing pages and zeros included. */
 static void case_forked(const void *variant)
 {
@@ -399,6 +413,7 @@ void suite_events(void)
 	add_case(case_removed_unheard, NULL, "lazymem/events/removed-unheard");
 	add_case(case_unmapped, NULL, "lazymem/events/unmapped");
 	add_case(case_moved, NULL, "lazymem/events/moved");
+	add_case(case_moved_onto, NULL, "lazymem/events/moved-onto");
 	add_case(case_forked, NULL, "lazymem/events/forked");
 	add_case(case_forked_too_many, NULL, "lazymem/events/forked-too-many");
 	add_case(case_moved_and_grown, NULL, "lazymem/events/moved-and-grown");

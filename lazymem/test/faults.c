@@ -247,6 +247,65 @@ static void case_tracked(const void *variant)
 	lazymem_image_close(options.image);
 }
 
+/* The memory is not registered for it: it is served all the same. */
+static void case_tracked_unprotected(const void *variant)
+{
+	struct lazymem_options options = {
+		.image = image_open(image_make(PAGES)), .window = PAGE, .track_dirty = true,
+	};
+	struct memory memory = memory_make(PAGES, small, UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+					   UFFDIO_REGISTER_MODE_MISSING);
+	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
+	unsigned long bits[PAGES / 64] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
+					      why);
+	pthread_t thread;
+
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
+	CHECK_EQ(lazymem_dirty_start(session), -EINVAL);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	lazymem_free(session);
+	lazymem_image_close(options.image);
+}
+
+/* A piece of a huge page that is there is given back: its content has changed. */
+static void case_tracked_piece(const void *variant)
+{
+	const size_t all = 2 * HUGE / PAGE;
+	struct lazymem_options options = {
+		.image = image_open(image_make(all)), .window = PAGE, .track_dirty = true,
+	};
+	struct memory memory = memory_make(all, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+					   UFFD_FEATURE_EVENT_REMOVE |
+					   UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct lazymem_range range = { (uintptr_t)memory.base, all * PAGE, 0, HUGE };
+	unsigned long bits[1] = {};
+	char why[LAZYMEM_WHY];
+	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
+					      why);
+	pthread_t thread;
+
+	CHECK(session);
+	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, all), 0);
+	CHECK_EQ(madvise(memory.base + HUGE + PAGE, PAGE, MADV_REMOVE), 0);
+	CHECK_EQ(lazymem_dirty_take(session, 0, 0, 2, bits), 1);
+	CHECK_EQ(bits[0], 1 << 1);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	lazymem_free(session);
+	lazymem_image_close(options.image);
+}
+
 /* Pages that /proc/self/pagemap says are not write-protected. */
 static size_t count_written(const struct memory *memory)
 {
@@ -304,6 +363,8 @@ void suite_faults(void)
 {
 	add_case(case_tracked, &small, "lazymem/faults/tracked");
 	add_case(case_tracked, &huge, "lazymem/faults/tracked-huge");
+	add_case(case_tracked_unprotected, NULL, "lazymem/faults/tracked-unprotected");
+	add_case(case_tracked_piece, NULL, "lazymem/faults/tracked-piece");
 	add_case(case_tracked_async, NULL, "lazymem/faults/tracked-async");
 	add_case(case_minor, NULL, "lazymem/faults/minor");
 	add_case(case_minor_missing, NULL, "lazymem/faults/minor-missing");

@@ -547,6 +547,28 @@ static void case_too_many_children(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* A child forks while it waits for a place, and is refused with its child. */
+static int client_grandchild(const struct lazymem_server *server)
+{
+	struct memory memory = memory_served(server, PAGES, EVENTS);
+	int status;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
+	if (!fork())
+		_exit(fork() ? wait(&status) < 0 : 0);
+	return wait(&status) < 0 || status;
+}
+
+static void case_grandchild(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--max-clients", "1", NULL);
+
+	CHECK_EQ(client_process(client_grandchild, &server), 0);
+	server_says(&server, "a child that is not served: a child of the client is not served");
+	server_end(&server, SIGTERM);
+}
+
 /* No descriptor is left for a connection: it is closed, and a line says why. */
 static void case_no_descriptors(const void *variant)
 {
@@ -652,6 +674,7 @@ void suite_hostile(void)
 	add_case(case_many_children, NULL, "lazymem/hostile/many-children");
 	add_case(case_too_many_children, "poison", "lazymem/hostile/too-many-children/poison");
 	add_case(case_too_many_children, "kill", "lazymem/hostile/too-many-children/kill");
+	add_case(case_grandchild, NULL, "lazymem/hostile/grandchild");
 	add_case(case_no_descriptors, NULL, "lazymem/hostile/no-descriptors");
 	add_case(case_page_size, "", "lazymem/hostile/page-size/untold");
 	add_case(case_page_size, ",\"page_size\":4096", "lazymem/hostile/page-size/wrong");

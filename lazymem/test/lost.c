@@ -203,6 +203,31 @@ static void case_fill_ends(const void *variant)
 	lazymem_image_close(options.image);
 }
 
+/* A fault waits for the same source. The other ends do not wait for it for ever either. */
+static void case_drop_ends(const void *variant)
+{
+	struct nbdkit nbdkit = nbdkit_run("file", image_make(PAGES), NULL);
+	struct lazymem_options options = { .image = image_open(nbdkit.uri), .window = PAGE,
+					   .message = hear, .fill_wait = 1 };
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
+	struct lazymem *session = session_of(&options, &memory);
+	struct lazymem_stats stats = {};
+	pthread_t thread = run(session), waits;
+
+	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
+	nbdkit_kill(&nbdkit);
+	CHECK_EQ(pthread_create(&waits, NULL, touch_page, memory.base + 9 * PAGE), 0);
+	while (!stats.waiting)
+		lazymem_stats(session, &stats);
+	lazymem_stop(session, LAZYMEM_DROP);
+	pthread_join(thread, NULL);
+	pthread_join(waits, NULL);
+	CHECK_EQ(content_not_zero(memory.base + 9 * PAGE, 1), 0);
+	lazymem_free(session);
+	lazymem_image_close(options.image);
+}
+
 /* Descriptors that this process can still open. */
 static void leave_descriptors(unsigned int count)
 {
@@ -318,6 +343,7 @@ void suite_lost(void)
 	add_case(case_killed, NULL, "lazymem/lost/killed");
 	add_case(case_taken_over, NULL, "lazymem/lost/taken-over");
 	add_case(case_fill_ends, NULL, "lazymem/lost/fill-ends");
+	add_case(case_drop_ends, NULL, "lazymem/lost/drop-ends");
 	add_case(case_child_without_session, NULL, "lazymem/lost/child-without-session");
 	add_case(case_child_without_descriptor, NULL,
 		 "lazymem/lost/child-without-descriptor");

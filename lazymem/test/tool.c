@@ -356,7 +356,7 @@ static void case_acknowledged(const void *variant)
 						  "--max-clients", "1", NULL);
 	struct memory memory = memory_make(2 * PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
-	struct memory part = memory_part(&memory, 0, PAGES);
+	struct memory part = memory_part(&memory, 0, PAGES), other;
 	int socket = say_hello(&server, &memory);
 
 	/* Refused. It knows, and tries again with the same userfaultfd. */
@@ -365,7 +365,12 @@ static void case_acknowledged(const void *variant)
 	memory.socket = say_hello(&server, &part);
 	ANSWER(memory.socket, "{\"served\":true,\"client\":2,\"bytes\":2097152}");
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	/* While it is served nobody else may read its userfaultfd. */
 	socket = say_hello(&server, &part);
+	CHECK(strstr(server_answer(socket), "\"served\":false,\"why\":\"its userfaultfd is served already"));
+	other = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+			    UFFDIO_REGISTER_MODE_MISSING);
+	socket = say_hello(&server, &other);
 	CHECK(strstr(server_answer(socket), "\"served\":false,\"why\":\"all places are taken (--max-clients 1)"));
 	server_end(&server, SIGTERM);
 }
@@ -405,6 +410,9 @@ static void case_add_remove(const void *variant)
 	server_say(memory.socket, "{\"colour\":1,\"taste\":2}", NULL, 0);
 	CHECK(strstr(server_answer(memory.socket), "{\"understood\":false,\"why\":\"a message that is not known, with the fields: colour, taste"));
 	server_end(&server, SIGTERM);
+	/* What was removed and never brought is settled as well. */
+	if (memory_can_poison())
+		CHECK(memory_is_poisoned(memory.base + (PAGES - 1) * PAGE));
 }
 
 /* Read pages are not dirty, written ones are, once. */

@@ -33,8 +33,6 @@ int client_kill(void *arg, const char *why)
 		return 0;
 	error = peer_kill(&client->peer);
 	client->killed = !error;
-	if (error == -ESRCH)
-		return 0;
 	if (!error)
 		report_error(client->who.number, "killed (process %d, %s): %s",
 			     client->peer.pid, client->peer.name, why);
@@ -139,9 +137,12 @@ static struct lazymem *client_refuse(struct client *client, const struct hello *
 	}
 	report_error(client->who.number, "refused (process %d, %s): %s", client->peer.pid,
 		     client->peer.name[0] ? client->peer.name : "?", why);
+	/* Before it is told: it may try again at once. */
+	if (hello->acknowledge)
+		server_forget_uffd(client->server, client);
 	conversation_acknowledge(client, hello, why);
 	shutdown(client->socket, SHUT_WR);
-	if (hello->acknowledge)
+	if (hello->acknowledge || client->again)
 		return NULL;
 	if ((hello->listed || client->inbox.uffd >= 0) &&
 	    options->on_lost == LAZYMEM_LOST_KILL && !client_kill(client, why))
@@ -163,7 +164,7 @@ static void client_serve(struct client *client, struct lazymem *session, struct 
 
 	client_keep(client, session, hello->extension);
 	conversation_acknowledge(client, hello, NULL);
-	conversation_begin(&client->conversation, hello, inbox->uffd);
+	conversation_begin(&client->conversation, session, hello->extension);
 	inbox->uffd = -1;
 	while (inbox->nr_extra)
 		client_refuse_extra(client, inbox->extra[--inbox->nr_extra],
@@ -183,6 +184,11 @@ static int client_check(struct client *client, struct hello *hello, char why[LAZ
 	/* Told once for each change. What was opened is served on. */
 	if (lazymem_image_changed(client->server->tool->options.image, why))
 		report_error(0, "image '%s': %s", client->server->tool->where, why);
+	client->again = server_is_served(client->server, client, client->inbox.uffd);
+	if (client->again) {
+		snprintf(why, LAZYMEM_WHY, "its userfaultfd is served already: all mappings go into one list");
+		return -EEXIST;
+	}
 	regions_ask_page_sizes(client->inbox.uffd, hello->ranges, hello->count, true);
 	client->placed = server_take_place(client->server);
 	if (client->placed)
@@ -344,15 +350,21 @@ int client_forked(void *arg, struct lazymem *child)
 	struct client *parent = arg, *client = NULL;
 	struct server *server = parent->server;
 	char why[LAZYMEM_WHY] = "no memory or threads";
-	bool placed = server_take_place(server);
+	bool placed;
 
-	if (!placed)
+	/* A child of a child that is not served. */
+	if (parent == &client_nobody)
+		return -EAGAIN;
+	/* Who is refused has no place, nor have its children. */
+	placed = !parent->refused && server_take_place(server);
+	if (!placed && !parent->refused)
 		client_explain_full(server, why);
 	else
 		client = client_new(server, -1, child);
 	if (client) {
 		client->who.parent = parent->who.number;
-		client->placed = true;
+		client->refused = parent->refused;
+		client->placed = placed;
 		if (!client_start(client))
 			return 0;
 		free(client);
@@ -365,12 +377,23 @@ int client_forked(void *arg, struct lazymem *child)
 	return -EAGAIN;
 }
 
+/*
+ * One that is served already is only closed: a second reader would take its faults and its
+ * events.
+ */
 void client_refuse_extra(struct client *client, int uffd, const char *why)
 {
 	struct server *server = client->server;
-	struct lazymem *session = lazymem_refuse(&server->tool->options, client, uffd, -1);
-	struct client *extra = session ? client_new(server, -1, session) : NULL;
+	struct lazymem *session = NULL;
+	struct client *extra;
 
+	if (server_is_served(server, NULL, uffd)) {
+		report_debug(client->who.number, "a userfaultfd came again and was closed");
+		close(uffd);
+		return;
+	}
+	session = lazymem_refuse(&server->tool->options, client, uffd, -1);
+	extra = session ? client_new(server, -1, session) : NULL;
 	report_error(client->who.number, "its userfaultfd is refused: %s", why);
 	if (!session) {
 		close(uffd);
@@ -380,6 +403,7 @@ void client_refuse_extra(struct client *client, int uffd, const char *why)
 		extra->peer = peer_copy(&client->peer);
 		extra->who.parent = client->who.number;
 		extra->refused = true;
+		server_is_served(server, extra, uffd);
 		if (!client_start(extra))
 			return;
 		peer_close(&extra->peer);
@@ -424,10 +448,11 @@ static void client_remember(struct client *client)
 		return;
 	client->refused = note & NOTE_REFUSED;
 	client->who.parent = note >> NOTE_PARENT;
-	conversation_resume(&client->conversation, client->session, note & NOTE_EXTENSION);
+	conversation_begin(&client->conversation, client->session, note & NOTE_EXTENSION);
 	client->conversation.deaf |= client->refused;
-	if (!client->refused)
-		client->placed = server_take_place(client->server);
+	client->placed = !client->refused;
+	if (client->placed)
+		server_keep_place(client->server);
 }
 
 /* Nothing is left to answer its faults with. */
@@ -456,6 +481,7 @@ void client_resume(struct server *server, const struct kept *kept)
 		client_drop(client);
 		return;
 	}
+	server_is_served(server, client, kept->uffd);
 	client_remember(client);
 	report_info(kept->number, "taken over from a server that was killed");
 	/* The manager still holds what it holds. */

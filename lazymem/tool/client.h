@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A client: a connection, or a child that a client has forked, with the thread that serves
- * it. Its life: client_add() starts the thread, which reads what the client sends, takes a
+ * it. Its life: client_connected() starts the thread, which reads what the client sends, takes a
  * place, makes a session and runs it; then the thread sets ->over and ends. The main thread
  * takes the client off the list and frees it.
  *
@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "conversation.h"
 #include "handshake.h"
@@ -32,11 +33,13 @@
  * @socket: the connection; -1 for a child of a client
  * @inbox: what comes over the connection
  * @conversation: what was agreed on
+ * @inode: of its userfaultfd, which only duplicates of it have; 0: not known
  * @session: NULL until the client was accepted, and if it was refused and needs none
  * @placed: it has a place (server.h)
  * @refused: it is not served
  * @kept: the service manager holds its descriptors
  * @killed: it was killed: there is no need to do so again
+ * @again: its userfaultfd is another client's, which is served on
  * @over: the thread ends and uses nothing of the client any more
  * @told: its numbers when they were reported last
  */
@@ -49,11 +52,13 @@ struct client {
 	int socket;
 	struct inbox inbox;
 	struct conversation conversation;
+	ino_t inode;
 	struct lazymem *session;
 	bool placed;
 	bool refused;
 	bool kept;
 	bool killed;
+	bool again;
 	bool over;
 	struct sums told;
 };

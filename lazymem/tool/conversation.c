@@ -20,28 +20,28 @@
 #define DIRTY_STEPS	256
 #define BITS		(8 * sizeof(unsigned long))
 
-void conversation_begin(struct conversation *conversation, struct hello *hello, int uffd)
-{
-	conversation->uffd = uffd;
-	regions_ask_page_sizes(uffd, hello->ranges, hello->count, false);
-	conversation->ranges = hello->ranges;
-	conversation->count = hello->count;
-	conversation->extension = hello->extension;
-	hello->ranges = NULL;
-}
-
-void conversation_resume(struct conversation *conversation, const struct lazymem *session,
-			 bool extension)
+/* All mappings as the session has them: with the page sizes that the kernel has told. */
+static bool conversation_list(struct conversation *conversation, const struct lazymem *session)
 {
 	size_t count = lazymem_mappings(session, NULL, 0);
+	struct lazymem_range *ranges = calloc(count + 1, sizeof(*ranges));
+
+	if (!ranges)
+		return false;
+	free(conversation->ranges);
+	conversation->ranges = ranges;
+	conversation->count = lazymem_mappings(session, ranges, count);
+	return true;
+}
+
+void conversation_begin(struct conversation *conversation, const struct lazymem *session,
+			bool extension)
+{
 	int state;
 
 	lazymem_kept(session, &conversation->uffd, &state);
 	conversation->extension = extension;
-	conversation->ranges = calloc(count + 1, sizeof(*conversation->ranges));
-	conversation->deaf = !conversation->ranges;
-	if (conversation->ranges)
-		conversation->count = lazymem_mappings(session, conversation->ranges, count);
+	conversation->deaf = !conversation_list(conversation, session);
 }
 
 void conversation_destroy(struct conversation *conversation)
@@ -103,17 +103,6 @@ static void conversation_refuse(struct client *client, const char *name, const c
 	conversation_send(client, conversation_answer(name, false, why));
 }
 
-static struct lazymem_range *conversation_more_room(struct conversation *conversation,
-						    size_t count)
-{
-	struct lazymem_range *ranges = realloc(conversation->ranges,
-					       (conversation->count + count) * sizeof(*ranges));
-
-	if (ranges)
-		conversation->ranges = ranges;
-	return ranges;
-}
-
 /* All of the list or, if one of it is wrong, those before it. */
 static void conversation_add(struct client *client, struct lazymem *session,
 			     struct json_object *list)
@@ -129,13 +118,10 @@ static void conversation_add(struct client *client, struct lazymem *session,
 		snprintf(why, sizeof(why), "it has no list of mappings");
 	if (count > 0)
 		regions_ask_page_sizes(conversation->uffd, ranges, count, false);
-	if (count > 0 && !conversation_more_room(conversation, count))
-		error = -ENOMEM;
-	for (int i = 0; i < count && !error; i++) {
+	for (int i = 0; i < count && !error; i++)
 		error = lazymem_map(session, &ranges[i], why);
-		if (!error)
-			conversation->ranges[conversation->count++] = ranges[i];
-	}
+	if (count > 0)
+		conversation->deaf = !conversation_list(conversation, session);
 	if (count <= 0 || error)
 		conversation_refuse(client, "added", why);
 	else
@@ -258,16 +244,17 @@ static void conversation_dirty(struct client *client, struct lazymem *session)
 	for (int i = 0; i < DIRTY_STEPS && !ret &&
 	     json_object_array_length(runs) <= DIRTY_RUNS - DIRTY_PAGES / 2; i++)
 		ret = conversation_take_dirty(conversation, session, runs);
-	if (ret < 0) {
+	/* Bits that were taken are told, whatever comes after them. */
+	if (ret < 0 && !json_object_array_length(runs)) {
 		json_object_put(runs);
 		conversation_refuse(client, "dirty", "this client's pages cannot be watched: register its memory in write-protect mode as well, without UFFD_FEATURE_WP_ASYNC");
 		return;
 	}
-	if (ret)
+	if (ret > 0)
 		conversation->range = 0;
 	answer = json_object_new_object();
 	json_object_object_add(answer, "dirty", runs);
-	json_object_object_add(answer, "more", json_object_new_boolean(!ret));
+	json_object_object_add(answer, "more", json_object_new_boolean(ret <= 0));
 	conversation_send(client, answer);
 }
 

@@ -37,12 +37,9 @@ struct conversation {
 	bool deaf;
 };
 
-/* After the handshake. Takes @hello's ranges over, not @uffd. */
-void conversation_begin(struct conversation *conversation, struct hello *hello, int uffd);
-
-/* For a @session of a server that was killed. Without memory it is deaf. */
-void conversation_resume(struct conversation *conversation, const struct lazymem *session,
-			 bool extension);
+/* After the handshake, or for a session of a server that was killed. Without memory it is deaf. */
+void conversation_begin(struct conversation *conversation, const struct lazymem *session,
+			bool extension);
 
 /* The answer to the first message, for clients that ask for it. @why: it was refused. */
 void conversation_acknowledge(struct client *client, const struct hello *hello,

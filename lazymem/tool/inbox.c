@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "inbox.h"
+#include "lazymem.h"
 
 /* The kernel passes at most 253 descriptors with a message (SCM_MAX_FD). */
 #define FDS_MOST	253
@@ -29,24 +29,9 @@ void inbox_destroy(struct inbox *inbox)
 	inbox_init(inbox, inbox->socket);
 }
 
-/* Without /proc, what is no file of a usual kind may be one. lazymem_new() looks closer. */
-static bool inbox_is_uffd(int fd)
-{
-	static const char uffd[] = "anon_inode:[userfaultfd]";
-	char path[32], name[sizeof(uffd)];
-	struct stat stat;
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	length = readlink(path, name, sizeof(name));
-	if (length < 0)
-		return !fstat(fd, &stat) && !(stat.st_mode & S_IFMT);
-	return length == sizeof(uffd) - 1 && !memcmp(name, uffd, length);
-}
-
 static void inbox_take_fd(struct inbox *inbox, int fd)
 {
-	if (!inbox_is_uffd(fd)) {
+	if (!lazymem_is_uffd(fd)) {
 		inbox->others++;
 		close(fd);
 	} else if (inbox->uffd < 0) {

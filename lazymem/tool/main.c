@@ -45,6 +45,8 @@ int main(int argc, char **argv)
 
 	/* Output that nobody reads is an error of write(). */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file beyond `ulimit -f`. */
+	signal(SIGXFSZ, SIG_IGN);
 	output_prepare();
 	options_parse(&tool, argc, argv);
 	tool.options.rate = lazymem_rate_new(tool.rate);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lazymem.h"
 #include "manager.h"
 
 /* The first descriptor that is passed. */
@@ -45,11 +46,11 @@ static enum kind manager_kind(int fd)
 	}
 	if (S_ISREG(stat.st_mode) && fcntl(fd, F_GET_SEALS) >= 0)
 		return KIND_STATE;
+	if (lazymem_is_uffd(fd))
+		return KIND_UFFD;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (readlink(path, name, sizeof(name) - 1) < 0)
 		return KIND_OTHER;
-	if (!strcmp(name, "anon_inode:[userfaultfd]"))
-		return KIND_UFFD;
 	return strcmp(name, "anon_inode:[pidfd]") && strncmp(name, "pidfd:", 6) ? KIND_OTHER :
 									      KIND_PIDFD;
 }

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,6 +76,36 @@ bool server_take_place(struct server *server)
 	server->nr_places += taken;
 	pthread_mutex_unlock(&server->lock);
 	return taken;
+}
+
+void server_keep_place(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	server->nr_places++;
+	pthread_mutex_unlock(&server->lock);
+}
+
+bool server_is_served(struct server *server, struct client *client, int uffd)
+{
+	struct stat stat;
+	bool found = false;
+
+	if (uffd < 0 || fstat(uffd, &stat))
+		return false;
+	pthread_mutex_lock(&server->lock);
+	for (struct client *other = server->clients; other; other = other->next)
+		found |= other != client && !other->over && other->inode == stat.st_ino;
+	if (!found && client)
+		client->inode = stat.st_ino;
+	pthread_mutex_unlock(&server->lock);
+	return found;
+}
+
+void server_forget_uffd(struct server *server, struct client *client)
+{
+	pthread_mutex_lock(&server->lock);
+	client->inode = 0;
+	pthread_mutex_unlock(&server->lock);
 }
 
 void server_leave_place(struct server *server)

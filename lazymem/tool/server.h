@@ -84,6 +84,16 @@ bool server_is_ending(struct server *server);
  * and wait for them for a moment. By any thread. Returns whether there was a place.
  */
 bool server_take_place(struct server *server);
+/* For one that has been served before: beyond the limit, too. */
+void server_keep_place(struct server *server);
 void server_leave_place(struct server *server);
+
+/*
+ * Whether another client's session has this userfaultfd. If not, it is @client's from now on;
+ * @client may be NULL. By any thread.
+ */
+bool server_is_served(struct server *server, struct client *client, int uffd);
+/* It is not @client's any more. */
+void server_forget_uffd(struct server *server, struct client *client);
 
 #endif
