@@ -2,8 +2,8 @@
 /*
  * A session's state, kept in a memfd, so that another process can go on after SIGKILL.
  *
- * A supervisor holds three descriptors of each session: the userfaultfd, the client's socket
- * and the memfd. While it holds the userfaultfd, the client's faults and events wait. The next
+ * A supervisor holds four descriptors of each session: the userfaultfd, the memfd, and the
+ * client's socket and pidfd. While it holds the userfaultfd, the client's faults and events wait. The next
  * server takes them up: lazymem_resume() makes a session of them, which wakes all its ranges,
  * so that faults that the dead server had read come again.
  *

@@ -8,8 +8,9 @@
  * and a request that ends with the image is what most servers take.
  *
  * Holes: a patient read asks for the extents of the next 64 MiB of the image, and is begun
- * when the answer is there. Other patient reads wait for the same answer. A read that a
- * fault waits for never does; it only uses what is known. After an error the stretch that
+ * when the answer is there. Other patient reads wait for the same answer. A read that
+ * begins for a fault does not; it only uses what is known. (A fault may come to a read that
+ * waits.) After an error the stretch that
  * was asked for counts as data, so it is not asked for again; after a few in a row nothing
  * is.
  */

@@ -415,6 +415,32 @@ static void case_add_remove(const void *variant)
 		CHECK(memory_is_poisoned(memory.base + (PAGES - 1) * PAGE));
 }
 
+/* What is added later is not registered in write-protect mode: it is served nonetheless. */
+static void case_dirty_add(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--track-dirty",
+						  "--no-prefetch", NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_WP);
+	struct memory part = memory_part(&memory, 0, PAGES / 2);
+	char *added = memory.base + PAGES / 2 * PAGE, text[512];
+
+	CHECK_EQ(uffd_unregister(memory.uffd, added, PAGES / 2 * PAGE), 0);
+	CHECK_EQ(uffd_register(memory.uffd, added, PAGES / 2 * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING), 0);
+	memory.socket = say_hello(&server, &part);
+	CHECK(strstr(server_answer(memory.socket), "\"served\":true"));
+	snprintf(text, sizeof(text), "{\"add\":[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":%lu}]}",
+		 (unsigned long)added, PAGES / 2 * PAGE, PAGES / 2 * PAGE);
+	server_say(memory.socket, text, NULL, 0);
+	ANSWER(memory.socket, "{\"added\":true}");
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "failed"), 0);
+}
+
 /* Read pages are not dirty, written ones are, once. */
 static void case_dirty(const void *variant)
 {
@@ -584,6 +610,7 @@ void suite_tool(void)
 	add_case(case_backlog, NULL, "lazymem/tool/backlog");
 	add_case(case_acknowledged, NULL, "lazymem/tool/acknowledged");
 	add_case(case_add_remove, NULL, "lazymem/tool/add-remove");
+	add_case(case_dirty_add, NULL, "lazymem/tool/dirty-add");
 	add_case(case_dirty, NULL, "lazymem/tool/dirty");
 	add_case(case_dirty_huge, NULL, "lazymem/tool/dirty-huge");
 	add_case(case_dirty_many, NULL, "lazymem/tool/dirty-many");
