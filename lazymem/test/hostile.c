@@ -171,20 +171,26 @@ static void *make_blocking(void *arg)
 }
 
 /*
- * A client that makes its userfaultfd blocking again and again. It faults without end: the
- * more the server has to read, the more often it finds the descriptor blocking.
+ * A client that makes its userfaultfd blocking again and again. It adds mappings and never
+ * faults: after each the server reads messages, and there are none.
  */
 static void client_misbehave(struct lazymem_server *server)
 {
-	struct memory memory = memory_served(server, PAGES, 0);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
+					   UFFDIO_REGISTER_MODE_MISSING);
 	pthread_t thread;
+	char text[128];
 
+	memory.pages = PAGES / 2;
+	memory_serve(&memory, server);
 	CHECK_EQ(image_wrong(memory.base, 0, 1), 0);
 	CHECK_EQ(pthread_create(&thread, NULL, make_blocking, &memory), 0);
-	for (;;) {
-		madvise(memory.base, PAGE, MADV_DONTNEED);
-		*(volatile char *)memory.base;
+	for (size_t i = PAGES / 2; i < PAGES; i++) {
+		snprintf(text, sizeof(text), "{\"add\":[{\"base_host_virt_addr\":%lu,\"size\":%lu,\"offset\":%lu}]}",
+			 (unsigned long)memory.base + i * PAGE, PAGE, i * PAGE);
+		server_say(memory.socket, text, NULL, 0);
 	}
+	pthread_join(thread, NULL);
 }
 
 /* @path: /proc/PID/task/TID/syscall, whose first word is the number of the call. */

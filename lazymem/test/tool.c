@@ -378,7 +378,9 @@ static void case_acknowledged(const void *variant)
 /* Mappings come and go while the client runs. */
 static void case_add_remove(const void *variant)
 {
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch", NULL);
+	/* Where what was removed cannot be poisoned, the client would be killed in the end. */
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch", "--on-lost",
+						  memory_can_poison() ? "poison" : "drop", NULL);
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
 	struct memory part = memory_part(&memory, 0, PAGES / 4);
@@ -413,6 +415,8 @@ static void case_add_remove(const void *variant)
 	/* What was removed and never brought is settled as well. */
 	if (memory_can_poison())
 		CHECK(memory_is_poisoned(memory.base + (PAGES - 1) * PAGE));
+	else
+		CHECK_EQ(content_not_zero(memory.base + (PAGES - 1) * PAGE, 1), 0);
 }
 
 /* What is added later is not registered in write-protect mode: it is served nonetheless. */
