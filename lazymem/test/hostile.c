@@ -55,10 +55,13 @@ static void case_refused(const void *variant)
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  NULL);
 	struct memory memory = memory_served(&server, PAGES, 0);
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		/* One that is refused is still answered for a moment. */
+		int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
 		close(server_send(&server, lies[i].text, uffd));
+		close(uffd);
 		server_says(&server, "refused (process");
 		if (!strstr(server.line, lies[i].answer))
 			FAIL("%s is answered by %s", lies[i].text, server.line);

@@ -367,7 +367,7 @@ static void case_acknowledged(const void *variant)
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	/* While it is served nobody else may read its userfaultfd. */
 	socket = say_hello(&server, &part);
-	CHECK(strstr(server_answer(socket), "\"served\":false,\"why\":\"its userfaultfd is served already"));
+	CHECK(strstr(server_answer(socket), "\"served\":false,\"why\":\"its userfaultfd has come on another connection"));
 	other = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 			    UFFDIO_REGISTER_MODE_MISSING);
 	socket = say_hello(&server, &other);

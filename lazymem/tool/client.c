@@ -186,7 +186,7 @@ static int client_check(struct client *client, struct hello *hello, char why[LAZ
 		report_error(0, "image '%s': %s", client->server->tool->where, why);
 	client->again = server_is_served(client->server, client, client->inbox.uffd);
 	if (client->again) {
-		snprintf(why, LAZYMEM_WHY, "its userfaultfd is served already: all mappings go into one list");
+		snprintf(why, LAZYMEM_WHY, "its userfaultfd has come on another connection, which is not over: all mappings go into one list");
 		return -EEXIST;
 	}
 	regions_ask_page_sizes(client->inbox.uffd, hello->ranges, hello->count, true);
