@@ -54,15 +54,15 @@ static uint64_t release_missing_end(const struct pages *pages, uint64_t index)
 	return index;
 }
 
-/* Returns 0 or -errno. */
-static int release_poison_pages(struct lazymem *session, struct pages *pages)
+/* What is missing from page @at up to page @end. Returns 0 or -errno. */
+static int release_poison_pages(struct lazymem *session, struct page_ref at, uint64_t end)
 {
-	struct page_ref at = { .pages = pages };
+	struct pages *pages = at.pages;
 	unsigned int changes = 0;
 
-	while ((at.index = pages_next_missing(pages, at.index)) < pages->count) {
-		uint64_t end = release_missing_end(pages, at.index);
-		int64_t ret = release_poison_run(session, at, end);
+	while ((at.index = pages_next_missing(pages, at.index)) < end) {
+		uint64_t missing = release_missing_end(pages, at.index);
+		int64_t ret = release_poison_run(session, at, missing < end ? missing : end);
 
 		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
 			release_wait_for_change(session);
@@ -84,7 +84,8 @@ static void release_poison_missing(struct lazymem *session)
 
 	for (struct pages *pages = session->ranges.pages; pages && !error;
 	     pages = pages->next)
-		error = release_poison_pages(session, pages);
+		error = release_poison_pages(session, (struct page_ref) { .pages = pages },
+					     pages->count);
 	if (error == -ESRCH)
 		session->gone = true;
 	else if (error && lost_kill(session, "what it misses cannot be poisoned"))
@@ -100,48 +101,41 @@ static void release_poison_missing(struct lazymem *session)
 }
 
 /* This wakes all faults that wait for pages of the ranges. */
-static void release_unregister(struct lazymem *session)
+static void release_unregister(const struct ranges *ranges, int uffd)
 {
-	for (size_t i = 0; i < session->ranges.count; i++) {
-		const struct range *range = &session->ranges.at[i];
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct range *range = &ranges->at[i];
 
-		uffd_unregister(session->uffd, (void *)range->start,
-				range->count * range->pages->size);
+		uffd_unregister(uffd, (void *)range->start, range->count * range->pages->size);
 	}
 }
 
-/* The missing pages in a row that begin at @at, before @end. Returns bytes, or -errno. */
-static int64_t release_part_run(struct lazymem *session, uint64_t at, uint64_t end)
+/* The pages that begin at @at, before @end. Returns bytes of the address space, or -errno. */
+static int64_t release_poison_at(struct lazymem *session, uint64_t at, uint64_t end)
 {
 	struct page_ref page = ranges_find(&session->ranges, at);
-	uint64_t last, size;
-	int64_t ret;
+	uint64_t count, size;
+	int error;
 
-	if (!page.pages)
+	size = page.pages ? page.pages->size : PAGE_LEAST;
+	/* Events may have moved pages meanwhile: then this is nobody's, or only a part of a page. */
+	if (!page.pages || end - at < size)
 		return PAGE_LEAST;
-	size = page.pages->size;
-	last = release_missing_end(page.pages, page.index);
-	if (last == page.index)
-		return size;
-	if (last > page.index + (end - at) / size)
-		last = page.index + (end - at) / size;
-	ret = release_poison_run(session, page, last);
-	return ret > 0 ? ret * (int64_t)size : ret;
+	ranges_address(&session->ranges, page, &count);
+	if (count > (end - at) / size)
+		count = (end - at) / size;
+	error = release_poison_pages(session, page, page.index + count);
+	return error ?: (int64_t)(count * size);
 }
 
 void release_part(struct lazymem *session, uint64_t start, uint64_t end)
 {
 	bool poison = session->options->on_lost != LAZYMEM_LOST_DROP;
-	unsigned int changes = 0;
-	int64_t ret = 0;
+	int64_t done;
 
-	for (uint64_t at = start; poison && at < end; at += ret) {
-		ret = release_part_run(session, at, end);
-		if (ret == -EAGAIN && ++changes < CHANGES_MOST && !session->error) {
-			release_wait_for_change(session);
-			ret = 0;
-		}
-		if (ret < 0) {
+	for (uint64_t at = start; poison && at < end; at += done) {
+		done = release_poison_at(session, at, end);
+		if (done < 0) {
 			session->unsettled = true;
 			return;
 		}
@@ -198,9 +192,7 @@ int release_child(const struct lazymem *session, int uffd)
 	for (size_t i = 0; !error && i < ranges->count; i++)
 		if (session->options->on_lost != LAZYMEM_LOST_DROP)
 			error = release_child_range(session, uffd, &ranges->at[i]);
-	for (size_t i = 0; i < ranges->count; i++)
-		uffd_unregister(uffd, (void *)ranges->at[i].start,
-				ranges->at[i].count * ranges->at[i].pages->size);
+	release_unregister(ranges, uffd);
 	release_drain(session, uffd);
 	return error == -ESRCH ? 0 : error;
 }
@@ -245,7 +237,7 @@ void release_memory(struct lazymem *session)
 	if (!session->gone) {
 		/* A successor must not take it for a client that is served. */
 		keep_set_end(&session->keep, session->ending ?: LAZYMEM_NOW);
-		release_unregister(session);
+		release_unregister(&session->ranges, session->uffd);
 		/* A last look: the client may wait in an event. */
 		session->ending = LAZYMEM_NOW;
 		if (!session->error)
