@@ -300,14 +300,6 @@ static struct page_ref ahead_page_at(const struct lazymem *session, uint64_t off
 	return (struct page_ref) {};
 }
 
-/* Neither done nor on its way. */
-static bool ahead_is_missing(struct lazymem *session, struct page_ref page)
-{
-	return page.index < page.pages->count &&
-	       !bits_test(page.pages->done, page.index) &&
-	       !slots_find(session, page);
-}
-
 /* @stretch as far as its pages are missing, from the first on. */
 static struct stretch ahead_missing_part(struct lazymem *session, struct stretch stretch)
 {
@@ -315,7 +307,7 @@ static struct stretch ahead_missing_part(struct lazymem *session, struct stretch
 	uint64_t room;
 	unsigned int n = 0;
 
-	if (!ahead_is_missing(session, at))
+	if (!slots_is_missing(session, at))
 		return (struct stretch) { at, 0 };
 	room = slots_next_start(session, at) - at.index;
 	while (n < stretch.count && n < room && !bits_test(at.pages->done, at.index + n))
@@ -344,7 +336,7 @@ static struct stretch ahead_next_upwards(struct lazymem *session, struct stream 
 	struct stretch stretch = { { pages, stream->next }, 0 };
 	unsigned int n;
 
-	while (stretch.first.index < end && !ahead_is_missing(session, stretch.first))
+	while (stretch.first.index < end && !slots_is_missing(session, stretch.first))
 		stretch.first.index = pages_next_missing(pages, stretch.first.index + 1);
 	stream->next = stretch.first.index;
 	if (stretch.first.index >= end)
@@ -364,7 +356,7 @@ static struct stretch ahead_next_downwards(struct lazymem *session, struct strea
 
 	if (goal < -1)
 		goal = -1;
-	while (stream->next > goal && !ahead_is_missing(session, at))
+	while (stream->next > goal && !slots_is_missing(session, at))
 		at.index = --stream->next;
 	if (stream->next <= goal)
 		return stretch;
@@ -372,7 +364,7 @@ static struct stretch ahead_next_downwards(struct lazymem *session, struct strea
 	if (goal == -1 && !most)
 		most = stream->next + 1;
 	for (at.index = stream->next; stretch.count < most && (int64_t)at.index > goal &&
-	     ahead_is_missing(session, at); at.index--) {
+	     slots_is_missing(session, at); at.index--) {
 		stretch.first = at;
 		stretch.count++;
 	}
@@ -388,7 +380,7 @@ static struct stretch ahead_next_step(struct lazymem *session, struct stream *st
 	       (goal - stream->next) * stream->step >= 0) {
 		struct stretch stretch = { { stream->pages, stream->next }, 1 };
 
-		if (ahead_is_missing(session, stretch.first))
+		if (slots_is_missing(session, stretch.first))
 			return stretch;
 		stream->next += stream->step;
 	}
@@ -480,7 +472,7 @@ static struct page_ref ahead_next_listed(struct lazymem *session)
 	struct page_ref page = ahead->listed;
 
 	ahead->listed.pages = NULL;
-	if (page.pages && ahead_is_missing(session, page))
+	if (page.pages && slots_is_missing(session, page))
 		return page;
 	for (unsigned int i = 0; i < LOOK; i++) {
 		uint64_t step;
@@ -493,7 +485,7 @@ static struct page_ref ahead_next_listed(struct lazymem *session)
 			step = ahead->list_left;
 		ahead->list_at += step;
 		ahead->list_left -= step;
-		if (page.pages && ahead_is_missing(session, page))
+		if (page.pages && slots_is_missing(session, page))
 			return page;
 	}
 	return (struct page_ref) {};
@@ -504,14 +496,8 @@ static struct span ahead_window(struct lazymem *session, struct page_ref page)
 {
 	unsigned int most = slot_pages(page.pages, session->options->window);
 	uint64_t least = page.index - page.index % most;
-	struct page_ref low = page, high = page;
 
-	while (low.index > least &&
-	       ahead_is_missing(session, (struct page_ref) { low.pages, low.index - 1 }))
-		low.index--;
-	while (++high.index < least + most && ahead_is_missing(session, high))
-		;
-	return (struct span) { low.index, high.index };
+	return slots_missing_around(session, page, (struct span) { least, least + most });
 }
 
 /*
@@ -562,7 +548,7 @@ static struct page_ref ahead_next_in_row(struct lazymem *session)
 		if (page.index == ahead->pages->count) {
 			ahead->pages = ahead->pages->next;
 			ahead->index = 0;
-		} else if (ahead_is_missing(session, page)) {
+		} else if (slots_is_missing(session, page)) {
 			return page;
 		}
 	}

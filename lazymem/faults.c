@@ -71,21 +71,10 @@ void faults_add(struct lazymem *session, struct fault fault)
  */
 static struct slot *faults_start_window(struct lazymem *session, struct page_ref page)
 {
-	struct pages *pages = page.pages;
-	struct span span = ahead_span(session, page);
-	struct page_ref low = page, high = page;
+	struct span span = slots_missing_around(session, page, ahead_span(session, page));
+	struct page_ref low = { page.pages, span.low };
 
-	if (span.high > pages->count)
-		span.high = pages->count;
-	for (low.index--; low.index + 1 > span.low; low.index--)
-		if (bits_test(pages->done, low.index) || slots_find(session, low))
-			break;
-	low.index++;
-	for (high.index++; high.index < span.high; high.index++)
-		if (bits_test(pages->done, high.index) || slots_find(session, high))
-			break;
-	return slots_start(session, low, high.index - low.index,
-			   1UL << (page.index - low.index));
+	return slots_start(session, low, span.high - span.low, 1UL << (page.index - span.low));
 }
 
 /* A page that was given back is zeros; the source is not asked. */

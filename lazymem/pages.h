@@ -86,6 +86,11 @@ struct page_ref {
 	uint64_t index;
 };
 
+/* Pages @low to @high - 1. Empty: both are the same. */
+struct span {
+	uint64_t low, high;
+};
+
 static inline bool bits_test(const unsigned long *bits, uint64_t index)
 {
 	return bits[index / 64] >> index % 64 & 1;

@@ -76,8 +76,7 @@ static void slot_go_on(struct slot *slot, bool failed)
 	while (slot->rest) {
 		slot->rest--;
 		slot->first.index++;
-		if (bits_test(slot->first.pages->done, slot->first.index) ||
-		    slots_find(slot->session, slot->first))
+		if (!slots_is_missing(slot->session, slot->first))
 			continue;
 		slot->placed = 0;
 		slot->wanted = 0;

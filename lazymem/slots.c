@@ -62,6 +62,24 @@ struct slot *slots_find(struct lazymem *session, struct page_ref page)
 	return NULL;
 }
 
+bool slots_is_missing(struct lazymem *session, struct page_ref page)
+{
+	return page.index < page.pages->count &&
+	       !bits_test(page.pages->done, page.index) && !slots_find(session, page);
+}
+
+struct span slots_missing_around(struct lazymem *session, struct page_ref page, struct span most)
+{
+	struct page_ref low = { page.pages, page.index - 1 }, high = page;
+
+	/* Below page 0 the index is larger than any other. */
+	while (low.index + 1 > most.low && slots_is_missing(session, low))
+		low.index--;
+	while (++high.index < most.high && slots_is_missing(session, high))
+		;
+	return (struct span) { low.index + 1, high.index };
+}
+
 uint64_t slots_next_start(const struct lazymem *session, struct page_ref page)
 {
 	uint64_t least = page.pages->count;

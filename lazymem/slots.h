@@ -10,6 +10,7 @@
 #ifndef LAZYMEM_SLOTS_H
 #define LAZYMEM_SLOTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,10 @@ void slots_free(struct slots *slots);
 unsigned int slots_busy(const struct lazymem *session);
 /* The slot that has yet to bring @page, or NULL. */
 struct slot *slots_find(struct lazymem *session, struct page_ref page);
+/* Whether @page is there in the mapping, and neither done nor on its way. */
+bool slots_is_missing(struct lazymem *session, struct page_ref page);
+/* @page, and its missing neighbours in @most without a gap. */
+struct span slots_missing_around(struct lazymem *session, struct page_ref page, struct span most);
 /* Where the first slot behind @page begins; without one, the mapping's end. */
 uint64_t slots_next_start(const struct lazymem *session, struct page_ref page);
 /*

@@ -23,11 +23,6 @@
 
 #define STREAMS		24
 
-/* Pages @low to @high - 1. Empty: both are the same. */
-struct span {
-	uint64_t low, high;
-};
-
 /**
  * struct stream - faults that follow one another
  * @pages: the mapping; NULL: not in use
