@@ -48,7 +48,8 @@ struct lazymem_rate;
  * @size: bytes, a multiple of @page_size. The last page may reach beyond the image's end;
  *	  it is zeros there
  * @offset: where its content begins in the image, a multiple of 4096
- * @page_size: bytes per page, a power of two from 4096 to 2 MiB (hugetlb)
+ * @page_size: bytes per page, a power of two from 4096 to 2 MiB (hugetlb); 0: not known. If the
+ *	       kernel tells another one, that counts
  */
 struct lazymem_range {
 	uint64_t start;
@@ -293,12 +294,6 @@ struct lazymem *lazymem_new(const struct lazymem_options *options, void *arg, in
  */
 struct lazymem *lazymem_refuse(const struct lazymem_options *options, void *arg, int uffd,
 			       int peer);
-
-/*
- * Bytes of a page at @address of the client, a multiple of 4096: what struct lazymem_range
- * needs. 0: the kernel does not say, for example as nothing is registered there.
- */
-size_t lazymem_page_size(int uffd, uint64_t address);
 
 /**
  * lazymem_resume() - go on with a session of a process that was killed

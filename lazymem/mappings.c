@@ -14,23 +14,22 @@
 
 /*
  * What the client says of its page size may be wrong or left out. The kernel tells it. Where
- * it does not, the client is believed.
+ * it does not, the client is believed, and small pages are assumed.
  */
 static void mappings_correct_size(struct lazymem *session, int uffd,
 				 struct lazymem_range *range)
 {
-	size_t size = place_page_size(uffd, range->start);
+	size_t told = range->page_size, size = place_page_size(uffd, range->start);
 
-	if (!size || size == range->page_size)
+	range->page_size = size ?: told ?: PAGE_LEAST;
+	if (!told || told == range->page_size)
 		return;
 	session_message(session, "the mapping at 0x%" PRIx64 " has pages of %zu bytes, not of %" PRIu64 " as the client said",
-			range->start, size, range->page_size);
-	range->page_size = size;
+			range->start, size, (uint64_t)told);
 }
 
-int mappings_take(struct lazymem *session, int uffd,
-			       const struct lazymem_range *ranges, size_t count,
-			       char why[LAZYMEM_WHY])
+int mappings_take(struct lazymem *session, int uffd, const struct lazymem_range *ranges,
+		  size_t count, char why[LAZYMEM_WHY])
 {
 	struct lazymem_range *copy = malloc(count * sizeof(*copy) + 1);
 	int error;
@@ -45,11 +44,6 @@ int mappings_take(struct lazymem *session, int uffd,
 	error = ranges_set(&session->ranges, copy, count, session->image_size, why);
 	free(copy);
 	return error;
-}
-
-size_t lazymem_page_size(int uffd, uint64_t address)
-{
-	return place_page_size(uffd, address);
 }
 
 /* What @range has become is the list's last. */

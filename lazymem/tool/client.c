@@ -189,7 +189,6 @@ static int client_check(struct client *client, struct hello *hello, char why[LAZ
 		snprintf(why, LAZYMEM_WHY, "its userfaultfd has come on another connection, which is not over: all mappings go into one list");
 		return -EEXIST;
 	}
-	regions_ask_page_sizes(client->inbox.uffd, hello->ranges, hello->count, true);
 	client->placed = server_take_place(client->server);
 	if (client->placed)
 		return 0;

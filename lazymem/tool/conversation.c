@@ -37,9 +37,6 @@ static bool conversation_list(struct conversation *conversation, const struct la
 void conversation_begin(struct conversation *conversation, const struct lazymem *session,
 			bool extension)
 {
-	int state;
-
-	lazymem_kept(session, &conversation->uffd, &state);
 	conversation->extension = extension;
 	conversation->deaf = !conversation_list(conversation, session);
 }
@@ -116,8 +113,6 @@ static void conversation_add(struct client *client, struct lazymem *session,
 		count = regions_read(list, ranges, why);
 	else if (ranges)
 		snprintf(why, sizeof(why), "it has no list of mappings");
-	if (count > 0)
-		regions_ask_page_sizes(conversation->uffd, ranges, count, false);
 	for (int i = 0; i < count && !error; i++)
 		error = lazymem_map(session, &ranges[i], why);
 	if (count > 0)

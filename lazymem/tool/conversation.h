@@ -22,7 +22,6 @@ struct client;
  * struct conversation - what was agreed on
  * @ranges: the client's mappings, in the order of lazymem_dirty_take()'s index
  * @count: how many
- * @uffd: the session's
  * @range, @page: where the next answer about dirty pages begins
  * @extension: the first message was an object: the client reads answers
  * @deaf: what the client sends is not listened to any more
@@ -30,7 +29,6 @@ struct client;
 struct conversation {
 	struct lazymem_range *ranges;
 	size_t count;
-	int uffd;
 	size_t range;
 	uint64_t page;
 	bool extension;

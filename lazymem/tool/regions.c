@@ -78,12 +78,3 @@ int regions_read(struct json_object *list, struct lazymem_range ranges[REGIONS_M
 	}
 	return count;
 }
-
-void regions_ask_page_sizes(int uffd, struct lazymem_range *ranges, size_t count,
-			    bool believe)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!believe || !ranges[i].page_size)
-			ranges[i].page_size = lazymem_page_size(uffd, ranges[i].start) ?:
-					      ranges[i].page_size ?: SMALL;
-}

@@ -20,11 +20,4 @@ int regions_read(struct json_object *list, struct lazymem_range ranges[REGIONS_M
 /* A member that is a whole number and not negative. */
 bool regions_number(struct json_object *object, const char *name, uint64_t *to);
 
-/*
- * Set page sizes to what the kernel says; where it does not, to what is told, or 4096.
- * @believe: only those that are not told. The library finds the others, and reports them.
- */
-void regions_ask_page_sizes(int uffd, struct lazymem_range *ranges, size_t count,
-			    bool believe);
-
 #endif
