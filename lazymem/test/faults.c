@@ -126,12 +126,6 @@ static void case_write_protected(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
-static void *run_session(void *session)
-{
-	lazymem_run(session);
-	return NULL;
-}
-
 /* Write to every @step-th page. */
 static void write_pages(const struct memory *memory, size_t step)
 {
@@ -161,15 +155,10 @@ static void case_dirty(const void *variant)
 					   UFFD_FEATURE_EVENT_REMOVE,
 					   UFFDIO_REGISTER_MODE_MISSING |
 					   UFFDIO_REGISTER_MODE_WP);
-	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
 	unsigned long bits[PAGES / 64] = {};
-	char why[LAZYMEM_WHY];
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
-					      why);
-	pthread_t thread;
+	struct lazymem *session = session_of(&options, &memory);
+	pthread_t thread = session_run(session);
 
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
 	CHECK_EQ(lazymem_dirty_start(session), 0);
@@ -220,17 +209,11 @@ static void case_tracked(const void *variant)
 					    UFFD_FEATURE_WP_HUGETLBFS_SHMEM : 0),
 					   UFFDIO_REGISTER_MODE_MISSING |
 					   UFFDIO_REGISTER_MODE_WP);
-	struct lazymem_range range = { (uintptr_t)memory.base, all * PAGE, 0,
-				       memory.page_size };
 	const size_t pages = all * PAGE / memory.page_size;
 	unsigned long bits[4 * HUGE / PAGE / 64] = {};
-	char why[LAZYMEM_WHY];
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
-					      why);
-	pthread_t thread;
+	struct lazymem *session = session_of(&options, &memory);
+	pthread_t thread = session_run(session);
 
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, all), 0);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, pages, bits), 0);
 	memory.base[memory.page_size * 2 + 9]++;
@@ -241,9 +224,7 @@ static void case_tracked(const void *variant)
 	memory.base[7] = 1;
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, pages, bits), 1);
 	CHECK_EQ(bits[0], 1 << 2 | 1 << 0);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
@@ -255,22 +236,15 @@ static void case_tracked_unprotected(const void *variant)
 	};
 	struct memory memory = memory_make(PAGES, small, UFFD_FEATURE_PAGEFAULT_FLAG_WP,
 					   UFFDIO_REGISTER_MODE_MISSING);
-	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
 	unsigned long bits[PAGES / 64] = {};
-	char why[LAZYMEM_WHY];
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
-					      why);
-	pthread_t thread;
+	struct lazymem *session = session_of(&options, &memory);
+	pthread_t thread = session_run(session);
 
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES / 2), 0);
 	CHECK_EQ(lazymem_dirty_start(session), -EINVAL);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EINVAL);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
@@ -287,22 +261,15 @@ static void case_tracked_piece(const void *variant)
 					   UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
 					   UFFDIO_REGISTER_MODE_MISSING |
 					   UFFDIO_REGISTER_MODE_WP);
-	struct lazymem_range range = { (uintptr_t)memory.base, all * PAGE, 0, HUGE };
 	unsigned long bits[1] = {};
-	char why[LAZYMEM_WHY];
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1,
-					      why);
-	pthread_t thread;
+	struct lazymem *session = session_of(&options, &memory);
+	pthread_t thread = session_run(session);
 
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, all), 0);
 	CHECK_EQ(madvise(memory.base + HUGE + PAGE, PAGE, MADV_REMOVE), 0);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, 2, bits), 1);
 	CHECK_EQ(bits[0], 1 << 1);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
@@ -338,24 +305,19 @@ static void case_tracked_async(const void *variant)
 					   UFFD_FEATURE_WP_ASYNC,
 					   UFFDIO_REGISTER_MODE_MISSING |
 					   UFFDIO_REGISTER_MODE_WP);
-	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
 	unsigned long bits[PAGES / 64] = {};
-	char why[LAZYMEM_WHY];
 	struct lazymem *session;
 	pthread_t thread;
 
 	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
-	session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1, why);
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
+	session = session_of(&options, &memory);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK_EQ(count_written(&memory), 0);
 	write_pages(&memory, 8);
 	CHECK_EQ(count_written(&memory), PAGES / 8);
 	CHECK_EQ(lazymem_dirty_take(session, 0, 0, PAGES, bits), -EOPNOTSUPP);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 

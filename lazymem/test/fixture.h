@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the cases have in common: images, servers, NBD servers, and memory that a server
- * fills. One header for image.c, server.c, nbdkit.c, memory.c and fixture.c, since nearly
+ * fills. One header for image.c, server.c, nbdkit.c, memory.c, session.c and fixture.c, since nearly
  * each case uses all of them.
  *
  * A case is a process of its own (lib/harness.h). What it starts dies with it.
@@ -10,6 +10,7 @@
 #define LAZYMEM_FIXTURE_H
 
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "harness.h"
@@ -115,6 +116,13 @@ void memory_serve(struct memory *memory, const struct lazymem_server *server);
 /* Both: anonymous memory of @pages, registered for missing faults, and served. */
 struct memory memory_served(const struct lazymem_server *server, size_t pages,
 			    uint64_t features);
+
+/* A session in this process: all pages of @memory are the image's. */
+struct lazymem *session_of(const struct lazymem_options *options, const struct memory *memory);
+/* Run it in a thread. */
+pthread_t session_run(struct lazymem *session);
+/* Stop it with LAZYMEM_DROP, and free it. */
+void session_end(struct lazymem *session, pthread_t thread);
 
 /* Connect, and send @text with @fd, unless that is -1. Returns the connection. */
 int server_send(const struct lazymem_server *server, const char *text, int fd);

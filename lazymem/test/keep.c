@@ -467,28 +467,20 @@ static void case_dirty(const void *variant)
 	manager_end(&manager, &server);
 }
 
-static void *session_run(void *session)
-{
-	lazymem_run(session);
-	return NULL;
-}
-
 /* Killed between read() and what comes of it: the messages are still in the inbox. */
 static void case_inbox(const void *variant)
 {
 	char why[LAZYMEM_WHY];
-	struct lazymem_image *image = lazymem_image_open(image_make(PAGES), NULL, why);
+	struct lazymem_image *image = image_open(image_make(PAGES));
 	struct lazymem_options options = { .image = image, .window = 4096, .keep = true };
 	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
-	struct lazymem_range range = { (uintptr_t)memory.base, PAGES * PAGE, 0, PAGE };
-	struct lazymem *session = lazymem_new(&options, NULL, memory.uffd, -1, &range, 1, why);
+	struct lazymem *session = session_of(&options, &memory);
 	struct keep keep;
 	struct uffd_msg *msgs;
 	pthread_t thread;
 	int uffd, state;
 
-	CHECK(session);
 	lazymem_kept(session, &uffd, &state);
 	uffd = dup(uffd);
 	state = dup(state);
@@ -503,14 +495,11 @@ static void case_inbox(const void *variant)
 	keep_close(&keep);
 
 	session = lazymem_resume(&options, NULL, uffd, -1, state, why);
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, session_run, session), 0);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	CHECK_EQ(content_not_zero(memory.base + 8 * PAGE, 8), 0);
 	CHECK_EQ(image_wrong(memory.base + 16 * PAGE, 16, PAGES - 16), 0);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(image);
 }
 

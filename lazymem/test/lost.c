@@ -40,37 +40,6 @@ static bool was_said(const char *text)
 	return was;
 }
 
-static void *run_session(void *session)
-{
-	lazymem_run(session);
-	return NULL;
-}
-
-static pthread_t run(struct lazymem *session)
-{
-	pthread_t thread;
-
-	CHECK(session);
-	CHECK_EQ(pthread_create(&thread, NULL, run_session, session), 0);
-	return thread;
-}
-
-/* All pages of @memory are the image's. */
-static struct lazymem *session_of(const struct lazymem_options *options,
-				  const struct memory *memory)
-{
-	struct lazymem_range range = {
-		(uintptr_t)memory->base, memory->pages * PAGE, 0, memory->page_size,
-	};
-	char why[LAZYMEM_WHY] = "";
-	struct lazymem *session = lazymem_new(options, NULL, memory->uffd, -1, &range, 1,
-					      why);
-
-	if (!session)
-		FAIL("%s", why);
-	return session;
-}
-
 /* Nobody knows what the client has mapped. Each access gets SIGBUS, also in huge pages. */
 static void case_refused(const void *variant)
 {
@@ -84,7 +53,7 @@ static void case_refused(const void *variant)
 	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	session = lazymem_refuse(&options, NULL, memory.uffd, -1);
-	thread = run(session);
+	thread = session_run(session);
 	CHECK(memory_is_poisoned(memory.base + PAGE));
 	CHECK(memory_is_poisoned(memory.base + HUGE));
 	lazymem_stop(session, LAZYMEM_NOW);
@@ -103,7 +72,7 @@ static void case_refused_dropped(const void *variant)
 	struct memory memory = memory_make(2 * HUGE / PAGE, *flags, 0,
 					   UFFDIO_REGISTER_MODE_MISSING);
 	struct lazymem *session = lazymem_refuse(&options, NULL, memory.uffd, -1);
-	pthread_t thread = run(session);
+	pthread_t thread = session_run(session);
 
 	CHECK_EQ(content_not_zero(memory.base + PAGE, 1), 0);
 	CHECK_EQ(content_not_zero(memory.base + HUGE, 1), 0);
@@ -140,7 +109,7 @@ static void case_killed(const void *variant)
 
 	memory.pages = PAGES;
 	session = session_of(&options, &memory);
-	thread = run(session);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK_EQ(kills, 0);
 	CHECK_EQ(pthread_create(&stuck, NULL, touch_page, memory.base + PAGES * PAGE), 0);
@@ -168,12 +137,10 @@ static void case_taken_over(const void *variant)
 	CHECK_EQ(pthread_create(&waits, NULL, touch_page, memory.base + 5 * PAGE), 0);
 	CHECK(uffd_next(memory.uffd, &msg, -1));
 	session = session_of(&options, &memory);
-	thread = run(session);
+	thread = session_run(session);
 	pthread_join(waits, NULL);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
@@ -192,7 +159,7 @@ static void case_fill_ends(const void *variant)
 	if (!memory_can_poison())
 		skip("this kernel cannot poison");
 	session = session_of(&options, &memory);
-	thread = run(session);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	nbdkit_kill(&nbdkit);
 	lazymem_stop(session, LAZYMEM_FILL);
@@ -213,7 +180,7 @@ static void case_drop_ends(const void *variant)
 					   UFFDIO_REGISTER_MODE_MISSING);
 	struct lazymem *session = session_of(&options, &memory);
 	struct lazymem_stats stats = {};
-	pthread_t thread = run(session), waits;
+	pthread_t thread = session_run(session), waits;
 
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	nbdkit_kill(&nbdkit);
@@ -273,7 +240,7 @@ static void case_child_without_session(const void *variant)
 		skip("this kernel cannot poison");
 	skip_with_thread_sanitizer();
 	session = session_of(&options, &memory);
-	thread = run(session);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	leave_descriptors(1);
 	pid = fork();
@@ -284,9 +251,7 @@ static void case_child_without_session(const void *variant)
 	CHECK_EQ(status, 0);
 	CHECK(was_said("file descriptors to serve a child"));
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
@@ -313,7 +278,7 @@ static void case_child_without_descriptor(const void *variant)
 
 	skip_with_thread_sanitizer();
 	session = session_of(&options, &memory);
-	thread = run(session);
+	thread = session_run(session);
 	CHECK_EQ(image_wrong(memory.base, 0, 8), 0);
 	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
 	leave_descriptors(0);
@@ -325,9 +290,7 @@ static void case_child_without_descriptor(const void *variant)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
-	lazymem_stop(session, LAZYMEM_DROP);
-	pthread_join(thread, NULL);
-	lazymem_free(session);
+	session_end(session, thread);
 	lazymem_image_close(options.image);
 }
 
