@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the cases have in common: images, servers, NBD servers, and memory that a server
- * fills. One header for image.c, server.c, nbdkit.c, memory.c, session.c and fixture.c, since nearly
- * each case uses all of them.
+ * fills. One header for image.c, server.c, nbdkit.c, memory.c, session.c and fixture.c, since
+ * nearly each case uses all of them.
  *
  * A case is a process of its own (lib/harness.h). What it starts dies with it.
  */
