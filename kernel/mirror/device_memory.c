@@ -87,7 +87,7 @@ struct page *hmmu_memory_take(struct hmmu_memory *memory)
 	page->zone_device_data = NULL;
 	if (memory->ops->attach && memory->ops->attach(memory, page))
 		goto out_push;
-	zone_device_page_init(page);
+	hmmu_device_page_init(page, &memory->pagemap);
 	return page;
 
 out_push:
@@ -97,8 +97,14 @@ out_put:
 	return NULL;
 }
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
 static void device_memory_page_free(struct page *page)
 {
+#else
+static void device_memory_page_free(struct folio *folio)
+{
+	struct page *page = &folio->page;
+#endif
 	struct hmmu_memory *memory = hmmu_memory_of(page);
 	struct module *owner = memory->ops->owner;
 
@@ -109,7 +115,11 @@ static void device_memory_page_free(struct page *page)
 }
 
 static const struct dev_pagemap_ops device_memory_pagemap_ops = {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
 	.page_free = device_memory_page_free,
+#else
+	.folio_free = device_memory_page_free,
+#endif
 	.migrate_to_ram = hmmu_memory_touch,
 };
 
