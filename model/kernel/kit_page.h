@@ -3,8 +3,16 @@
 #ifndef MODEL_KIT_PAGE_H
 #define MODEL_KIT_PAGE_H
 
+#include <stdbool.h>
+
 struct page {
 	struct dev_pagemap *pgmap;
 };
+
+struct folio;
+
+struct folio *page_folio(struct page *page);
+bool folio_mapped(struct folio *folio);
+void zone_device_page_init(struct page *page);
 
 #endif
