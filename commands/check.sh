@@ -41,6 +41,7 @@ check() {
 
 check_scripts() {
 	shellcheck run .ci/run vm/guest/* &&
+		shellcheck -s sh kernel/compat/*.sh &&
 		shellcheck -s bash vm/*.sh vm/kernels/*.sh model/*.sh commands/*
 }
 

@@ -40,4 +40,10 @@ static_assert(HMM_PFN_REQ_WRITE == HMM_PFN_WRITE);
 static_assert(HMM_PFN_REQ_FAULT == 1UL << (BITS_PER_LONG - 1));
 static_assert(HMM_PFN_REQ_WRITE == 1UL << (BITS_PER_LONG - 2));
 
+/* A kernel has both private device memory and exclusive access, or neither. */
+static inline bool hmmu_has_device_private(void)
+{
+	return IS_ENABLED(CONFIG_DEVICE_PRIVATE);
+}
+
 #endif

@@ -17,7 +17,8 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
-#include "../compat/memory.h"
+#include "../compat/device_memory.h"
+#include "../compat/kernel.h"
 #include "device_memory.h"
 
 /**
@@ -26,7 +27,7 @@
  */
 struct hmmu_memory *hmmu_memory_of(const struct page *page)
 {
-	return container_of(hmmu_pagemap_of(page), struct hmmu_memory, pagemap);
+	return container_of(page_pgmap(page), struct hmmu_memory, pagemap);
 }
 
 /**
@@ -37,7 +38,7 @@ struct hmmu_memory *hmmu_memory_of(const struct page *page)
 bool hmmu_memory_has(const struct hmmu_memory *memory, const struct page *page)
 {
 	return (is_device_private_page(page) || is_device_coherent_page(page)) &&
-	       hmmu_pagemap_of(page) == &memory->pagemap;
+	       page_pgmap(page) == &memory->pagemap;
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_has);
 
@@ -87,7 +88,7 @@ struct page *hmmu_memory_take(struct hmmu_memory *memory)
 	page->zone_device_data = NULL;
 	if (memory->ops->attach && memory->ops->attach(memory, page))
 		goto out_push;
-	hmmu_device_page_init(page, &memory->pagemap);
+	zone_device_page_init(page, &memory->pagemap, 0);
 	return page;
 
 out_push:
@@ -97,14 +98,9 @@ out_put:
 	return NULL;
 }
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
-static void device_memory_page_free(struct page *page)
-{
-#else
-static void device_memory_page_free(struct folio *folio)
+static void device_memory_folio_free(struct folio *folio)
 {
 	struct page *page = &folio->page;
-#endif
 	struct hmmu_memory *memory = hmmu_memory_of(page);
 	struct module *owner = memory->ops->owner;
 
@@ -114,14 +110,8 @@ static void device_memory_page_free(struct folio *folio)
 	module_put(owner);
 }
 
-static const struct dev_pagemap_ops device_memory_pagemap_ops = {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
-	.page_free = device_memory_page_free,
-#else
-	.folio_free = device_memory_page_free,
-#endif
-	.migrate_to_ram = hmmu_memory_touch,
-};
+DEFINE_HMMU_PAGEMAP_OPS(device_memory_pagemap_ops, device_memory_folio_free,
+			hmmu_memory_touch);
 
 /* Addresses that nothing uses; the kernel rounds up to what it can hot-plug. */
 static int device_memory_claim_private(struct hmmu_memory *memory, u64 size)

@@ -10,7 +10,6 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
-#include "../compat/memory.h"
 #include "device_memory.h"
 #include "move.h"
 
@@ -27,7 +26,7 @@ static void evict_make_ready(struct hmmu_move *move, unsigned long pfn,
 
 	for (i = 0; i < pages; i = stop) {
 		for (stop = i; stop < pages; stop++)
-			if (!hmmu_page_mapped(pfn_to_page(pfn + stop)))
+			if (!folio_mapped(page_folio(pfn_to_page(pfn + stop))))
 				break;
 		if (stop > i)
 			migrate_device_range(move->src + i, pfn + i, stop - i);

@@ -22,7 +22,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "../compat/memory.h"
+#include "../compat/exclusive.h"
 #include "device_memory.h"
 #include "mirror.h"
 

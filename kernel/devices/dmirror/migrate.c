@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "../../compat/memory.h"
+#include "../../compat/kernel.h"
 #include "dmirror.h"
 
 #define BYTES_MAX	512UL
