@@ -4,7 +4,7 @@
 # in time, for parts that need two processors.
 
 command_summary="Measure what the calls cost, beside the stock call and beside beginning again."
-command_options="list time csv plots kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
+command_options="list time csv plots kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
 command_arguments="[--runs N] [--strict] PART..."
 default_kernel=6.12
 
@@ -67,6 +67,7 @@ measure_in() {
 		words=(--exact)
 		shift
 	fi
+	[ ${#words[@]} -gt 0 ] || printf 'Time is from a guest under %s.\n' "${accelerator^^}"
 	guest_run "${words[@]}" "$1" hmmu-bench --rows "${@:2}" "${arguments[@]}" |
 		sort_lines
 	this=${PIPESTATUS[0]}
@@ -77,10 +78,13 @@ measure_in() {
 	rm "$scratch/sums"
 }
 
-# Each guest prints the names of the columns; only the first line of them is kept.
+# Each guest prints the names of the columns; only the first line of them is kept. The
+# clock of rows in time is "time" under TCG, "time-kvm" under KVM.
 keep_rows() {
 	[ -n "${option[csv]-}" ] || return 0
-	awk 'NR == 1 || !/^kernel,/' "$scratch/rows" >"${option[csv]}" ||
+	awk -F, -v OFS=, -v "accelerator=$accelerator" '
+		$2 == "time" && accelerator != "tcg" { $2 = "time-" accelerator }
+		NR == 1 || !/^kernel,/' "$scratch/rows" >"${option[csv]}" ||
 		die "cannot write ${option[csv]}"
 	say "$(($(wc -l <"${option[csv]}") - 1)) rows in ${option[csv]}"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Show memory that the stock call refuses reach a device."
-command_options="snapshot kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
+command_options="snapshot kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
 command_arguments=""
 default_kernel=6.12
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Restore a guest from a file, lazily, beside a full copy before it starts."
-command_options="image kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
+command_options="image kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
 command_arguments="OPTIONS OF hmmu-restore"
 default_kernel=6.12
 

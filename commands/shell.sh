@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Open a shell, or run a command, in a guest with the modules loaded."
-command_options="kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
+command_options="kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
 command_arguments="COMMAND [ARGUMENT...]"
 default_kernel=6.12
 

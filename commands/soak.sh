@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Storms in address spaces, and a page server whose clients and sources are killed, for long."
-command_options="minutes seed case kernel kernel-image kernel-build kernel-modules memory cpus append verbose"
+command_options="minutes seed case kernel kernel-image kernel-build kernel-modules memory cpus accel append verbose"
 command_arguments=""
 default_kernel=6.1,6.12
 
@@ -28,9 +28,11 @@ command_main() {
 	guest_settings 2048 $((minutes * 60 + 600))
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
+		accel_choose
 	done
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
+		accel_choose
 		build_modules
 		for words in "${chosen[@]}"; do
 			# shellcheck disable=SC2086

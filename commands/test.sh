@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Explore the engine in the model, then test it in guests of several kernels."
-command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus timeout append verbose"
+command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
 command_arguments=""
 default_kernel=6.1,6.12,debug-lockdep
 
@@ -31,6 +31,7 @@ command_main() {
 	# Prepare all kernels first: one that is unavailable ends the run before any test.
 	for kernel in $(kernels_to_boot); do
 		kernel_prepare "$kernel"
+		accel_choose
 	done
 	for kernel in $(kernels_to_boot); do
 		test_on "$kernel"
@@ -87,6 +88,7 @@ test_on() {
 
 	mapfile -t oracles < <(chosen_oracles "$1")
 	kernel_prepare "$1"
+	accel_choose
 	build_modules
 	prove_oracles "${oracles[@]}"
 	[ -z "$cases" ] || run_cases test hmmu-test "${case_words[@]}"

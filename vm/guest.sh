@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Boots a guest under QEMU's CPU emulation (TCG) and runs one command in it. Three
-# serial ports keep three streams apart: ttyS0 the kernel console, ttyS1 the command's
-# input and output, ttyS2 its exit status.
+# Boots a guest under QEMU and runs one command in it. Three serial ports keep three
+# streams apart: ttyS0 the kernel console, ttyS1 the command's input and output, ttyS2 its
+# exit status.
 
 # What guest_run returns if the guest itself failed, whatever the command returned.
 readonly guest_failed=99
 
 # guest_run [--interactive] [--exact] [--disk FILE] NAME COMMAND [ARGUMENT...]
 # Returns the command's status. NAME names the logs. Boots the prepared kernel, with
-# guest_memory MiB, for at most guest_timeout seconds (0: no limit).
+# guest_memory MiB, for at most guest_timeout seconds (0: no limit). With --exact the guest
+# has one processor and a clock that counts its instructions; otherwise it runs under the
+# accelerator that accel_choose has set.
 guest_run() {
 	local interactive='' exact='' disk='' status
 
@@ -24,6 +26,7 @@ guest_run() {
 		esac
 		shift
 	done
+	[ -z "$exact" ] || local accelerator=tcg
 	local console=build/log/$1-$kernel_name.console
 	shift
 	need_disk 300
@@ -64,7 +67,7 @@ tell_coarse_timer() {
 boot() {
 	local status follower=''
 
-	say "booting $kernel_release (${guest_memory} MiB, console in $console)"
+	say "booting $kernel_release (${accelerator^^}, ${guest_memory} MiB, console in $console)"
 	: >"$console"
 	: >"$scratch/status"
 	if [ -n "${option[verbose]-}" ]; then
@@ -85,24 +88,36 @@ boot() {
 
 # qemu [PREFIX...]: PREFIX is a command that runs QEMU.
 qemu() {
-	local drive=() processors=(-accel "tcg,thread=multi,tb-size=256"
-		-smp "${option[cpus]-2}")
+	local drive=() processors
 
-	# One processor, with a clock that counts instructions.
-	[ -z "$exact" ] || processors=(-accel "tcg,thread=single,tb-size=256"
-		-icount "shift=0,sleep=off" -smp 1)
-
+	mapfile -t processors < <(processors)
 	[ -z "$disk" ] ||
 		drive=(-drive "file=${disk//,/,,},format=raw,if=virtio,readonly=on")
 	"$@" timeout --foreground -k 5 "$guest_timeout" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
-		-machine q35 "${processors[@]}" -cpu max \
+		-machine q35 "${processors[@]}" \
 		-m "$guest_memory" -display none \
 		-kernel "$kernel_image" -initrd "$scratch/initramfs" \
 		-append "$(kernel_parameters)" "${drive[@]}" \
 		-chardev "file,id=console,path=$console" -serial chardev:console \
 		-chardev stdio,id=command,signal=off -serial chardev:command \
 		-chardev "file,id=status,path=$scratch/status" -serial chardev:status
+}
+
+# Prints QEMU's options for the guest's processors, a word a line.
+processors() {
+	if [ -n "$exact" ]; then
+		printf '%s\n' -accel "tcg,thread=single,tb-size=256" \
+			-icount "shift=0,sleep=off" -cpu max -smp 1
+	elif [ "$accelerator" = tcg ]; then
+		# TCG executes the string instructions a byte at a time.
+		printf '%s\n' -accel "tcg,thread=multi,tb-size=256" \
+			-cpu "max,-erms,-fsrm" -smp "${option[cpus]-2}"
+	else
+		# KVM without the processor's support cannot offer arch-capabilities.
+		printf '%s\n' -accel kvm -cpu "max,-arch-capabilities" \
+			-smp "${option[cpus]-2}"
+	fi
 }
 
 # An oops ends the guest at once. Without mitigations the emulated CPU keeps its

@@ -16,7 +16,12 @@ make_initramfs() {
 	add_nbdkit
 	add_libraries
 	add_modules
-	(cd "$root" && find . | cpio --quiet -o -H newc) >"$1" ||
+	pack_initramfs "$root" "$1"
+}
+
+# pack_initramfs FOLDER FILE
+pack_initramfs() {
+	(cd "$1" && find . | cpio --quiet -o -H newc) >"$2" ||
 		die "cannot write the guest's file system; is the disk full?"
 }
 

@@ -28,6 +28,7 @@ define_option kernel-build DIR "its build tree or headers (with --kernel-image)"
 define_option kernel-modules DIR "root holding its lib/modules, for zram and virtio"
 define_option memory MIB "guest memory"
 define_option cpus N "guest processors (default 2)"
+define_option accel HOW "kvm, tcg (QEMU's emulation), or auto: KVM if it boots the kernel (default auto)"
 define_option timeout SECONDS "end the guest after this long"
 define_option append PARAMETERS "add to the guest kernel's command line"
 define_option verbose "" "show the guest's kernel console live"
@@ -148,6 +149,10 @@ check_value() {
 	local value=$2
 
 	case ${option_kind[$1]} in
+	HOW)
+		[[ $value =~ ^(auto|tcg|kvm)$ ]] ||
+			usage_error "--$1 is auto, tcg or kvm, not '$value'"
+		;;
 	PATH)
 		touch -- "$value" 2>/dev/null ||
 			usage_error "--$1: '$value' cannot be written"

@@ -7,6 +7,7 @@ prepare_guest() {
 	need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	build_programs
 	kernel_prepare "${selected_kernels[0]}"
+	accel_choose
 	build_modules
 }
 
