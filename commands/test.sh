@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Explore the engine in the model, then test it in guests of several kernels."
-command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus accel timeout append verbose"
+command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus guests accel timeout append verbose"
 command_arguments=""
 default_kernel=6.1,6.12,debug-lockdep
 
@@ -32,11 +32,80 @@ command_main() {
 	for kernel in $(kernels_to_boot); do
 		kernel_prepare "$kernel"
 		accel_choose
+		build_modules
 	done
-	for kernel in $(kernels_to_boot); do
-		test_on "$kernel"
-	done
+	run_guests
 	report
+}
+
+# Runs all guests, several at once: a guest waits for much of its time. Each line begins with
+# the kernel's name.
+run_guests() {
+	local kernel job running=0 most
+
+	[ -n "$(kernels_to_boot)" ] || return 0
+	most=${option[guests]-$(guests_at_once)}
+	for kernel in $(kernels_to_boot); do
+		kernel_prepare "$kernel"
+		accel_choose
+		modules_built=$(modules_of_kernel)
+		for job in $(jobs_of "$kernel"); do
+			[ "$running" -lt "$most" ] || wait -n
+			[ "$running" -eq "$most" ] || running=$((running + 1))
+			{ (run_job "$job") || job_lost "$job"; } | name_lines "$kernel" &
+		done
+	done
+	wait
+}
+
+# The oracles come first: a kernel with a silent oracle proves nothing.
+jobs_of() {
+	[ -z "$(chosen_oracles "$1")" ] || echo oracles
+	[ -z "$cases" ] || echo cases
+	[ -z "$lazymem_cases" ] || echo lazymem
+	[ -z "$suite_case" ] || echo suite
+}
+
+# run_job JOB: on the prepared kernel; adds the results to those of the run.
+run_job() {
+	local results=$scratch scratch=$scratch/$kernel_name-$1
+	local passed=0 failed=0 skipped=0 proved=() start=$SECONDS
+
+	mkdir -p "$scratch"
+	"job_$1"
+	echo "$kernel_name $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$results/table"
+	rm -rf "$scratch"
+}
+
+# A job that ended itself, for want of disk space for example, has said why.
+job_lost() {
+	echo "the guest for $1 was not run: ./run test --kernel $kernel_name" >>"$scratch/failures"
+	echo "$kernel_name 0 1 0 0 " >>"$scratch/table"
+}
+
+job_oracles() {
+	local oracle
+
+	for oracle in $(chosen_oracles "$kernel_name"); do
+		prove_oracle "$oracle"
+	done
+}
+
+job_cases() {
+	run_cases test hmmu-test "${case_words[@]}"
+}
+
+job_lazymem() {
+	run_cases lazymem lazymem-test --guest "${case_words[@]}"
+}
+
+job_suite() {
+	if [ -z "$why_no_suite" ]; then
+		run_cases suite sh -c "$(suite_command)" suite/hmm
+	else
+		echo "ok - suite/hmm # SKIP $why_no_suite"
+		skipped=$((skipped + 1))
+	fi
 }
 
 kernels_to_boot() {
@@ -82,53 +151,23 @@ test_model() {
 	echo "model $passed $failed 0 $((SECONDS - start))" >>"$scratch/table"
 }
 
-# test_on KERNEL: adds the kernel's results to those in the scratch folder.
-test_on() {
-	local passed=0 failed=0 skipped=0 proved=() oracles start=$SECONDS
-
-	mapfile -t oracles < <(chosen_oracles "$1")
-	kernel_prepare "$1"
-	accel_choose
-	build_modules
-	prove_oracles "${oracles[@]}"
-	[ -z "$cases" ] || run_cases test hmmu-test "${case_words[@]}"
-	[ -z "$lazymem_cases" ] ||
-		run_cases lazymem lazymem-test --guest "${case_words[@]}"
-	[ -z "$suite_case" ] || run_suite
-	echo "$1 $passed $failed $skipped $((SECONDS - start)) ${proved[*]}" >>"$scratch/table"
-}
-
-# Runs before the tests: a kernel with a silent oracle proves nothing.
-prove_oracles() {
-	local oracle
-
-	for oracle in "$@"; do
-		say "showing the oracles of $kernel_name a bug: $oracle"
-		if oracle_sees "$oracle"; then
-			echo "ok - oracle/$oracle"
-			proved+=("$oracle")
-			passed=$((passed + 1))
-		else
-			echo "not ok - oracle/$oracle"
-			tail -n 20 "$scratch/oracle" >&2
-			echo "oracle/$oracle has not seen its bug: $(again "$kernel_name" "oracle/$oracle")" >>"$scratch/failures"
-			failed=$((failed + 1))
-		fi
-	done
+prove_oracle() {
+	say "showing the oracles of $kernel_name a bug: $1"
+	if oracle_sees "$1"; then
+		echo "ok - oracle/$1"
+		proved+=("$1")
+		passed=$((passed + 1))
+	else
+		echo "not ok - oracle/$1"
+		tail -n 20 "$scratch/oracle" >&2
+		echo "oracle/$1 has not seen its bug: $(again "$kernel_name" "oracle/$1")" >>"$results/failures"
+		failed=$((failed + 1))
+	fi
 }
 
 # The suite runs as a whole: its cases cannot be selected one by one.
 suite_meant() {
 	case_means suite/hmm || [[ ${option[case]-} == suite/?* ]]
-}
-
-run_suite() {
-	if [ -z "$why_no_suite" ]; then
-		run_cases suite sh -c "$(suite_command)" suite/hmm
-	else
-		echo "ok - suite/hmm # SKIP $why_no_suite"
-		skipped=$((skipped + 1))
-	fi
 }
 
 # run_cases NAME PROGRAM [OPTION...]; NAME names the logs.
@@ -142,13 +181,13 @@ run_cases() {
 	skipped=$((skipped + $(tap_skipped "$tap")))
 	tap_failures "$tap" | while read -r name; do
 		echo "$name: $(again "$kernel_name" "$name")"
-	done >>"$scratch/failures"
+	done >>"$results/failures"
 	failed=$((failed + bad))
 	if guest=$(guest_failure "$2" "$tap" "$status" "$bad"); then
-		echo "$guest" >>"$scratch/failures"
+		echo "$guest" >>"$results/failures"
 		failed=$((failed + 1))
 	fi
-	tap_times "$tap" | sed "s/\$/ ($kernel_name)/" >>"$scratch/times"
+	tap_times "$tap" | sed "s/\$/ ($kernel_name)/" >>"$results/times"
 }
 
 # guest_failure PROGRAM TAP STATUS FAILED: prints what went wrong apart from failed cases;
@@ -182,7 +221,8 @@ again() {
 	echo "./run test ${words% }${2:+ --case $2}"
 }
 
-# Prints the results; fails unless tests ran and none failed.
+# Prints the results; fails unless tests ran and none failed. The seconds of a kernel are
+# those of its guests, in the order of the kernels.
 report() {
 	if [ -s "$scratch/times" ]; then
 		printf '\nslowest cases:\n'
@@ -195,14 +235,23 @@ report() {
 	fi
 	echo
 	awk '
-	BEGIN { format = "%-16s %8s %8s %8s %8s  %s\n"
-		printf format, "where", "passed", "failed", "skipped", "seconds",
-			"oracles that saw their bug" }
+	!($1 in seconds) { order[n++] = $1 }
 	{
 		numbers = $1 " " $2 " " $3 " " $4 " " $5 " "
-		printf format, $1, $2, $3, $4, $5, substr($0, length(numbers) + 1)
+		proved[$1] = proved[$1] substr($0, length(numbers) + 1)
+		passed[$1] += $2; failed[$1] += $3; skipped[$1] += $4; seconds[$1] += $5
 		p += $2; f += $3; s += $4
 	}
-	END { printf "%d passed, %d failed, %d skipped\n", p, f, s
-		exit f > 0 || p == 0 }' "$scratch/table"
+	END {
+		format = "%-16s %8s %8s %8s %8s  %s\n"
+		printf format, "where", "passed", "failed", "skipped", "seconds",
+			"oracles that saw their bug"
+		for (i = 0; i < n; i++) {
+			name = order[i]
+			printf format, name, passed[name], failed[name], skipped[name],
+				seconds[name], proved[name]
+		}
+		printf "%d passed, %d failed, %d skipped\n", p, f, s
+		exit f > 0 || p == 0
+	}' "$scratch/table"
 }

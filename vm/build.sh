@@ -4,10 +4,15 @@
 
 # Builds into $modules_built. Arguments are passed to make.
 build_modules() {
-	modules_built=$top/build/modules/$kernel_release
+	modules_built=$(modules_of_kernel)
 	say "building the modules for $kernel_release${*:+ ($*)}"
 	logged_make "modules-$kernel_name" modules "KDIR=$kernel_build" W=1 \
 		KCFLAGS=-Werror HMMU_BUGS=m "$@"
+}
+
+# Prints the folder of the prepared kernel's modules.
+modules_of_kernel() {
+	echo "$top/build/modules/$kernel_release"
 }
 
 build_programs() {

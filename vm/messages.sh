@@ -15,3 +15,8 @@ usage_error() {
 	say "$*"
 	exit 2
 }
+
+# Copies lines, with NAME before each.
+name_lines() {
+	sed -u "s/^/$1: /"
+}

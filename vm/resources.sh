@@ -15,11 +15,26 @@ need_disk() {
 		die "needs $1 MB of free disk in $top/build, there are $free MB"
 }
 
-# QEMU needs 300 MiB in addition to the guest's memory.
-need_memory() {
-	local free need=$(($1 + 300))
+# QEMU needs this in addition to the guest's memory.
+readonly qemu_memory=300
 
-	free=$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)
+free_memory() {
+	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+# Prints how many guests of guest_memory may run at the same time.
+guests_at_once() {
+	local guests
+
+	guests=$(($(free_memory) / (guest_memory + qemu_memory)))
+	[ "$guests" -lt "$(nproc)" ] || guests=$(nproc)
+	echo $((guests > 0 ? guests : 1))
+}
+
+need_memory() {
+	local free need=$(($1 + qemu_memory))
+
+	free=$(free_memory)
 	[ "$free" -ge "$need" ] ||
 		die "a guest of $1 MiB needs $need MiB of free memory, there are $free MiB; free some or lower --memory"
 }
