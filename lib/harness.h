@@ -62,9 +62,12 @@ void list_cases(const char *pattern);
 /* Returns whether some ran and none failed. */
 bool run_cases(const char *pattern);
 
-/* Options of the case that runs for as long as the user likes. @seed 0: any seed. */
+/*
+ * Options of the case that runs for as long as the user likes: in rounds, if it can and
+ * @seconds is 0. @seed 0: any seed.
+ */
 struct soak_options {
-	unsigned int seconds;
+	unsigned int rounds, seconds;
 	uint64_t seed;
 };
 

@@ -11,14 +11,16 @@
 #include "number.h"
 
 static const char usage[] =
-	"usage: lazymem-test [--case PATTERN] [--list] [--guest] [--seconds N] [--seed N]\n"
+	"usage: lazymem-test [--case PATTERN] [--list] [--guest]\n"
+	"                    [--rounds N | --seconds N] [--seed N]\n"
 	"\n"
 	"Test the page server on the running kernel: TAP on standard output.\n"
 	"\n"
 	"  --case PATTERN  only cases whose name matches, or begins with, PATTERN\n"
 	"  --list          print the names and run no case\n"
 	"  --guest         this machine is only for the tests: cases may change its settings\n"
-	"  --seconds N     how long lazymem/soak takes (default 60)\n"
+	"  --rounds N      rounds of lazymem/soak (default 10)\n"
+	"  --seconds N     lazymem/soak begins rounds for this long instead\n"
 	"  --seed N        seed of its random choices (default: a new one, which is printed)\n"
 	"  --help          this text\n";
 
@@ -26,6 +28,7 @@ static const struct option options[] = {
 	{ "case", required_argument, NULL, 'c' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "guest", no_argument, NULL, 'g' },
+	{ "rounds", required_argument, NULL, 'n' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "seed", required_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
@@ -48,6 +51,9 @@ int main(int argc, char **argv)
 			break;
 		case 'g':
 			fixture_in_guest = true;
+			break;
+		case 'n':
+			soak_options.rounds = number("--rounds", optarg, 1, 1000);
 			break;
 		case 's':
 			soak_options.seconds = number("--seconds", optarg, 1, 1000000);

@@ -28,12 +28,13 @@
 #define CLIENTS		4
 #define SPARED		2
 #define EVENTS_MOST	24
-#define PAUSE_MOST_MS	300
+#define PAUSE_MOST_MS	100
+#define DELAY_MOST_MS	3
 
 /* A client that has all it needs and makes no progress for this time has lost a fault. */
 #define STUCK_SECONDS	60
 
-struct soak_options soak_options = { .seconds = 60 };
+struct soak_options soak_options = { .rounds = 10 };
 
 /* In shared memory, written by a client: the page it reads, and how many it has read. */
 struct progress {
@@ -186,7 +187,8 @@ static void soak_source_start(struct soak *soak)
 	soak_source_look(soak);
 	if (soak->source_up)
 		return;
-	snprintf(delay, sizeof(delay), "rdelay=%ums", 1 + random_draw(&soak->random, 8));
+	snprintf(delay, sizeof(delay), "rdelay=%ums",
+		 1 + random_draw(&soak->random, DELAY_MOST_MS));
 	soak->source = nbdkit_run("--filter=delay", "file", soak->image, delay, NULL);
 	soak->source_up = true;
 }
@@ -293,11 +295,11 @@ static void case_soak(const void *variant)
 	uint64_t until = clock_ns() + soak_options.seconds * 1000000000ULL;
 	struct soak soak = { .random = random_seed(soak_options.seed) };
 
-	note("seed %llu, %u s", (unsigned long long)soak.random, soak_options.seconds);
+	note("seed %llu", (unsigned long long)soak.random);
 	soak.progress = mmap(NULL, CLIENTS * sizeof(*soak.progress),
 			     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	soak.image = image_make(PAGES);
-	while (clock_ns() < until)
+	while (soak_options.seconds ? clock_ns() < until : soak.rounds < soak_options.rounds)
 		soak_round(&soak);
 	note("%u rounds: %u clients saw all of the image, %u were killed, and %u sources; %u more died by themselves",
 	     soak.rounds, soak.complete, soak.killed, soak.sources_killed,
@@ -306,6 +308,6 @@ static void case_soak(const void *variant)
 
 void suite_soak(void)
 {
-	add_slow_case(soak_options.seconds + 3 * STUCK_SECONDS, case_soak, NULL,
-		      "lazymem/soak");
+	add_slow_case(soak_options.seconds + soak_options.rounds * STUCK_SECONDS,
+		      case_soak, NULL, "lazymem/soak");
 }
