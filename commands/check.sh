@@ -182,8 +182,9 @@ check_document() {
 	awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$page" >"$driver/my_driver.c"
 	awk '/^```make$/ { code = 1; next } /^```$/ { code = 0 } code' "$page" |
 		sed "s|/usr/src|$root&|" >"$driver/Kbuild"
-	{ make install "KDIR=$kernel_build" "DESTDIR=$root" &&
-		make -C "$kernel_build" "M=$driver" W=1 KCFLAGS=-Werror modules; } >"$log" 2>&1 &&
+	{ toolchain_run make install "KDIR=$kernel_build" "DESTDIR=$root" &&
+		toolchain_run make -C "$kernel_build" "M=$driver" W=1 KCFLAGS=-Werror \
+			modules; } >"$log" 2>&1 &&
 		[ -s "$driver/my_driver.ko" ] && return
 	tail -n 40 "$log" >&2
 	return 1

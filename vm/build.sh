@@ -6,8 +6,8 @@
 build_modules() {
 	modules_built=$(modules_of_kernel)
 	say "building the modules for $kernel_release${*:+ ($*)}"
-	logged_make "modules-$kernel_name" modules "KDIR=$kernel_build" W=1 \
-		KCFLAGS=-Werror HMMU_BUGS=m "$@"
+	logged "modules-$kernel_name" toolchain_run make "-j$(nproc)" modules \
+		"KDIR=$kernel_build" W=1 KCFLAGS=-Werror HMMU_BUGS=m "$@"
 }
 
 # Prints the folder of the prepared kernel's modules.
@@ -33,12 +33,16 @@ build_lazymem_sanitized() {
 	logged_make "lazymem-$1" lazymem "SANITIZE=$1"
 }
 
-# logged_make LOG MAKE'S ARGUMENTS; prints the end of the log on failure.
+# logged_make LOG MAKE'S ARGUMENTS: by the host's compiler.
 logged_make() {
+	logged "$1" make -j"$(nproc)" WERROR=-Werror "${@:2}"
+}
+
+# logged LOG COMMAND...; prints the end of the log on failure.
+logged() {
 	local log=build/log/$1.log
 
-	shift
-	make -j"$(nproc)" WERROR=-Werror "$@" >"$log" 2>&1 && return
+	"${@:2}" >"$log" 2>&1 && return
 	tail -n 60 "$log" >&2
-	die "make $1 failed; all of its output is in $log"
+	die "building the ${1%-*} failed; all of the output is in $log"
 }

@@ -9,10 +9,12 @@ readonly debug_files=1200
 
 # debug_kernel FRAGMENT...: a kernel_get. The base fragment comes first.
 debug_kernel() {
-	local fragments=("${@/#/$top/vm/kernels/config/}") root
+	local fragments=("${@/#/$top/vm/kernels/config/}") debian root
+
+	debian=$(debian_of 6.12)
 
 	fragments=("${fragments[@]/%/.config}")
-	find_kernel newest_source debug "$debug_source" "bookworm-security suite"
+	find_kernel newest_source debug "$debug_source"
 	kernel_image=$root/vmlinuz
 	kernel_build=$root/tree
 	kernel_modules=$root

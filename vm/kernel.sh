@@ -2,8 +2,9 @@
 #
 # Guest kernels. vm/kernels/NAME.sh describes one kernel:
 #   kernel_oracles bugs of kernel/bugs/bugs.c that an oracle of this kernel must report
-#   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or headers)
-#                  and kernel_modules (root of lib/modules, or empty)
+#   kernel_get     sets kernel_image (bzImage), kernel_build (build tree or headers),
+#                  kernel_modules (root of lib/modules, or empty) and kernel_toolchain
+#                  (see vm/toolchain.sh)
 
 kernel_file() {
 	echo "$top/vm/kernels/$1.sh"
@@ -16,6 +17,7 @@ kernel_names() {
 # kernel_prepare NAME: runs kernel_get; sets kernel_name and kernel_release too.
 kernel_prepare() {
 	kernel_name=$1
+	kernel_toolchain=
 	if [ "$1" = own ]; then
 		kernel_image=${option[kernel-image]}
 		kernel_build=${option[kernel-build]}

@@ -10,8 +10,10 @@ readonly suite_parts=(tools/testing/selftests/mm/hmm-tests.c
 
 # Builds build/programs/hmm-tests. If that is impossible, prints why and fails.
 suite_get() {
-	local version folder
+	local version folder debian
 
+	debian=$(debian_of 6.12)
+	debian_lists
 	version=$(deb_version "$suite_source")
 	if [ -z "$version" ]; then
 		[ -x build/programs/hmm-tests ] && return

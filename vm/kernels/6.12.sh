@@ -3,5 +3,5 @@
 kernel_oracles="warn oops hang stay"
 
 kernel_get() {
-	debian_kernel linux-image-6.12-amd64
+	debian_kernel 6.12
 }
