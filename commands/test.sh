@@ -5,6 +5,9 @@ command_options="case list kernel kernel-image kernel-build kernel-modules memor
 command_arguments=""
 default_kernel=6.1,6.12,debug-lockdep
 
+# By kernel: why its suite cannot be built, or nothing.
+declare -A why_no_suite=()
+
 command_main() {
 	local case_words=(${option[case]+--case "${option[case]}"}) kernel
 
@@ -22,8 +25,6 @@ command_main() {
 		return
 	fi
 	test_model
-	why_no_suite=
-	[ -z "$suite_case" ] || why_no_suite=$(suite_get)
 	if [ -n "$(kernels_to_boot)" ]; then
 		guest_settings 2048 1200
 		need_tools "${build_tools[@]}" "${guest_tools[@]}"
@@ -33,6 +34,7 @@ command_main() {
 		kernel_prepare "$kernel"
 		accel_choose
 		build_modules
+		[ -z "$suite_case" ] || why_no_suite[$kernel]=$(suite_get)
 	done
 	run_guests
 	report
@@ -100,10 +102,10 @@ job_lazymem() {
 }
 
 job_suite() {
-	if [ -z "$why_no_suite" ]; then
+	if [ -z "${why_no_suite[$kernel_name]-}" ]; then
 		run_cases suite sh -c "$(suite_command)" suite/hmm
 	else
-		echo "ok - suite/hmm # SKIP $why_no_suite"
+		echo "ok - suite/hmm # SKIP ${why_no_suite[$kernel_name]}"
 		skipped=$((skipped + 1))
 	fi
 }
