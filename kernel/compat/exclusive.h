@@ -8,26 +8,44 @@
 #include <linux/rmap.h>
 #include <kernel_has.h>
 
-/* Returns the number of entries of @pages filled in, each locked or NULL; or an errno. */
-static inline int hmmu_make_exclusive(struct mm_struct *mm, unsigned long start,
-				      unsigned long end, struct page **pages,
-				      void *owner)
+#if !IS_ENABLED(CONFIG_DEVICE_PRIVATE)
+/* Without CONFIG_DEVICE_PRIVATE it is declared at most. */
+static inline struct page *hmmu_make_device_exclusive(struct mm_struct *mm,
+						      unsigned long addr,
+						      void *owner,
+						      struct folio **foliop)
 {
-#if IS_ENABLED(CONFIG_DEVICE_PRIVATE) && HMMU_HAS_MAKE_DEVICE_EXCLUSIVE
-	int n = 0;
+	return ERR_PTR(-EOPNOTSUPP);
+}
+#define make_device_exclusive hmmu_make_device_exclusive
 
-	for (; start < end; start += PAGE_SIZE, n++) {
-		struct folio *folio;
-		struct page *page = make_device_exclusive(mm, start, owner, &folio);
+#elif !HMMU_HAS_MAKE_DEVICE_EXCLUSIVE
+/* Before 6.15 there was a call for a range. It tries page locks, and refuses huge pages. */
+static inline struct page *make_device_exclusive(struct mm_struct *mm,
+						 unsigned long addr, void *owner,
+						 struct folio **foliop)
+{
+	struct page *page = NULL;
+	int n = make_device_exclusive_range(mm, addr, addr + PAGE_SIZE, &page,
+					    owner);
 
-		pages[n] = IS_ERR(page) ? NULL : page;
-	}
-	return n;
-#elif IS_ENABLED(CONFIG_DEVICE_PRIVATE)
-	return make_device_exclusive_range(mm, start, end, pages, owner);
-#else
-	return -EOPNOTSUPP;
+	if (n < 0)
+		return ERR_PTR(n);
+	if (!page)
+		return ERR_PTR(-EBUSY);
+	*foliop = page_folio(page);
+	return page;
+}
 #endif
+
+/*
+ * Before 6.15 the entry of an exclusive page did not count as a mapping of it, and
+ * check_pte() took it for a migration entry, which leaks a reference if the page is moved.
+ * Both changed with make_device_exclusive().
+ */
+static inline bool hmmu_exclusive_unmaps(void)
+{
+	return !HMMU_HAS_MAKE_DEVICE_EXCLUSIVE;
 }
 
 #endif

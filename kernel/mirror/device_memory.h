@@ -27,13 +27,13 @@
 struct vm_fault;
 
 /*
- * Write: eviction, for up to HMMU_MOVE_PAGES pages at a time. Read: making pages
- * exclusive.
+ * Write: eviction, for up to HMMU_MOVE_PAGES pages at a time. Read: making a page
+ * exclusive. Both only where hmmu_exclusive_unmaps().
  *
- * Evicting a device-exclusive page leaks a page reference on 6.12: check_pte() with
+ * Evicting a device-exclusive page leaks a page reference there: check_pte() with
  * PVMW_MIGRATION takes the exclusive entry for a migration entry. Such pages are mapped
  * nowhere, which is how eviction recognises and skips them; no page may become exclusive
- * between that look and the move.
+ * between that look and the move. Later kernels evict such a page as any other.
  */
 extern struct rw_semaphore hmmu_evicting;
 

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
+#include "../compat/exclusive.h"
 #include "device_memory.h"
 #include "move.h"
 
@@ -19,8 +20,8 @@
 DECLARE_RWSEM(hmmu_evicting);
 
 /* Pages that are mapped nowhere are skipped: see hmmu_evicting. */
-static void evict_make_ready(struct hmmu_move *move, unsigned long pfn,
-			     unsigned int pages)
+static void evict_make_mapped_ready(struct hmmu_move *move, unsigned long pfn,
+				    unsigned int pages)
 {
 	unsigned int i, stop;
 
@@ -33,6 +34,15 @@ static void evict_make_ready(struct hmmu_move *move, unsigned long pfn,
 		else
 			move->src[stop++] = 0;
 	}
+}
+
+static void evict_make_ready(struct hmmu_move *move, unsigned long pfn,
+			     unsigned int pages)
+{
+	if (hmmu_exclusive_unmaps())
+		evict_make_mapped_ready(move, pfn, pages);
+	else
+		migrate_device_range(move->src, pfn, pages);
 }
 
 /* Returns the number of pages that are still in use. */
@@ -64,10 +74,11 @@ static unsigned long evict_round(struct hmmu_memory *memory,
 
 	for (; pfn < end && !fatal_signal_pending(current); pfn += pages) {
 		pages = min_t(unsigned long, HMMU_MOVE_PAGES, end - pfn);
-		if (down_write_killable(&hmmu_evicting))
+		if (hmmu_exclusive_unmaps() && down_write_killable(&hmmu_evicting))
 			break;
 		left += evict_pages(memory, move, pfn, pages);
-		up_write(&hmmu_evicting);
+		if (hmmu_exclusive_unmaps())
+			up_write(&hmmu_evicting);
 		cond_resched();
 	}
 	return left;
@@ -82,9 +93,9 @@ static unsigned long evict_round(struct hmmu_memory *memory,
  * Context: Process context, no locks held. Sleeps; killable.
  * Return:
  * * %0	      - no page is in use any more, but for those taken meanwhile
- * * %-EBUSY  - some pages could not be moved: somebody holds them, a device has exclusive
- *		access to them, or the driver could not copy them. They stay in use; call
- *		again
+ * * %-EBUSY  - some pages could not be moved: somebody holds them, or the driver could not
+ *		copy them; before Linux 6.15, also if a device has exclusive access to them.
+ *		They stay in use; call again
  * * %-ENOMEM - no memory to begin with; nothing was moved
  * * %-EINTR  - fatal signal
  */

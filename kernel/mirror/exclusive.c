@@ -11,10 +11,12 @@
  * wait, in a fault as between two tries. A flight for each try would not do: one that
  * begins after the cancelling would wait for a page server for ever.
  *
- * The pages stay locked until they are mapped in the device: a CPU cannot get them back
- * meanwhile. Anything else that takes them away makes the flight stale.
+ * A page stays locked until it is mapped in the device: a CPU cannot get it back meanwhile.
+ * Anything else that takes it away makes the flight stale. Only one page is locked at a
+ * time: the kernel waits for the lock, which all pages of a large folio share. A mapped page
+ * leaves the flight's window, and what happens to it then does not matter to the others.
  *
- * Locks: mmap lock -> hmmu_evicting, for read -> page locks -> mirror lock.
+ * Locks: mmap lock -> hmmu_evicting, for read -> page lock -> mirror lock.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -26,9 +28,10 @@
 #include "device_memory.h"
 #include "mirror.h"
 
+/* So many pages are faulted before the first of them becomes exclusive. */
 #define EXCLUSIVE_PAGES	64U
 
-/* So often it tries where pages are locked by others, or taken away. */
+/* So often it tries to make a page exclusive that others lock, or take away. */
 #define EXCLUSIVE_TRIES	16
 
 /**
@@ -42,67 +45,72 @@ struct exclusive {
 };
 
 /**
- * struct exclusive_batch - pages that are made exclusive at a time
- * @start: first address
+ * struct exclusive_batch - pages that are faulted at a time
+ * @start: first address that is not exclusive yet
  * @end: first address after
- * @pages: locked, with a reference; NULL: it could not be made exclusive
- * @entries: for map()
- * @n: number of entries of @pages that the kernel has filled in
- * @request: for the populate before
+ * @entries: for the populate before
+ * @request: likewise
  */
 struct exclusive_batch {
 	unsigned long start;
 	unsigned long end;
-	struct page *pages[EXCLUSIVE_PAGES];
 	unsigned long entries[EXCLUSIVE_PAGES];
-	int n;
 	struct hmmu_request request;
 };
 
-/* Returns whether all pages are exclusive. */
-static bool exclusive_make_entries(struct exclusive_batch *batch)
+/* Only tried, as the mmap lock is held: the holder may evict, or fault slowly. */
+static struct page *exclusive_make(struct hmmu_flight *flight, unsigned long addr,
+				   struct folio **folio)
 {
-	unsigned long i, n = (batch->end - batch->start) >> PAGE_SHIFT;
+	struct page *page;
 
-	for (i = 0; i < n; i++) {
-		if (i >= batch->n || !batch->pages[i])
-			return false;
-		batch->entries[i] = page_to_pfn(batch->pages[i]) |
-				    HMM_PFN_VALID | HMM_PFN_WRITE;
-	}
-	return true;
+	if (hmmu_exclusive_unmaps() && !down_read_trylock(&hmmu_evicting))
+		return ERR_PTR(-EBUSY);
+	page = make_device_exclusive(flight->mirror->mm, addr, flight, folio);
+	if (hmmu_exclusive_unmaps())
+		up_read(&hmmu_evicting);
+	return page;
 }
 
-static void exclusive_release(struct exclusive_batch *batch)
-{
-	int i;
-
-	for (i = 0; i < batch->n; i++) {
-		if (!batch->pages[i])
-			continue;
-		unlock_page(batch->pages[i]);
-		put_page(batch->pages[i]);
-	}
-}
-
-static int exclusive_map(struct hmmu_flight *flight,
-			 struct exclusive_batch *batch, unsigned long seq,
+static int exclusive_map(struct hmmu_flight *flight, struct page *page,
+			 unsigned long addr, unsigned long seq,
 			 hmmu_map_fn *map)
 {
 	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long entry = page_to_pfn(page) | HMM_PFN_VALID | HMM_PFN_WRITE;
 	int ret = -EBUSY;
 
 	spin_lock(&mirror->lock);
 	if (hmmu_flight_is_valid(flight, seq)) {
 		ret = map(mirror, &(struct hmmu_pages){
-			.start = batch->start,
-			.end = batch->end,
-			.entries = batch->entries,
+			.start = addr,
+			.end = addr + PAGE_SIZE,
+			.entries = &entry,
 		});
-		if (!ret)
-			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, batch->n);
+		if (!ret) {
+			hmmu_mirror_count(mirror, HMMU_MIRROR_EXCLUSIVE, 1);
+			flight->notifier.interval_tree.start = addr + PAGE_SIZE;
+		}
 	}
 	spin_unlock(&mirror->lock);
+	return ret;
+}
+
+static int exclusive_page(struct hmmu_flight *flight, unsigned long addr,
+			  unsigned long seq, hmmu_map_fn *map)
+{
+	struct folio *folio;
+	struct page *page;
+	int ret;
+
+	if (READ_ONCE(flight->cancelled))
+		return -ECANCELED;
+	page = exclusive_make(flight, addr, &folio);
+	if (IS_ERR(page))
+		return -EBUSY;
+	ret = exclusive_map(flight, page, addr, seq, map);
+	folio_unlock(folio);
+	folio_put(folio);
 	return ret;
 }
 
@@ -111,35 +119,40 @@ static int exclusive_try(struct hmmu_flight *flight,
 {
 	struct mm_struct *mm = flight->mirror->mm;
 	unsigned long seq;
-	int ret = -EBUSY;
+	int ret = 0;
 
 	hmmu_flight_window(flight, batch->start, batch->end);
 	seq = hmmu_flight_begin(&flight->notifier);
-	if (READ_ONCE(flight->cancelled))
-		return -ECANCELED;
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	/* Only tried, as the mmap lock is held: the holder may evict, or fault slowly. */
-	if (!down_read_trylock(&hmmu_evicting))
-		goto out_unlock;
-	batch->n = hmmu_make_exclusive(mm, batch->start, batch->end,
-				       batch->pages, flight);
-	up_read(&hmmu_evicting);
-	if (batch->n > 0 && exclusive_make_entries(batch))
-		ret = exclusive_map(flight, batch, seq, map);
-	exclusive_release(batch);
-out_unlock:
+	while (!ret && batch->start < batch->end) {
+		ret = exclusive_page(flight, batch->start, seq, map);
+		if (!ret)
+			batch->start += PAGE_SIZE;
+	}
 	mmap_read_unlock(mm);
 	return ret;
 }
 
 /* Faults first, without the mmap lock: the kernel's own call would fault under it. */
+static int exclusive_prepare(struct hmmu_flight *flight,
+			     struct exclusive_batch *batch)
+{
+	struct hmmu_mirror *mirror = flight->mirror;
+	int ret = hmmu_flight_collect(flight, batch->entries, batch->start,
+				      batch->end);
+
+	if (ret || !mirror->state->ops->prepare)
+		return ret;
+	return mirror->state->ops->prepare(mirror, batch->start, batch->end);
+}
+
 static int exclusive_run(struct hmmu_flight *flight,
 			 struct exclusive_batch *batch, hmmu_map_fn *map)
 {
-	struct hmmu_mirror *mirror = flight->mirror;
+	unsigned long start;
 	unsigned int tries = 0;
 	int ret;
 
@@ -150,14 +163,13 @@ static int exclusive_run(struct hmmu_flight *flight,
 	};
 	flight->request = &batch->request;
 	do {
-		ret = hmmu_flight_collect(flight, batch->entries, batch->start,
-					  batch->end);
-		if (!ret && mirror->state->ops->prepare)
-			ret = mirror->state->ops->prepare(mirror, batch->start,
-							  batch->end);
+		ret = exclusive_prepare(flight, batch);
 		if (ret)
 			return ret;
+		start = batch->start;
 		ret = exclusive_try(flight, batch, map);
+		if (batch->start > start)
+			tries = 0;
 		if (ret == -EBUSY)
 			schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
@@ -175,8 +187,8 @@ static int flight_exclusive(struct hmmu_flight *flight, unsigned long start,
 
 	if (!batch)
 		return -ENOMEM;
-	for (batch->start = start; !ret && batch->start < end;
-	     batch->start = batch->end) {
+	batch->start = start;
+	while (!ret && batch->start < end) {
 		batch->end = batch->start +
 			     min(end - batch->start, EXCLUSIVE_PAGES * PAGE_SIZE);
 		ret = exclusive_run(flight, batch, exclusive->map);
@@ -193,14 +205,14 @@ static int flight_exclusive(struct hmmu_flight *flight, unsigned long start,
  * @map: maps the pages in the device; it has the guarantees of hmmu_mirror_ops.map()
  *
  * Only anonymous memory can be exclusive. Missing pages are faulted for writing, as by
- * hmmu_mirror_populate(). When a CPU accesses a page, the driver's unmap() is called, and
- * then the CPU has the page back.
+ * hmmu_mirror_populate(). @map is called for one page at a time. When a CPU accesses a page,
+ * the driver's unmap() is called, and then the CPU has the page back.
  *
  * Context: Process context, any task. No locks held. Sleeps; killable.
  * Return:
  * * %0		  - done; a CPU may have taken pages back since
- * * %-EBUSY	  - a page could not be made exclusive: others use it (call again), or it is
- *		    not anonymous
+ * * %-EBUSY	  - a page could not be made exclusive: others use it (call again); or it is
+ *		    not anonymous or, before Linux 6.15, part of a huge page
  * * %-EOPNOTSUPP - the kernel is without CONFIG_DEVICE_PRIVATE
  * * others	  - as hmmu_mirror_populate()
  *

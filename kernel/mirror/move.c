@@ -4,6 +4,7 @@
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "move.h"
@@ -87,8 +88,14 @@ int hmmu_move_copy(struct hmmu_memory *memory, struct hmmu_move *move,
  */
 static bool move_page_is_in_use(struct page *page)
 {
-	return PageAnon(page) &&
-	       (mem_cgroup_disabled() || folio_memcg(page_folio(page)));
+	bool charged;
+
+	if (!PageAnon(page))
+		return false;
+	rcu_read_lock();
+	charged = mem_cgroup_disabled() || folio_memcg(page_folio(page));
+	rcu_read_unlock();
+	return charged;
 }
 
 /**

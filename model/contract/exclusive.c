@@ -3,12 +3,13 @@
  * The mirror kit: access for the device alone.
  *
  * A try begins when all windows were collected and mapped as by a populate, and
- * prepare() was called. It is one pass over the whole piece. It must map all pages, each
- * exclusive, writable, locked and true at that moment, or have had a reason not to: a
- * page that could not be locked or had, an eviction, an invalidation by others. The
- * invalidations that make_device_exclusive_range() itself causes are no such reason.
- * After a failed try the call sleeps, unless map() was short of memory, and collects all
- * again, 16 times at most. It never waits with a page locked or with hmmu_evicting held.
+ * prepare() was called. It is one pass over the pages that are not exclusive yet. It must
+ * map them one after the other, each exclusive, writable, locked and true at that moment, or
+ * have had a reason not to: a page that could not be locked or had, an eviction, an
+ * invalidation by others. The invalidations that make_device_exclusive_range() itself causes
+ * are no such reason, nor is what happens to pages that it has mapped. After a failed try
+ * the call sleeps, unless map() was short of memory, and collects again what is left, 16
+ * times at most for a page. It never waits with a page locked or with hmmu_evicting held.
  */
 #include "contract/contract.h"
 #include "contract/parts.h"
@@ -34,6 +35,8 @@ void exclusive_try_begins(void)
 
 	if (!w->prepared && !scenario.no_prepare)
 		violated("tries to make pages exclusive, and prepare() was not called since the last try");
+	if (!w->tries)
+		w->alone = page_of(world.range.start);
 	w->trying = true;
 	w->excused = w->slept = w->prepared = w->passes = false;
 	w->try_error = -EBUSY;
@@ -46,13 +49,13 @@ void exclusive_try_is_repeated(void)
 	struct flight_watch *w = &world.flight;
 
 	if (!w->try_error)
-		violated("collects pages again that it has made exclusive");
+		violated("collects pages again, and all are exclusive");
 	if (w->try_error == -EBUSY && !w->slept)
 		violated("tries again at once, and nobody had the time to release the pages");
 	if (w->tries == TRIES_MAX)
 		violated("tries for the %uth time", w->tries + 1);
 	w->trying = false;
-	w->window = page_of(world.range.start);
+	w->window = w->alone;
 	w->may_call = true;
 }
 
@@ -76,9 +79,9 @@ void contract_exclusive_begins(unsigned int first, unsigned int end)
 
 	if (!w->trying || !w->passes)
 		violated("pages are made exclusive, and no pass over them has begun");
-	if (first != page_of(world.range.start) || end != page_of(world.range.end))
-		violated("pages %u-%u are made exclusive, and others were asked for", first,
-			 end - 1);
+	if (first != w->alone || end != first + 1)
+		violated("pages %u-%u are made exclusive, and page %u is the next", first,
+			 end - 1, w->alone);
 	if (!world.held.evicting)
 		violated("pages are made exclusive, and may be evicted meanwhile");
 }
@@ -88,9 +91,10 @@ void exclusive_try_ends(void)
 {
 	struct flight_watch *w = &world.flight;
 
-	if (!w->trying || !w->try_error || w->excused || w->reason || w->error)
+	if (!w->trying || !w->try_error || w->excused || w->reason || w->error ||
+	    w->cancelled)
 		return;
-	violated("gives up pages that were exclusive, and nothing had happened to them");
+	violated("gives up page %u, and nothing had happened to it", w->alone);
 }
 
 void contract_exclusive_sleeps(void)
@@ -115,13 +119,21 @@ static void check_page(unsigned int page, unsigned long entry)
 
 void contract_exclusive_commits(const struct hmmu_pages *pages)
 {
-	unsigned int first = page_of(pages->start);
+	struct flight_watch *w = &world.flight;
 
-	if (!world.flight.trying)
-		violated("pages are to be mapped as exclusive, and none was made so");
-	contract_check_window(pages);
-	for (unsigned int page = first; page < page_of(pages->end); page++)
-		check_page(page, pages->entries[page - first]);
+	if (!w->trying)
+		violated("a page is to be mapped as exclusive, and none was made so");
+	contract_check_window(pages, w->alone + 1);
+	check_page(w->alone, pages->entries[0]);
+}
+
+/* Tries are counted for each page anew: this one counts for the next page. */
+static void page_is_alone(struct flight_watch *w)
+{
+	mirror_count(HMMU_MIRROR_EXCLUSIVE, 1);
+	w->tries = 1;
+	if (++w->alone == page_of(world.range.end))
+		w->try_error = 0;
 }
 
 /* map() has answered; -EBUSY and -ENOMEM lead to another try. */
@@ -129,10 +141,12 @@ void contract_exclusive_committed(int ret)
 {
 	struct flight_watch *w = &world.flight;
 
+	if (!ret) {
+		page_is_alone(w);
+		return;
+	}
 	w->try_error = ret;
-	if (!ret)
-		mirror_count(HMMU_MIRROR_EXCLUSIVE, range_pages());
-	else if (ret == -EBUSY || ret == -ENOMEM)
+	if (ret == -EBUSY || ret == -ENOMEM)
 		w->excused = true;
 	else
 		contract_map_fails(ret);

@@ -18,10 +18,10 @@ void mirror_count(enum hmmu_mirror_counter which, u64 n)
 
 unsigned int window_first(void)
 {
-	return world.flight.trying ? page_of(world.range.start) : world.flight.window;
+	return world.flight.trying ? world.flight.alone : world.flight.window;
 }
 
-/* A window ends with the page table that it is in; that of a try is the whole range. */
+/* A window ends with the page table that it is in; that of a try with the range. */
 unsigned int window_end(void)
 {
 	unsigned int table = world.flight.window / TABLE_PAGES + 1;

@@ -34,7 +34,8 @@ void mirror_check_counters(void);
 
 /* window.c */
 struct hmmu_pages;
-void contract_check_window(const struct hmmu_pages *pages);
+/* @end: the last page to be handed on, and one */
+void contract_check_window(const struct hmmu_pages *pages, unsigned int end);
 
 /* migrate.c */
 bool page_is_movable(unsigned int page);

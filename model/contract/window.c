@@ -10,17 +10,16 @@
 /* As in the kit: how often map() may be short of memory in a window. */
 #define REFILLS_MAX	8
 
-void contract_check_window(const struct hmmu_pages *pages)
+void contract_check_window(const struct hmmu_pages *pages, unsigned int end)
 {
 	struct flight_watch *w = &world.flight;
 
 	model_assert_locked();
 	model_assert_held(&world.mirror.lock);
-	if (page_of(pages->start) != window_first() ||
-	    page_of(pages->end) != window_end())
+	if (page_of(pages->start) != window_first() || page_of(pages->end) != end)
 		violated("pages %u-%u are handed on instead of %u-%u",
 			 page_of(pages->start), page_of(pages->end) - 1,
-			 window_first(), window_end() - 1);
+			 window_first(), end - 1);
 	if (w->reason || window_is_invalidated())
 		violated("pages %u-%u are handed on, and an invalidation of them has started since they were read",
 			 window_first(), window_end() - 1);
@@ -78,7 +77,7 @@ void contract_commits(const struct hmmu_pages *pages)
 {
 	bool mapped = scenario.subject->maps;
 
-	contract_check_window(pages);
+	contract_check_window(pages, window_end());
 	for (unsigned int page = page_of(pages->start);
 	     page < page_of(pages->end); page++)
 		check_handed_on(page, pages->entries[page - page_of(pages->start)],

@@ -2,11 +2,11 @@
 /*
  * make_device_exclusive_range(), locks and references of pages, and hmmu_evicting.
  *
- * Two passes, as in the kernel. The first gets all pages for writing, as
- * get_user_pages() without leave to release the mmap lock: what would wait in a
- * userfaultfd fails there, and ends the pass. The second locks each page if that is
- * possible at once, and replaces its entry under an invalidation of its own, with the
- * caller's owner. Between any two of these steps others may take a page away.
+ * The kit asks it for one page. Two steps, as in the kernel. The first gets the page for
+ * writing, as get_user_pages() without leave to release the mmap lock: what would wait in a
+ * userfaultfd fails there. The second locks the page if that is possible at once, and
+ * replaces its entry under an invalidation of its own, with the caller's owner. Between any
+ * two of these steps others may take the page away.
  *
  * A lock and a reference belong to the frame, not to the place where it is mapped: a
  * page that is zapped while we have it locked leaves us with a frame that is mapped nowhere.
@@ -39,14 +39,22 @@ static unsigned int held_page(const struct page *name, u64 set, const char *what
 	violated("a page is %s that was not %s", what, what);
 }
 
-void unlock_page(struct page *name)
+struct folio *page_folio(struct page *name)
 {
+	return (struct folio *)name;
+}
+
+void folio_unlock(struct folio *folio)
+{
+	const struct page *name = (const struct page *)folio;
+
 	point();
 	world.held.locked &= ~(1ULL << held_page(name, world.held.locked, "unlocked"));
 }
 
-void put_page(struct page *name)
+void folio_put(struct folio *folio)
 {
+	const struct page *name = (const struct page *)folio;
 	unsigned int page = held_page(name, world.held.referenced, "put");
 
 	if (world.held.locked >> page & 1)
@@ -58,6 +66,8 @@ void put_page(struct page *name)
 
 static void hold_page(unsigned int page)
 {
+	if (world.held.referenced)
+		violated("two pages are held at a time, and they may be of one large folio");
 	world.held.referenced |= 1ULL << page;
 	world.held.frame[page] = world.pages[page].frame;
 }
@@ -125,19 +135,6 @@ static int get_page_for_write(unsigned int page)
 	return 0;
 }
 
-static long get_pages_for_write(unsigned int first, unsigned int end)
-{
-	unsigned int page;
-
-	for (page = first; page < end; page++) {
-		int error = get_page_for_write(page);
-
-		if (error)
-			return page > first ? (long)(page - first) : error;
-	}
-	return page - first;
-}
-
 static bool try_to_lock(unsigned int page)
 {
 	point();
@@ -179,7 +176,7 @@ static bool make_page_exclusive(unsigned int page, const void *owner)
 	}
 	tell(stack_name(running), "cannot make page %u exclusive (%s)", page,
 	     page_text(page));
-	unlock_page(frame_name(world.held.frame[page]));
+	folio_unlock(page_folio(frame_name(world.held.frame[page])));
 	return false;
 }
 
@@ -187,27 +184,27 @@ int make_device_exclusive_range(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
 				void *owner)
 {
-	unsigned int first = page_of(start), page;
-	long n;
+	unsigned int page = page_of(start);
+	struct page *name;
+	int error;
 
 	model_assert_locked();
-	contract_exclusive_begins(first, page_of(end));
-	n = get_pages_for_write(first, page_of(end));
-	if (n < (long)(page_of(end) - first)) {
-		tell(stack_name(running), "gets no more than %ld pages", n);
+	contract_exclusive_begins(page, page_of(end));
+	error = get_page_for_write(page);
+	if (error) {
+		tell(stack_name(running), "does not get page %u", page);
 		contract_exclusive_is_excused();
+		return error;
 	}
-	for (page = first; (long)(page - first) < n; page++) {
-		struct page *name = frame_name(world.held.frame[page]);
-		bool exclusive = make_page_exclusive(page, owner);
-
-		pages[page - first] = exclusive ? name : NULL;
-		if (exclusive)
-			continue;
-		put_page(name);
-		contract_exclusive_is_excused();
+	name = frame_name(world.held.frame[page]);
+	if (make_page_exclusive(page, owner)) {
+		pages[0] = name;
+		return 1;
 	}
-	return n;
+	pages[0] = NULL;
+	folio_put(page_folio(name));
+	contract_exclusive_is_excused();
+	return 1;
 }
 
 long schedule_timeout_killable(long ticks)

@@ -33,6 +33,7 @@ typedef unsigned int vm_fault_t;
 #define CONFIG_DEVICE_PRIVATE	1
 #define CONFIG_DEVICE_MIGRATION	1
 #define IS_ENABLED(option)	option
+#define HMMU_HAS_MAKE_DEVICE_EXCLUSIVE	0
 
 #define BITS_PER_LONG		64
 #define PAGE_SHIFT		12

@@ -264,8 +264,10 @@ int make_device_exclusive_range(struct mm_struct *mm, unsigned long start,
 				unsigned long end, struct page **pages,
 				void *owner);
 unsigned long page_to_pfn(const struct page *page);
-void unlock_page(struct page *page);
-void put_page(struct page *page);
+/* All pages are small: the two are one. */
+struct folio *page_folio(struct page *page);
+void folio_unlock(struct folio *folio);
+void folio_put(struct folio *folio);
 long schedule_timeout_killable(long ticks);
 
 #endif

@@ -241,8 +241,9 @@ struct call_watch {
  * @moves_after_end: pieces moved by a call that has nothing else to do, since it was told
  *		     to end
  * @place: where each page was when it was mapped
- * @trying: all was collected, and is to be made exclusive; the window is the whole range
- * @tries: how often that was begun
+ * @trying: all was collected, and is to be made exclusive; the window is what is left
+ * @alone: the first page that did not become exclusive so far
+ * @tries: how often that was begun since a page became exclusive
  * @prepared: prepare() was called for it
  * @excused: this try had a reason to fail, other than an invalidation
  * @slept: it has slept since
@@ -261,7 +262,7 @@ struct flight_watch {
 	u8 moves, moves_after_end;
 	u8 place[MAX_PAGES];
 	bool trying, prepared, excused, slept;
-	u8 tries;
+	u8 alone, tries;
 	short try_error;
 };
 

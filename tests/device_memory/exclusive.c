@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "module.h"
 #include "suites.h"
 
 #define PAGES	150	/* more than the driver makes exclusive in one step */
@@ -36,7 +37,9 @@ static int check_exclusive(int fd, const char *at, size_t pages)
 			    NULL);
 }
 
-static int try_alone(int fd, const char *at, size_t pages, uint64_t series)
+/* @first: where in the series the pages are. */
+static int try_alone_at(int fd, const char *at, size_t first, size_t pages,
+			uint64_t series)
 {
 	char *buffer = calloc(pages, PAGE);
 	struct hmm_dmirror_cmd cmd;
@@ -46,10 +49,24 @@ static int try_alone(int fd, const char *at, size_t pages, uint64_t series)
 	ret = dmirror_call(fd, HMM_DMIRROR_EXCLUSIVE, at, pages, buffer, &cmd);
 	if (!ret) {
 		CHECK_EQ(cmd.cpages, pages);
-		CHECK_EQ(content_wrong(buffer, series, 0, pages), 0);
+		CHECK_EQ(content_wrong(buffer, series, first, pages), 0);
 	}
 	free(buffer);
 	return ret;
+}
+
+static int try_alone(int fd, const char *at, size_t pages, uint64_t series)
+{
+	return try_alone_at(fd, at, 0, pages, series);
+}
+
+/*
+ * The kernel's call for one page also takes parts of huge pages, and it leaves the page
+ * mapped. The call for a range, which kernels had before, does neither.
+ */
+static bool one_page_at_a_time(void)
+{
+	return kernel_has_function("make_device_exclusive");
 }
 
 /* Make all pages exclusive, and check that for each. */
@@ -196,16 +213,82 @@ static void exclusive_from_memory(const void *variant)
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
-/* File memory, and huge pages that these kernels do not split for exclusive access. */
+/*
+ * All memory of the device goes home while some pages of it are exclusive. Private ones
+ * have come home to be made exclusive, and stay so. Coherent ones go home too, and the
+ * device loses them; or they stay until a CPU touches them.
+ */
+static void exclusive_evicted(const void *variant)
+{
+	const struct device *d = variant;
+	struct area area = area_new(&kind_anon, PAGES);
+	size_t alone = PAGES / 2;
+	bool stays;
+	int fd;
+
+	close(exclusive_new());
+	stays = d->reachable && !one_page_at_a_time();
+	fd = device_new(d, 0);
+	area_fill(&area);
+	device_takes(d, fd, &area, SERIES);
+	have_alone(fd, area.at, alone, SERIES);
+	device_fill(fd, area.at, OTHER_SERIES, 0, alone, 0);
+	CHECK_EQ(devices_in_use(), 1 + PAGES - (d->reachable ? 0 : alone));
+
+	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_RELEASE, area.at, 1, NULL, NULL),
+		 stays ? -EBUSY : 0);
+	CHECK_EQ(devices_in_use(), 1 + (stays ? alone : 0));
+	for (size_t i = 0; i < alone; i++)
+		CHECK_EQ(check_exclusive(fd, area.at + i * PAGE, 1),
+			 d->reachable && !stays ? 0 : -EPERM);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, alone), 0);
+	CHECK_EQ(content_wrong(area.at + alone * PAGE, SERIES, alone,
+			       PAGES - alone), 0);
+
+	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_RELEASE, area.at, 1, NULL, NULL), 0);
+	CHECK_EQ(devices_in_use(), 1);
+	CHECK_EQ(check_exclusive(fd, area.at, PAGES), 0);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, alone), 0);
+	device_is_exact(fd, area.at, PAGES);
+}
+
+static void is_refused(int fd, const struct area *area)
+{
+	CHECK_EQ(try_alone(fd, area->at, area->pages, SERIES), -EBUSY);
+	CHECK_EQ(check_exclusive(fd, area->at + PAGE, area->pages - 1), 0);
+	CHECK_EQ(content_wrong(area->at, SERIES, 0, area->pages), 0);
+	device_is_exact(fd, area->at, area->pages);
+}
+
 static void exclusive_refused(const void *variant)
 {
 	struct area area = area_new(variant, PAGES_IN_HUGE);
 	int fd = exclusive_new();
 
 	area_fill(&area);
-	CHECK_EQ(try_alone(fd, area.at, area.pages, SERIES), -EBUSY);
-	CHECK_EQ(check_exclusive(fd, area.at + PAGE, area.pages - 1), 0);
-	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	is_refused(fd, &area);
+}
+
+/* A huge page becomes exclusive page by page, where the kernel can do that. */
+static void exclusive_thp(const void *unused)
+{
+	struct area area = area_new(&kind_thp, PAGES_IN_HUGE);
+	size_t half = PAGES_IN_HUGE / 2;
+	int fd = exclusive_new();
+
+	area_fill(&area);
+	if (!one_page_at_a_time()) {
+		is_refused(fd, &area);
+		return;
+	}
+	have_alone(fd, area.at, area.pages, SERIES);
+	device_fill(fd, area.at, OTHER_SERIES, 0, area.pages, 0);
+	CHECK_EQ(content_wrong(area.at + half * PAGE, OTHER_SERIES, half, half),
+		 0);
+	for (size_t i = 0; i < area.pages; i++)
+		CHECK_EQ(check_exclusive(fd, area.at + i * PAGE, 1),
+			 i < half ? -EPERM : 0);
+	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, half), 0);
 	device_is_exact(fd, area.at, area.pages);
 }
 
@@ -263,6 +346,80 @@ static void exclusive_contended(const void *unused)
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	note("had %zu times of %zu, touched %zu times", had, i, r.touches);
 	device_is_exact(r.fd, r.area.at, r.area.pages);
+}
+
+/**
+ * struct half - a task that makes half of an area exclusive, again and again
+ * @fd: the device
+ * @area: the area
+ * @first: first page of the half
+ * @rounds: how often it has tried
+ * @had: how often the device had all pages of the half, and could read them
+ */
+struct half {
+	int fd;
+	const struct area *area;
+	size_t first;
+	atomic_size_t rounds, had;
+};
+
+#define HALF_ROUNDS	5
+
+static bool half_is_done(const struct half *h)
+{
+	return h->rounds >= HALF_ROUNDS && h->had;
+}
+
+static void *half_thread(void *arg)
+{
+	struct half *h = arg;
+
+	while (!half_is_done(h)) {
+		int ret = try_alone_at(h->fd, h->area->at + h->first * PAGE,
+				       h->first, h->area->pages / 2, SERIES);
+
+		CHECK(!ret || ret == -EBUSY);
+		h->had += !ret;
+		h->rounds++;
+	}
+	return NULL;
+}
+
+/*
+ * Two tasks want the two halves of an area, and a CPU touches the two pages in the middle
+ * now and then. All pages of a huge page have one lock: a task that held two of them would
+ * wait for itself or for the other one.
+ */
+static void exclusive_halves(const void *variant)
+{
+	const struct kind *kind = variant;
+	struct area area = area_new(kind, kind == &kind_thp ? PAGES_IN_HUGE : 32);
+	size_t middle = area.pages / 2, touches = 0;
+	int fd = exclusive_new();
+	struct half halves[] = {
+		{ .fd = fd, .area = &area }, { .fd = fd, .area = &area, .first = middle },
+	};
+	pthread_t threads[ARRAY_SIZE(halves)];
+
+	if (kind == &kind_thp && !one_page_at_a_time())
+		skip("this kernel makes no part of a huge page exclusive");
+	area_fill(&area);
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, half_thread,
+					&halves[i]), 0);
+	for (; !half_is_done(&halves[0]) || !half_is_done(&halves[1]); touches++) {
+		CHECK_EQ(content_wrong(area.at + (middle - 1) * PAGE, SERIES,
+				       middle - 1, 2), 0);
+		usleep(20000);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+		note("half %zu: had %zu times of %zu", i, halves[i].had,
+		     halves[i].rounds);
+	}
+	note("touched %zu times", touches);
+	CHECK_EQ(content_wrong(area.at, SERIES, 0, area.pages), 0);
+	device_is_exact(fd, area.at, area.pages);
 }
 
 /*
@@ -327,7 +484,7 @@ static void exclusive_cancel(const void *unused)
 void suite_exclusive(void)
 {
 	static const struct kind *const others[] = {
-		&kind_file, &kind_shmem, &kind_hugetlb, &kind_thp,
+		&kind_file, &kind_shmem, &kind_hugetlb,
 	};
 
 	add_case(exclusive_touched, NULL, "exclusive/touched");
@@ -336,10 +493,14 @@ void suite_exclusive(void)
 	add_case(exclusive_forked, NULL, "exclusive/forked");
 	add_case(exclusive_two_devices, NULL, "exclusive/two-devices");
 	add_device_cases(exclusive_from_memory, NULL, "exclusive/from-memory");
+	add_device_cases(exclusive_evicted, NULL, "exclusive/evicted");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		add_case(exclusive_refused, others[i], "exclusive/refused/%s",
 			 others[i]->name);
+	add_case(exclusive_thp, NULL, "exclusive/thp");
 	add_case(exclusive_gap, NULL, "exclusive/gap");
 	add_case(exclusive_contended, NULL, "exclusive/contended");
+	add_case(exclusive_halves, &kind_anon, "exclusive/halves/anon");
+	add_case(exclusive_halves, &kind_thp, "exclusive/halves/thp");
 	add_case(exclusive_cancel, NULL, "exclusive/cancel");
 }

@@ -256,19 +256,6 @@ static uint64_t free_kib(void)
 	       stats_sum("/proc/zoneinfo", "count:") * (PAGE / 1024);
 }
 
-static bool kasan_watches(void)
-{
-	FILE *symbols = fopen("/proc/kallsyms", "re");
-	bool does = false;
-	char line[512];
-
-	CHECK(symbols);
-	while (!does && fgets(line, sizeof(line), symbols))
-		does = strstr(line, " kasan_quarantine_put");
-	fclose(symbols);
-	return does;
-}
-
 /*
  * Memory that is freed behind a grace period comes back a little later. What KASAN
  * holds in quarantine does not: up to a 32nd of all memory.
@@ -277,7 +264,7 @@ static void memory_is_back(uint64_t before)
 {
 	uint64_t noise = NOISE_KIB;
 
-	if (kasan_watches())
+	if (kernel_has_function("kasan_quarantine_put"))
 		noise += stats_sum("/proc/meminfo", "MemTotal:") / 32;
 	note("%llu KiB were free before, %llu are now",
 	     (unsigned long long)before, (unsigned long long)free_kib());

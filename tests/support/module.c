@@ -81,3 +81,17 @@ void modules_load(void)
 	CHECK_EQ(module_load(REGION_MODULE, ""), 0);
 	CHECK_EQ(module_load(TEMPLATE_MODULE, ""), 0);
 }
+
+bool kernel_has_function(const char *name)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char line[512], symbol[256];
+	bool has = false;
+
+	CHECK(symbols);
+	while (!has && fgets(line, sizeof(line), symbols))
+		has = sscanf(line, "%*s %*s %255s", symbol) == 1 &&
+		      !strcmp(symbol, name);
+	fclose(symbols);
+	return has;
+}

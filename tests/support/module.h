@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Loading and unloading the modules under test, and their references. */
+/* The modules under test and their references, and what the kernel has. */
 #ifndef TESTS_MODULE_H
 #define TESTS_MODULE_H
+
+#include <stdbool.h>
 
 #define ENGINE_MODULE	"hmm_unlocked"
 #define PROBE_MODULE	"hmm_unlocked_probe"
@@ -21,5 +23,8 @@ int module_load(const char *name, const char *parameters);
 /* Unload or load all modules; a failure ends the case. */
 void modules_unload(void);
 void modules_load(void);
+
+/* Is there a function of this name in the kernel or in a module? */
+bool kernel_has_function(const char *name);
 
 #endif

@@ -89,8 +89,8 @@ struct hmm_dmirror_cmd {
  * the device reads them into the buffer at @ptr. The CPU's next access ends the
  * exclusive access.
  *
- *   EBUSY	not all pages became exclusive; ask again, unless they belong to a file or
- *		are part of a huge page, which never succeeds
+ *   EBUSY	not all pages became exclusive; ask again, unless they belong to a file or,
+ *		before Linux 6.15, are part of a huge page, which never succeeds
  *   EOPNOTSUPP	the kernel has no CONFIG_DEVICE_PRIVATE
  *
  * and those of populating.
