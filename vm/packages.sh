@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tools of the host. Everything else that the scripts call is in Debian's essential
+# Tools of the host, Debian 12 or 13. Everything else that the scripts call is in Debian's essential
 # packages.
 
 # command:package, or :package for a package without a command. The compiler and the
@@ -19,13 +19,17 @@ program_tools=(gcc:gcc make:make :libc6-dev :liburing-dev :libnbd-dev)
 lazymem_tools=(:libjson-c-dev nbdkit:nbdkit certtool:gnutls-bin)
 plot_tools=(gnuplot:gnuplot-nox)
 mutant_tools=(patch:patch)
-fuzzer_tools=(clang:clang :libclang-rt-14-dev)
+fuzzer_tools=(clang:clang :libclang-rt-dev)
 
-on_debian_12() {
-	grep -qx 'ID=debian' /etc/os-release &&
-		grep -qx 'VERSION_ID="12"' /etc/os-release &&
-		[ "$(dpkg --print-architecture)" = amd64 ]
-} 2>/dev/null
+# Debian releases on which packages are installed by these names.
+readonly supported_releases="bookworm trixie"
+
+on_supported_debian() {
+	local host
+
+	host=$(host_debian)
+	[[ -n $host && " $supported_releases " == *" $host "* ]]
+}
 
 # need_tools COMMAND:PACKAGE...: installs what is missing, or ends the run.
 need_tools() {
@@ -33,8 +37,8 @@ need_tools() {
 
 	mapfile -t packages < <(missing_tools "$@")
 	[ ${#packages[@]} -gt 0 ] || return 0
-	on_debian_12 ||
-		die "this is not Debian 12 amd64: install ${packages[*]} (or what they are called here) yourself and run again"
+	on_supported_debian ||
+		die "this is not Debian 12 or 13 on amd64: install ${packages[*]} (or what they are called here) yourself and run again"
 	install_packages "${packages[@]}"
 }
 
@@ -46,7 +50,7 @@ missing_tools() {
 		package=${word#*:}
 		if [ -n "$tool" ]; then
 			has_tool "$tool" || echo "$package"
-		elif on_debian_12; then
+		elif on_supported_debian; then
 			has_package "$package" || echo "$package"
 		fi
 	done
@@ -58,8 +62,11 @@ has_tool() {
 	[ "$1" != busybox ] || ! ldd "$(command -v busybox)" >/dev/null 2>&1
 }
 
+# Whether the package, or one that provides it, is installed: Debian 13 has libelf1t64 for
+# libelf1.
 has_package() {
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+	dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' |
+		grep -qE "^installed ([^ ].* )?$1( |,|\$)"
 }
 
 install_packages() {
