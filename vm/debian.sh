@@ -142,10 +142,12 @@ deb_version() {
 deb_closure() {
 	local pattern=$1
 
-	debian_apt apt-cache depends --recurse --no-recommends --no-suggests \
-		--no-conflicts --no-breaks --no-replaces --no-enhances "${@:2}" 2>/dev/null |
-		grep -v '^[ <]' | grep -Ex "$pattern" | sort -u
-	printf '%s\n' "${@:2}"
+	{
+		debian_apt apt-cache depends --recurse --no-recommends --no-suggests \
+			--no-conflicts --no-breaks --no-replaces --no-enhances \
+			"${@:2}" 2>/dev/null | grep -v '^[ <]' | grep -Ex "$pattern"
+		printf '%s\n' "${@:2}"
+	} | sort -u
 }
 
 # download_debs FOLDER PACKAGE...

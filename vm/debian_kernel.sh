@@ -58,8 +58,9 @@ fetch_kernel() {
 	local release=${1#linux-image-} parts
 	local downloads=$top/build/downloads/${root##*/} unpacked=$scratch/kernel
 
+	# The headers depend on the image, or on the same image without a signature.
 	mapfile -t parts < <(deb_closure "$kernel_parts" \
-		"$1" "linux-headers-$release")
+		"$1" "linux-headers-$release" | grep -v -- '-unsigned$')
 	need_disk 1500
 	rm -rf "$unpacked"
 	download_debs "$downloads" "${parts[@]}" &&
