@@ -124,7 +124,13 @@ processors() {
 # translations across system calls, which is much faster.
 kernel_parameters() {
 	echo console=ttyS0 oops=panic panic=-1 printk.devkmsg=on mitigations=off \
-		"$(device_memory)" "${option[append]-}"
+		"$(tsc_frequency)" "$(device_memory)" "${option[append]-}"
+}
+
+# Tells an emulated processor's kernel the frequency of its time stamp counter: see vm/tsc.c.
+tsc_frequency() {
+	[[ -z $exact && $accelerator = tcg ]] || return 0
+	gcc -O1 -o "$scratch/tsc" vm/tsc.c && echo "tsc_early_khz=$("$scratch/tsc")"
 }
 
 # Reserves RAM for two devices with coherent memory.
