@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
 command_summary="Run the engine in a model of the kernel, in all orders of events."
-command_options="case list actions loop replay coverage"
+command_options="case list actions loop replay from-start coverage"
 command_arguments=""
 
 command_main() {
@@ -23,6 +23,7 @@ command_main() {
 	build_model "$variant"
 	[ -z "${option[actions]-}" ] || words+=(--actions "${option[actions]}")
 	[ -z "${option[loop]-}" ] || words+=(--loop)
+	[ -z "${option[from-start]-}" ] || words+=(--from-start)
 	if [ -n "${option[replay]-}" ]; then
 		replay "${words[@]}"
 		return

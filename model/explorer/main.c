@@ -15,6 +15,7 @@ static const char usage[] =
 	"  --actions N        as many actions, instead of what SCENARIO says\n"
 	"  --replay SCHEDULE  tell the story of one schedule\n"
 	"  --brief            say that something is violated, tell no story\n"
+	"  --from-start       run each schedule from its start, keep no checkpoints\n"
 	"  --loop             actors begin again when they are through\n"
 	"  --random N         so many random schedules, instead of all\n"
 	"  --seed N           where randomness begins\n"
@@ -24,6 +25,7 @@ static const struct option options[] = {
 	{ "actions", required_argument, NULL, 'a' },
 	{ "replay", required_argument, NULL, 'r' },
 	{ "brief", no_argument, NULL, 'b' },
+	{ "from-start", no_argument, NULL, 'f' },
 	{ "loop", no_argument, NULL, 'l' },
 	{ "random", required_argument, NULL, 's' },
 	{ "seed", required_argument, NULL, 'd' },
@@ -66,7 +68,7 @@ int main(int argc, char **argv)
 	const char *replay = NULL;
 	long actions = -1;
 	unsigned long runs = 0, seed = 1;
-	bool brief = false, loop = false;
+	bool brief = false, loop = false, from_start = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -79,6 +81,9 @@ int main(int argc, char **argv)
 			break;
 		case 'b':
 			brief = true;
+			break;
+		case 'f':
+			from_start = true;
 			break;
 		case 'l':
 			loop = true;
@@ -109,5 +114,5 @@ int main(int argc, char **argv)
 		return !search_replay(replay);
 	if (runs)
 		return !search_dice(runs, seed);
-	return !search_all(brief);
+	return !search_all(brief, from_start);
 }

@@ -3,10 +3,9 @@
  * One run of a scenario, and the orders in which runs follow each other.
  *
  * A run begins from a copy of the world, takes its answers to choose() from the explorer,
- * a list, dice or a fuzzer's bytes, and ends by a return, a cut or a violation. The last
- * two jump off the subject's stack, whatever stands on it.
+ * a list, dice or a fuzzer's bytes, and ends by a return, a cut or a violation: by then its
+ * stacks are left as they are.
  */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "contract/contract.h"
+#include "explorer/checkpoint.h"
 #include "explorer/run.h"
 #include "explorer/scenario.h"
 #include "explorer/stacks.h"
@@ -21,8 +21,6 @@
 #include "fault/call.h"
 
 struct outcome *outcome;
-
-static jmp_buf run_ends;
 
 /* Where answers come from, and how far the run has come in giving them. */
 static struct {
@@ -32,6 +30,8 @@ static struct {
 	uint64_t dice;
 	const uint8_t *bytes;
 	size_t n_bytes;
+	uint8_t resumed;
+	bool from_start;
 } answers;
 
 /*
@@ -42,26 +42,23 @@ static uint8_t ways[MAX_CHOICES];
 static uint64_t state[MAX_CHOICES];
 static unsigned int passed_over[MAX_CHOICES];
 
-/* A thread cannot jump off the subject's stack: it has the subject do that. */
-static enum verdict due;
+/* What came of the run that has ended. */
+static enum verdict verdict;
 
-static void __attribute__((noreturn)) end_run(enum verdict verdict)
+/*
+ * It does not return, but must not say so: before a call of what does not return the
+ * sanitizer makes a system call.
+ */
+static void end_run(enum verdict of_run)
 {
-	due = verdict;
-	if (running != SUBJECT)
-		stacks_go_to(SUBJECT);
-	longjmp(run_ends, verdict);
-}
-
-void run_ends_if_due(void)
-{
-	if (due != PASSED)
-		longjmp(run_ends, due);
+	verdict = of_run;
+	stacks_end_run();
 }
 
 void cut(void)
 {
 	end_run(CUT);
+	__builtin_trap();
 }
 
 void violated(const char *fmt, ...)
@@ -72,6 +69,7 @@ void violated(const char *fmt, ...)
 	vsnprintf(outcome->why, sizeof(outcome->why), fmt, args);
 	va_end(args);
 	end_run(VIOLATED);
+	__builtin_trap();
 }
 
 void give_up(const char *fmt, ...)
@@ -96,7 +94,7 @@ static void cut_cycle(uint64_t hash)
 					 depth);
 			break;
 		}
-	cut();
+	end_run(CUT);
 }
 
 static unsigned int explore_choice(unsigned int n)
@@ -108,6 +106,8 @@ static unsigned int explore_choice(unsigned int n)
 	state[answers.depth] = hash;
 	passed_over[answers.depth] = tally.passed_over;
 	ways[answers.depth] = n;
+	if (!answers.from_start && checkpoint_keep(answers.depth))
+		return answers.resumed;
 	return 0;
 }
 
@@ -149,8 +149,12 @@ static unsigned int choice_answer(unsigned int n)
 
 unsigned int choose(unsigned int n)
 {
+	unsigned int chosen;
+
 	state_stack_ends_here();
-	return choose_here(n);
+	chosen = choose_here(n);
+	state_scrub();
+	return chosen;
 }
 
 unsigned int choose_here(unsigned int n)
@@ -173,7 +177,6 @@ static void begin_world(void)
 	tally = (struct tally){};
 	memory_reset();
 	areas_forget_all();
-	stacks_begin();
 	state_statics_restore();
 	scenario_set_parameters();
 }
@@ -202,52 +205,63 @@ static void __attribute__((noinline)) end_threads(void)
 	ASAN_UNPOISON_MEMORY_REGION(dead, sizeof(dead));
 }
 
-static enum verdict __attribute__((noinline)) run_once(void)
+/* On the subject's stack. */
+static void run_whole(void)
 {
-	switch (setjmp(run_ends)) {
-	case CUT:
-		return CUT;
-	case VIOLATED:
-		return VIOLATED;
-	}
-	answers.depth = 0;
-	outcome->taken.length = 0;
-	outcome->runs++;
-	due = PASSED;
-	state_stack_begins(SUBJECT, __builtin_frame_address(0));
 	begin_world();
 	scenario.subject->run();
 	if (stacks_made() > 1)
 		end_threads();
 	schedule_run_out();
-	return PASSED;
+	verdict = PASSED;
 }
 
-/* The next schedule in order; false if that was the last one. */
+static void run_once(void)
+{
+	answers.depth = 0;
+	outcome->taken.length = 0;
+	outcome->runs++;
+	stacks_run(run_whole);
+}
+
+/* The last choice with an answer left is given the next one; false if there is none. */
 static bool next_schedule(void)
 {
-	const struct schedule *taken = &outcome->taken;
+	struct schedule *taken = &outcome->taken;
 	size_t depth = taken->length;
 
 	while (depth && taken->answer[depth - 1] + 1 == ways[depth - 1])
 		depth--;
 	if (!depth)
 		return false;
-	answers.list = *taken;
-	answers.list.length = depth;
-	answers.list.answer[depth - 1]++;
+	taken->length = depth;
+	taken->answer[depth - 1]++;
 	return true;
 }
 
-void run_all(void)
+static void run_next(void)
 {
-	enum verdict verdict;
+	const struct schedule *taken = &outcome->taken;
 
+	if (answers.from_start) {
+		answers.list = *taken;
+		run_once();
+		return;
+	}
+	outcome->runs++;
+	answers.depth = taken->length - 1;
+	answers.resumed = taken->answer[answers.depth];
+	checkpoint_resume(answers.depth);
+}
+
+void run_all(bool from_start)
+{
 	answers.from = EXPLORER;
+	answers.from_start = from_start;
 	answers.list.length = 0;
-	do
-		verdict = run_once();
-	while (verdict != VIOLATED && next_schedule());
+	run_once();
+	while (verdict != VIOLATED && next_schedule())
+		run_next();
 	outcome->verdict = verdict;
 	outcome->states = states_count();
 }
@@ -256,7 +270,8 @@ void run_list(const struct schedule *list)
 {
 	answers.from = LIST;
 	answers.list = *list;
-	outcome->verdict = run_once();
+	run_once();
+	outcome->verdict = verdict;
 }
 
 void run_dice(uint64_t seed, unsigned int runs)
@@ -264,8 +279,9 @@ void run_dice(uint64_t seed, unsigned int runs)
 	answers.from = DICE;
 	answers.dice = seed;
 	do
-		outcome->verdict = run_once();
-	while (outcome->verdict != VIOLATED && --runs);
+		run_once();
+	while (verdict != VIOLATED && --runs);
+	outcome->verdict = verdict;
 }
 
 void run_bytes(const uint8_t *bytes, size_t n)
@@ -273,5 +289,6 @@ void run_bytes(const uint8_t *bytes, size_t n)
 	answers.from = BYTES;
 	answers.bytes = bytes;
 	answers.n_bytes = n;
-	outcome->verdict = run_once();
+	run_once();
+	outcome->verdict = verdict;
 }

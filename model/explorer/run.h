@@ -2,9 +2,9 @@
 /*
  * One run, and the searches made of many.
  *
- * The explorer goes through all schedules, depth first: a run follows the last
- * one up to its last choice that has an answer left, takes that answer, and goes
- * on with first answers. It is cut where it comes to a state that was seen
+ * The explorer goes through all schedules, depth first: the run that has ended is put
+ * back to its last choice that has an answer left (checkpoint.h), takes that answer, and
+ * goes on with first answers. It is cut where it comes to a state that was seen
  * before.
  *
  * A run that comes back to a state of its own, no matter how often it goes
@@ -43,17 +43,17 @@ struct outcome {
 
 extern struct outcome *outcome;
 
-/* All schedules; those of one list; random ones; one made of bytes. */
-void run_all(void);
+/*
+ * All schedules, each from its first new choice or, to check checkpoints, @from_start;
+ * those of one list; random ones; one made of bytes.
+ */
+void run_all(bool from_start);
 void run_list(const struct schedule *list);
 void run_dice(uint64_t seed, unsigned int runs);
 void run_bytes(const uint8_t *bytes, size_t n);
 
 /* The run leads nowhere new. */
 void cut(void) __attribute__((noreturn));
-
-/* On the subject's stack: it does, if a thread wants it to. */
-void run_ends_if_due(void);
 
 /* The search cannot go on; this is no verdict on the subject. */
 void give_up(const char *fmt, ...)

@@ -47,7 +47,7 @@ static struct {
 	bool (*awake)(const struct stack *stack);
 	bool killable;
 	const char *what;
-} waits[MAX_STACKS];
+} waits[MAX_STACKS] RUN_STATE;
 
 void schedule_adds(unsigned int stack)
 {

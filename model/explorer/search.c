@@ -23,11 +23,12 @@ static struct {
 	struct schedule list;
 	uint64_t seed;
 	unsigned int runs;
+	bool from_start;
 } order;
 
 static void do_all(void)
 {
-	run_all();
+	run_all(order.from_start);
 }
 
 static void do_list(void)
@@ -278,7 +279,7 @@ static void name_idle(void)
 				       operation_name(scenario.actor[i].action[j].operation));
 }
 
-bool search_all(bool brief)
+bool search_all(bool brief, bool from_start)
 {
 	unsigned int actions = scenario.start.actions_left;
 	struct schedule best;
@@ -289,6 +290,7 @@ bool search_all(bool brief)
 	share_outcome();
 	outcome->runs = 0;
 	memset(outcome->begun, 0, sizeof(outcome->begun));
+	order.from_start = from_start;
 	verdict = in_child(do_all);
 	printf("%-7s %-32s %7u %10lu %10lu %7.1f s\n",
 	       run_has_failed(verdict) ? "not ok" : "ok", scenario.name, actions,

@@ -11,7 +11,7 @@
  * Each returns true if nothing was violated; else it has told the story, unless
  * @brief.
  */
-bool search_all(bool brief);
+bool search_all(bool brief, bool from_start);
 bool search_dice(unsigned int runs, unsigned long seed);
 bool search_replay(const char *schedule);
 

@@ -9,25 +9,34 @@
 #include "explorer/stacks.h"
 #include "explorer/state.h"
 
-#define STACK_SIZE	(32 * 1024UL)
+#define STACK_SIZE	(64 * 1024UL)
 
-unsigned int running;
+/* After those of the subject and of its threads. */
+#define EXPLORER	MAX_STACKS
 
-static char stacks[MAX_STACKS - 1][STACK_SIZE] __attribute__((aligned(64)));
+unsigned int running RUN_STATE;
+
+static char stacks[MAX_STACKS][STACK_SIZE] __attribute__((aligned(64)));
 
 /* How many stacks this run has had so far; none is used twice. */
-static unsigned int made;
+static unsigned int made RUN_STATE;
 
-/* What a thread is to run; part of no state, as its stack tells where it stands. */
+/* What one is to run; part of no state, as its stack tells where it stands. */
 static struct {
 	int (*function)(void *);
 	void *data;
 	bool begun;
-} threads[MAX_STACKS];
+	char *here;
+} threads[MAX_STACKS] RUN_STATE;
+
+static void (*subject_run)(void);
+
+/* Never put back: what is below may have been used in another run. */
+static char *lowest[MAX_STACKS];
 
 /* The sanitizer wants to know whose stack is left for which. */
-static const void *bottom[MAX_STACKS];
-static size_t size[MAX_STACKS];
+static const void *explorers_bottom;
+static size_t explorers_size;
 static unsigned int came_from;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -38,41 +47,38 @@ static unsigned int came_from;
 #endif
 #endif
 
-static void stack_leaves(void **fake, unsigned int to)
+static void stack_leaves(void **fake, unsigned int from, unsigned int to)
 {
 #ifdef SANITIZED
-	__sanitizer_start_switch_fiber(fake, bottom[to], size[to]);
+	if (to == EXPLORER)
+		__sanitizer_start_switch_fiber(fake, explorers_bottom, explorers_size);
+	else
+		__sanitizer_start_switch_fiber(fake, stacks[to], STACK_SIZE);
 #endif
-	came_from = running;
-	running = to;
+	came_from = from;
 }
 
 static void has_come(void *fake)
 {
 #ifdef SANITIZED
-	__sanitizer_finish_switch_fiber(fake, &bottom[came_from], &size[came_from]);
-#endif
-}
+	const void *bottom;
+	size_t size;
 
-void stacks_begin(void)
-{
-	running = SUBJECT;
-	made = 1;
+	__sanitizer_finish_switch_fiber(fake, &bottom, &size);
+	if (came_from == EXPLORER) {
+		explorers_bottom = bottom;
+		explorers_size = size;
+	}
+#endif
 }
 
 int stacks_add(int (*function)(void *), void *data)
 {
 	unsigned int i = made;
-	char *stack;
 
 	if (made == MAX_STACKS)
 		return -1;
 	made++;
-	stack = stacks[i - 1];
-	ASAN_UNPOISON_MEMORY_REGION(stack, STACK_SIZE);
-	memset(stack, 0, STACK_SIZE);
-	bottom[i] = stack;
-	size[i] = STACK_SIZE;
 	threads[i].function = function;
 	threads[i].data = data;
 	threads[i].begun = false;
@@ -83,6 +89,28 @@ int stacks_add(int (*function)(void *), void *data)
 unsigned int stacks_made(void)
 {
 	return made;
+}
+
+bool stacks_has_begun(unsigned int stack)
+{
+	return threads[stack].begun;
+}
+
+void stacks_reach(unsigned int stack, char *here)
+{
+	if (stack == EXPLORER)
+		return;
+	threads[stack].here = here;
+	lowest[stack] = min(lowest[stack], here);
+}
+
+struct extent stacks_extent(unsigned int stack)
+{
+	return (struct extent){
+		.here = threads[stack].here,
+		.end = stacks[stack] + STACK_SIZE,
+		.lowest = lowest[stack],
+	};
 }
 
 bool stacks_several(void)
@@ -100,6 +128,10 @@ static void stack_begin(void)
 
 	has_come(NULL);
 	state_stack_begins(i, __builtin_frame_address(0));
+	if (i == SUBJECT) {
+		subject_run();
+		stacks_end_run();
+	}
 	tell(stack_name(i), "begins");
 	threads[i].function(threads[i].data);
 	tell(stack_name(i), "ends");
@@ -109,21 +141,72 @@ static void stack_begin(void)
 	give_up("a thread that has ended goes on");
 }
 
+/* What another run has left there is no part of this one. */
+static void stack_clear(unsigned int stack)
+{
+	char *end = stacks[stack] + STACK_SIZE, *from;
+
+	if (!lowest[stack])
+		lowest[stack] = end;
+	from = max(stacks[stack], lowest[stack] - SCRUBBED);
+	ASAN_UNPOISON_MEMORY_REGION(from, end - from);
+	memset(from, 0, end - from);
+}
+
+static void enter_stack(unsigned int from, unsigned int to)
+{
+	threads[to].begun = true;
+	stack_clear(to);
+	switch_to_new(from, stacks[to], STACK_SIZE, stack_begin);
+}
+
 void stacks_go_to(unsigned int to)
 {
 	unsigned int from = running;
 	void *fake = NULL;
 
-	stack_leaves(&fake, to);
-	if (to == SUBJECT || threads[to].begun) {
+	stack_leaves(&fake, from, to);
+	running = to;
+	if (threads[to].begun)
 		switch_stacks(from, to);
-	} else {
-		threads[to].begun = true;
-		switch_to_new(from, stacks[to - 1], STACK_SIZE, stack_begin);
-	}
+	else
+		enter_stack(from, to);
 	has_come(fake);
-	if (from == SUBJECT)
-		run_ends_if_due();
+}
+
+void stacks_run(void (*run)(void))
+{
+	void *fake = NULL;
+
+	subject_run = run;
+	made = 1;
+	running = SUBJECT;
+	stack_leaves(&fake, EXPLORER, SUBJECT);
+	enter_stack(EXPLORER, SUBJECT);
+	has_come(fake);
+}
+
+void stacks_end_run(void)
+{
+	stack_leaves(NULL, running, EXPLORER);
+	switch_stacks(running, EXPLORER);
+}
+
+bool stacks_remember(void (*keep)(size_t depth), size_t depth)
+{
+	if (!switch_remember(running, keep, depth))
+		return false;
+	has_come(NULL);
+	return true;
+}
+
+void stacks_resume(void)
+{
+	void *fake = NULL;
+
+	stack_leaves(&fake, EXPLORER, running);
+	switch_stacks(EXPLORER, running);
+	has_come(fake);
 }
 
 const char *stack_name(unsigned int stack)

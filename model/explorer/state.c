@@ -12,8 +12,6 @@
 #include "explorer/stacks.h"
 #include "explorer/state.h"
 
-#define SCRUBBED	4096
-
 /* Between its frame address and its own variables a function keeps its caller's. */
 #define SAVED_REGISTERS	(5 * sizeof(long))
 
@@ -22,8 +20,8 @@
 
 void __asan_get_shadow_mapping(size_t *scale, size_t *offset) __attribute__((weak));
 
-static const char *stack_end[MAX_STACKS], *stack_here[MAX_STACKS];
-static const struct hmm_unlocked_counters *counters;
+static const char *stack_end[MAX_STACKS] RUN_STATE, *stack_here[MAX_STACKS] RUN_STATE;
+static const struct hmm_unlocked_counters *counters RUN_STATE;
 
 static uint64_t *table;
 static size_t table_size, table_used;
@@ -72,6 +70,24 @@ __attribute__((noinline)) void state_scrub(void)
 /* Where the sanitizer keeps what may be read of eight bytes: all if 0, the first n. */
 static size_t shadow_scale, shadow_offset;
 
+typedef uint64_t unaligned __attribute__((aligned(1), may_alias));
+
+char *state_shadow(const void *address)
+{
+	return shadow_offset ? (char *)((uintptr_t)address >> shadow_scale) + shadow_offset :
+			       NULL;
+}
+
+void state_unpoison(char *from, char *to)
+{
+	volatile char *shadow = state_shadow(from), *end = state_shadow(to);
+
+	for (; shadow + sizeof(uint64_t) <= end; shadow += sizeof(uint64_t))
+		*(volatile unaligned *)shadow = 0;
+	while (shadow < end)
+		*shadow++ = 0;
+}
+
 /* Bytes between variables are never written: any value is as good. */
 static uint64_t word_readable(const uint64_t *word)
 {
@@ -85,16 +101,30 @@ static uint64_t word_readable(const uint64_t *word)
 	return shadow < 0 ? 0 : *word & ((1UL << 8 * shadow) - 1);
 }
 
+/* Of eight words in a row. */
+static bool all_readable(const uint64_t *word)
+{
+	return !shadow_offset || !*(const unaligned *)state_shadow(word);
+}
+
+#define WORDS	1024
+
 /* Frames begin and end at words. */
 static uint64_t hash_frames(const void *from, const void *to, uint64_t hash)
 {
-	static uint64_t words[1024];
+	static uint64_t words[WORDS];
 	const uint64_t *word = from;
 	size_t n = 0;
 
 	while (word < (const uint64_t *)to) {
-		words[n++] = word_readable(word++);
-		if (n < 1024)
+		if (8 * sizeof(*word) <= (const char *)to - (const char *)word &&
+		    all_readable(word)) {
+			for (int i = 0; i < 8; i++)
+				words[n++] = *word++;
+		} else {
+			words[n++] = word_readable(word++);
+		}
+		if (n < WORDS - 8)
 			continue;
 		hash = hash_bytes(words, words + n, hash);
 		n = 0;

@@ -22,6 +22,9 @@
 
 #include <linux/hmm_unlocked.h>
 
+/* A static variable of the model that belongs to a run, so checkpoints keep it. */
+#define RUN_STATE	__attribute__((section("run_state")))
+
 /* A stack begins at this address, growing down; it has nothing on it so far. */
 void state_stack_begins(unsigned int stack, const void *frame);
 void state_stack_is_empty(unsigned int stack);
@@ -45,9 +48,15 @@ void state_stack_ends(const void *frame);
 void state_counters(const struct hmm_unlocked_counters *of_call);
 
 /* What lies below the stack is left from calls that have returned: away with it. */
+#define SCRUBBED	4096
 void state_scrub(void);
 
 uint64_t state_hash(void);
+
+/* What the sanitizer knows of the word at @address, or NULL if there is no sanitizer. */
+char *state_shadow(const void *address);
+/* All bytes from @from to @to may be used. */
+void state_unpoison(char *from, char *to);
 
 /* What the engine keeps in static variables is remembered at first, and put back. */
 void state_begins(void);

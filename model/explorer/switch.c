@@ -10,9 +10,14 @@
 #include <ucontext.h>
 
 #include "explorer/stacks.h"
+#include "explorer/state.h"
 #include "kernel/world.h"
 
-static void *places[MAX_STACKS][5];
+/* Those of the stacks, and the explorer's. */
+static void *places[MAX_STACKS + 1][5] RUN_STATE;
+
+/* What the frame of a function that leaves a place takes below its address. */
+#define FRAME_MAX	256
 
 static void __attribute__((noinline, noreturn)) jump(unsigned int to)
 {
@@ -21,8 +26,19 @@ static void __attribute__((noinline, noreturn)) jump(unsigned int to)
 
 void __attribute__((noinline)) switch_stacks(unsigned int from, unsigned int to)
 {
+	stacks_reach(from, (char *)__builtin_frame_address(0) - FRAME_MAX);
 	if (!__builtin_setjmp(places[from]))
 		jump(to);
+}
+
+bool __attribute__((noinline)) switch_remember(unsigned int here, void (*keep)(size_t),
+					       size_t depth)
+{
+	stacks_reach(here, (char *)__builtin_frame_address(0) - FRAME_MAX);
+	if (__builtin_setjmp(places[here]))
+		return true;
+	keep(depth);
+	return false;
 }
 
 /* Each begins with the same registers, for they will stand on its stack. */
@@ -49,6 +65,7 @@ enter(void *stack, unsigned long size, void (*begin)(void))
 void __attribute__((noinline)) switch_to_new(unsigned int from, void *stack,
 					     unsigned long size, void (*begin)(void))
 {
+	stacks_reach(from, (char *)__builtin_frame_address(0) - FRAME_MAX);
 	if (!__builtin_setjmp(places[from]))
 		enter(stack, size, begin);
 }

@@ -13,10 +13,11 @@
 #include "explorer/scenario.h"
 #include "explorer/schedule.h"
 #include "explorer/stacks.h"
+#include "explorer/state.h"
 
 static struct vm_area_struct areas[MAX_STACKS][MAX_PAGES] __attribute__((aligned(8)));
 
-static bool looked_up[MAX_STACKS];
+static bool looked_up[MAX_STACKS] RUN_STATE;
 
 static void forget_all_of(unsigned int stack)
 {
@@ -37,6 +38,11 @@ void areas_forget_all(void)
 	for (unsigned int stack = 0; stack < MAX_STACKS; stack++)
 		if (stack == SUBJECT || looked_up[stack])
 			forget_all_of(stack);
+}
+
+struct vm_area_struct *areas_looked_up(unsigned int stack)
+{
+	return looked_up[stack] ? areas[stack] : NULL;
 }
 
 static unsigned int area_first(unsigned int page)

@@ -11,6 +11,7 @@
 #include "explorer/scenario.h"
 #include "explorer/schedule.h"
 #include "explorer/stacks.h"
+#include "explorer/state.h"
 
 #define JIFFIES_BEFORE_WRAP	2UL
 
@@ -86,7 +87,7 @@ static bool allocation_refused(void)
 static char memory[MEMORY_SIZE] __attribute__((aligned(16)));
 
 /* How many pieces in a row were allocated as one. */
-static u8 pieces_of[MEMORY_PIECES];
+static u8 pieces_of[MEMORY_PIECES] RUN_STATE;
 
 static const struct pool {
 	char *from;
@@ -97,13 +98,16 @@ static const struct pool {
   kept_pool = { memory + MEMORY_FREED_SIZE, KEPT_PIECES, KEPT_PIECE_SIZE,
 		&world.memory_kept };
 
-const char *memory_contents(void)
+char *memory_contents(void)
 {
 	return memory;
 }
 
+/* What another run has left there is no part of this one. */
 void memory_reset(void)
 {
+	ASAN_UNPOISON_MEMORY_REGION(memory, sizeof(memory));
+	memset(memory, 0, sizeof(memory));
 	ASAN_POISON_MEMORY_REGION(memory, sizeof(memory));
 	world.memory_used = world.memory_kept = 0;
 }

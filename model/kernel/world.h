@@ -452,6 +452,8 @@ void page_take_back(unsigned int page);
 unsigned long cpu_entry(unsigned int page, const void *owner);
 void areas_forget(void);
 void areas_forget_all(void);
+/* Those of a stack, MAX_PAGES of them; NULL if it has looked up none. */
+struct vm_area_struct *areas_looked_up(unsigned int stack);
 void areas_check(const struct vm_area_struct *vma, unsigned int page);
 const char *page_text(unsigned int page);
 
@@ -488,7 +490,7 @@ bool has_trouble(bool possible);
 
 void let_time_pass(u64 ns);
 void memory_reset(void);
-const char *memory_contents(void);
+char *memory_contents(void);
 unsigned int memory_in_use(void);
 
 #endif

@@ -3,8 +3,9 @@
 #include "contract/contract.h"
 #include "explorer/scenario.h"
 #include "explorer/schedule.h"
+#include "explorer/state.h"
 
-static int stock_calls;
+static int stock_calls RUN_STATE;
 
 /* The whole range, given to the kernel's own call: what it answers is not ours. */
 int subject_stock_call(void)
