@@ -45,24 +45,27 @@ debian_apt() {
 	"$1" -c "$top/build/apt/$debian/apt.conf" "${@:2}"
 }
 
-# Makes sure that the package lists are there. Old ones do if there is no network.
+# Makes sure that the package lists are there. Old ones do if there is no network, which
+# must not take long to find out.
 debian_lists() {
 	local folder=$top/build/apt/$debian
 
 	if [ -z "$(find "$folder/updated" -mtime "-$debian_days" 2>/dev/null)" ]; then
-		debian_update
+		debian_update -o Acquire::Retries=0
 	else
 		debian_configure
 	fi
 	[ -e "$folder/updated" ]
 }
 
+# debian_update [OPTION OF APT...]
 debian_update() {
 	local folder=$top/build/apt/$debian
 
 	debian_configure && debian_sources || return
 	say "fetching the package lists of Debian $debian"
-	debian_apt apt-get update -o APT::Update::Error-Mode=any >>build/log/apt.log 2>&1 &&
+	debian_apt apt-get update -o APT::Update::Error-Mode=any "$@" \
+		>>build/log/apt.log 2>&1 &&
 		: >"$folder/updated"
 }
 
