@@ -2,17 +2,17 @@
 #
 # A debug kernel, built from Debian's sources with the fragments of vm/kernels/config,
 # into build/kernels/NAME/KEY. The key is a hash of all that the kernel is made of. An
-# interrupted build is resumed.
+# interrupted build is resumed. The compiler is that of the sources' Debian release.
 
-readonly debug_source=linux-source-6.12
 readonly debug_files=1200
 
-# debug_kernel FRAGMENT...: a kernel_get. The base fragment comes first.
+# debug_kernel LINE FRAGMENT...: a kernel_get. The fragment LINE has the options that other
+# lines do not have.
 debug_kernel() {
 	local fragments=("${@/#/$top/vm/kernels/config/}") debian root
+	local debug_source=linux-source-$1
 
-	debian=$(debian_of 6.12)
-
+	debian=$(debian_of "$1")
 	fragments=("${fragments[@]/%/.config}")
 	find_kernel newest_source debug "$debug_source"
 	kernel_image=$root/vmlinuz
@@ -31,7 +31,7 @@ newest_source() {
 # Hash of the compiler, the fragments, and the functions that build a kernel.
 debug_key() {
 	{
-		gcc --version
+		toolchain_run gcc --version
 		cat "${fragments[@]}"
 		declare -f unpack_source configure_kernel keep_kernel kernel_make
 	} | sha256sum | cut -c -12
@@ -130,7 +130,7 @@ kernel_make() {
 	local log=build/log/$kernel_name-$1.log
 
 	shift
-	env -i PATH="$PATH" HOME="${HOME-/}" LC_ALL=C "CCACHE_DIR=$(ccache_folder)" \
+	toolchain_run env -i PATH="$PATH" HOME="${HOME-/}" LC_ALL=C "CCACHE_DIR=$(ccache_folder)" \
 		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \
 		KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host \
 		make -C "$source" ARCH=x86_64 CC='ccache gcc' HOSTCC='ccache gcc' "$@" \

@@ -5,5 +5,5 @@
 kernel_oracles="use-after-free out-of-bounds vmalloc sleep list vm"
 
 kernel_get() {
-	debug_kernel base atomic kasan
+	debug_kernel 6.12 base atomic kasan
 }

@@ -5,5 +5,5 @@
 kernel_oracles="race sleep list vm"
 
 kernel_get() {
-	debug_kernel base atomic kcsan
+	debug_kernel 6.12 base atomic kcsan
 }

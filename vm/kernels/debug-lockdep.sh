@@ -5,5 +5,5 @@
 kernel_oracles="deadlock sleep rcu leak object list vm hang stall stay"
 
 kernel_get() {
-	debug_kernel base lockdep
+	debug_kernel 6.12 base lockdep
 }
