@@ -46,4 +46,16 @@ static inline bool hmmu_has_device_private(void)
 	return IS_ENABLED(CONFIG_DEVICE_PRIVATE);
 }
 
+/*
+ * Flags of an entry that hmm_range_fault() carries from input to output: those that are
+ * neither results nor the order. From ~6.15 on; 0 on kernels before, where a read replaces
+ * the whole entry.
+ */
+#define HMMU_PFN_STICKY	(HMM_PFN_FLAGS & ~(HMM_PFN_VALID | HMM_PFN_WRITE | \
+					   HMM_PFN_ERROR | \
+					   0x1fUL << HMM_PFN_ORDER_SHIFT))
+
+/* No request is among them: the engine writes requests back into the entries. */
+static_assert(!(HMMU_PFN_STICKY & (HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)));
+
 #endif

@@ -7,6 +7,11 @@
  * and files to wait for I/O. Then the run ends, and the page is read again before
  * anything else: mostly it is there now, and a page that satisfies its request is not
  * faulted. crew.c makes several faults wait at the same time.
+ *
+ * An entry with HMM_PFN_ERROR is final, except in anonymous memory: asked for nothing,
+ * Linux 7.x reports a huge page in the memory of another device so, and a fault brings
+ * that page home. If faults do not help, the call fails as it does for other errors, see
+ * walk.c.
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
@@ -144,6 +149,21 @@ static int fault_page(struct hmmu_call *call, unsigned long addr, u64 *begun)
 	return 0;
 }
 
+/*
+ * Is the entry an error that no fault can end? In anonymous memory a fault may: all that
+ * the walker can mean there is a page of another device.
+ */
+static bool entry_is_final(const struct hmmu_call *call, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	if (!(*hmmu_call_entry(call, addr) & HMM_PFN_ERROR))
+		return false;
+	vma = vma_lookup(call->mm, addr);
+	return !vma || !vma_is_anonymous(vma) || !(vma->vm_flags & VM_READ) ||
+	       vma->vm_flags & (VM_IO | VM_PFNMAP);
+}
+
 /**
  * hmmu_call_fault_run() - fault some of the pages that are short
  * @call: the call
@@ -179,7 +199,7 @@ int hmmu_call_fault_run(struct hmmu_call *call, unsigned long *addr,
 			return -EINTR;
 		if (!hmmu_call_plan_fills_one(call, *addr))
 			batch--;
-		if (*hmmu_call_entry(call, *addr) & HMM_PFN_ERROR)
+		if (entry_is_final(call, *addr))
 			ret = fault_failed(call, *addr, -EFAULT);
 		else
 			ret = fault_page(call, *addr, &begun);

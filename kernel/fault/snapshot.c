@@ -19,7 +19,9 @@
  *
  * Afterwards an entry has HMM_PFN_ERROR where no page can be (no VMA, no read
  * permission, special mapping), HMM_PFN_VALID where a page is, and neither where a
- * fault may bring one.
+ * fault may bring one. From Linux 7.0 on an entry also has HMM_PFN_ERROR where another
+ * device has a huge page, which a fault may bring. Bits that the kernel carries from
+ * input to output (HMMU_PFN_STICKY) stay as the caller has set them.
  *
  * Context: mmap lock held for read. Sleeps at most for the hugetlb VMA lock.
  * Return:

@@ -109,6 +109,22 @@ static void note_furthest(struct hmmu_call *call, unsigned long addr)
 	hmmu_limit_restart(&call->limit);
 }
 
+/*
+ * The fault of a page has succeeded without effect, @attempt times in a row. An entry that
+ * stays an error then is one.
+ */
+static int wait_for_effect(struct hmmu_call *call, unsigned long addr,
+			   unsigned int attempt)
+{
+	int ret = hmmu_call_back_off(call, attempt);
+
+	if (ret != HMMU_STUCK)
+		return ret;
+	if (hmmu_call_request_lower(call, addr, 0))
+		return 0;
+	return *hmmu_call_entry(call, addr) & HMM_PFN_ERROR ? -EFAULT : ret;
+}
+
 /* Fault what is short of [@addr, @end), which is part of one page table. */
 static int walk_table(struct hmmu_call *call, unsigned long addr,
 		      unsigned long end)
@@ -135,10 +151,7 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 			return ret;
 
 		if (next == addr && call->tried != addr) {
-			ret = hmmu_call_back_off(call, ++attempts);
-			if (ret == HMMU_STUCK &&
-			    hmmu_call_request_lower(call, addr, 0))
-				ret = 0;
+			ret = wait_for_effect(call, addr, ++attempts);
 			if (!ret)
 				ret = read_back(call, addr, &next, end, 1);
 			if (ret)

@@ -10,6 +10,7 @@
 #include <linux/export.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "../fault/call.h"
 #include "mirror.h"
@@ -130,11 +131,18 @@ static int window_collect(struct hmmu_flight *flight, struct hmm_range *range,
 	return flight->error ?: ret;
 }
 
-/* Requests stand in the entries where pages differ in access, or may get less. */
+/*
+ * Requests stand in the entries where pages differ in access, or may get less.
+ *
+ * All else is zero: the kernel carries some bits of an entry (HMMU_PFN_STICKY) from input
+ * to output, and a driver takes them for what it has set itself.
+ */
 static void window_ask(const struct hmmu_request *request, struct hmm_range *range)
 {
+	unsigned long n = (range->end - range->start) >> PAGE_SHIFT;
 	unsigned long addr, *entry = range->hmm_pfns;
 
+	memset(entry, 0, n * sizeof(*entry));
 	range->default_flags = 0;
 	range->pfn_flags_mask = 0;
 	if (!request || request->present_only)

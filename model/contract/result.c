@@ -10,6 +10,26 @@
 
 #define REQUEST_BITS	(HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
 
+/* What the caller keeps in the entry of a page: no call may change it. */
+static unsigned long sticky_flag(unsigned int page)
+{
+	static const unsigned long flags[] = {
+		HMM_PFN_DMA_MAPPED, HMM_PFN_P2PDMA, HMM_PFN_P2PDMA_BUS,
+	};
+
+	return flags[page % 3];
+}
+
+/* After the return, whatever it was. */
+static void check_sticky_flags(void)
+{
+	for (unsigned int page = 0; page < MAX_PAGES; page++)
+		if (in_range(page) &&
+		    (*range_entry(page) & HMMU_PFN_STICKY) != sticky_flag(page))
+			violated("the entry of page %u has lost a flag of the caller, or got one",
+				 page);
+}
+
 /* After the return. */
 static void check_requests_restored(void)
 {
@@ -68,6 +88,11 @@ void contract_returned(int ret, bool locked,
 		violated("success, and a fault handler has broken its rules");
 	if (ret)
 		check_requests_restored();
+	if (!scenario.subject->maps)
+		check_sticky_flags();
+	if (ret == -EBUSY && contract_is_stuck() &&
+	    cpu_entry(me()->watch.idle_page, world.range.dev_private_owner) & HMM_PFN_ERROR)
+		violated("-EBUSY, and page %u is an error", me()->watch.idle_page);
 	if (counters)
 		check_counters(counters, ret);
 }
@@ -79,6 +104,7 @@ static void check_entry(unsigned int page, unsigned long entry)
 	if (entry & HMM_PFN_VALID && !contract_mapped_alike(page, entry))
 		violated("success, and the entry of page %u is not what the CPU maps (%s)",
 			 page, page_text(page));
+	entry &= ~HMMU_PFN_STICKY;
 	if (!(entry & HMM_PFN_VALID) && entry && entry != HMM_PFN_ERROR)
 		violated("success, and page %u was never read", page);
 }
@@ -142,7 +168,8 @@ void contract_call_begins(void)
 	};
 	for (unsigned int page = 0; page < MAX_PAGES; page++)
 		if (in_range(page))
-			*range_entry(page) = scenario.request[page];
+			*range_entry(page) = scenario.request[page] |
+					     sticky_flag(page);
 	if (me()->killed)
 		contract_killed();
 	contract_world_changed();

@@ -63,6 +63,8 @@ static void check_handed_on(unsigned int page, unsigned long entry, bool mapped)
 			 page, page_text(page));
 	if (!contract_got_enough(page, entry))
 		violated("page %u is handed on, and is short of its request", page);
+	if (entry & HMMU_PFN_STICKY)
+		violated("page %u is handed on with a flag that nobody has set", page);
 	if (mapped && entry && !(entry & HMM_PFN_VALID))
 		violated("page %u is not there, and its entry is not empty", page);
 	if (mapped && entry && is_left_behind(page))

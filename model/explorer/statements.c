@@ -204,13 +204,14 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 		{ "swapped", SWAPPED }, { "slow", SWAPPED },
 		{ "poisoned", POISONED }, { "special", SPECIAL },
 		{ "ours", DEVICE_OURS }, { "foreign", DEVICE_OTHER },
+		{ "foreign-huge", DEVICE_OTHER },
 		{ "coherent", PRESENT }, { "alone", EXCLUSIVE },
 		{}
 	};
 
 	p->kind = word_meaning(word, kinds, "a state of a page");
 	p->slow = !strcmp(word, "slow") || !strcmp(word, "uncached");
-	p->huge = !strcmp(word, "huge");
+	p->huge = !strcmp(word, "huge") || !strcmp(word, "foreign-huge");
 	p->zero = !strcmp(word, "zero");
 	p->copied = !strcmp(word, "copied");
 	p->guarded = !strcmp(word, "guarded");
@@ -221,7 +222,7 @@ static void set_state_of(struct page *p, unsigned int page, const char *word)
 	if (!strcmp(word, "coherent"))
 		p->frame = coherent_frame(page);
 	p->writable = p->area & VM_WRITE &&
-		      (!strcmp(word, "present") || p->huge ||
+		      (!strcmp(word, "present") || !strcmp(word, "huge") ||
 		       !strcmp(word, "coherent") || p->kind == EXCLUSIVE ||
 		       p->kind == DEVICE_OURS);
 }
@@ -236,7 +237,7 @@ static void set_state(char **words)
 			statement_wrong("page %u is in no area yet", page);
 		set_state_of(&scenario.start.pages[page], page, words[1]);
 	}
-	if (!strcmp(words[1], "huge") &&
+	if (scenario.start.pages[first].huge &&
 	    (first % TABLE_PAGES || (last + 1) % TABLE_PAGES))
 		statement_wrong("a huge page begins and ends with a table, each %lu pages",
 				TABLE_PAGES);

@@ -117,10 +117,13 @@ bool page_is_taken(unsigned int page, u8 mover)
 	       world.pages[page].mover == mover;
 }
 
+/* A huge page of which a part is moved is split first. */
 void page_ready(unsigned int page, u8 mover)
 {
 	struct page *p = &world.pages[page];
 
+	if (p->huge)
+		split_huge(page);
 	p->was = p->kind;
 	p->kind = MIGRATING;
 	p->mover = mover;

@@ -40,21 +40,29 @@ static vm_fault_t fault_replace(const struct fault *f)
 	return 0;
 }
 
-/* Leaving device memory: if somebody else moves it, that comes to nothing. */
+/*
+ * Leaving device memory, a huge page as a whole: what somebody else moves meanwhile, this
+ * fault does not.
+ */
 static vm_fault_t bring_home(const struct fault *f)
 {
 	struct invalidation *inv = &world.invalidation[MAX_ACTORS + running];
 	const void *memory = memory_of_page(f->page);
+	unsigned int pages = page_at(f)->huge ? TABLE_PAGES : 1;
+	unsigned int first = f->page - f->page % pages;
 
-	invalidate_start(inv, f->page, f->page, MMU_NOTIFY_MIGRATE, memory);
-	tell(stack_name(running), "its fault brings page %u home", f->page);
+	invalidate_start(inv, first, first + pages - 1, MMU_NOTIFY_MIGRATE, memory);
+	tell(stack_name(running), "its fault brings page %u home%s", f->page,
+	     pages > 1 ? ", and all of its huge page" : "");
 	invalidate_callback(inv);
 	point();
-	if (memory_of_page(f->page) == memory)
-		page_ready(f->page, mover_of_stack());
+	for (unsigned int page = first; page < first + pages; page++)
+		if (memory_of_page(page) == memory)
+			page_ready(page, mover_of_stack());
 	invalidate_end(inv);
 	point();
-	page_put_home(f->page, mover_of_stack());
+	for (unsigned int page = first; page < first + pages; page++)
+		page_put_home(page, mover_of_stack());
 	return 0;
 }
 
@@ -249,7 +257,9 @@ static vm_fault_t fault_resolve(const struct fault *f)
 	case EXCLUSIVE:
 		return take_back(f);
 	case SPECIAL:
-		violated("page %u is special and was faulted", f->page);
+		if (page_at(f)->area & VM_SHARED)
+			violated("page %u is special and was faulted", f->page);
+		return 0;
 	default:
 		return f->write && !page_at(f)->writable ? allow_write(f) : 0;
 	}

@@ -262,8 +262,12 @@ struct hmm_range {
 #define HMM_PFN_VALID		(1UL << 63)
 #define HMM_PFN_WRITE		(1UL << 62)
 #define HMM_PFN_ERROR		(1UL << 61)
-#define HMM_PFN_ORDER_SHIFT	56
-#define HMM_PFN_FLAGS		(0xffUL << HMM_PFN_ORDER_SHIFT)
+/* Carried from input to output. */
+#define HMM_PFN_DMA_MAPPED	(1UL << 60)
+#define HMM_PFN_P2PDMA		(1UL << 59)
+#define HMM_PFN_P2PDMA_BUS	(1UL << 58)
+#define HMM_PFN_ORDER_SHIFT	53
+#define HMM_PFN_FLAGS		(0x7ffUL << HMM_PFN_ORDER_SHIFT)
 #define HMM_PFN_REQ_FAULT	HMM_PFN_VALID
 #define HMM_PFN_REQ_WRITE	HMM_PFN_WRITE
 

@@ -124,14 +124,20 @@ void new_table(unsigned int page)
 	}
 }
 
+void split_huge(unsigned int page)
+{
+	unsigned int first = page - page % TABLE_PAGES;
+
+	for (unsigned int i = first; i < first + TABLE_PAGES; i++)
+		world.pages[i].huge = false;
+}
+
 void zap(unsigned int page)
 {
 	struct page *p = &world.pages[page];
-	unsigned int first = page - page % TABLE_PAGES;
 
 	if (p->huge)
-		for (unsigned int i = first; i < first + TABLE_PAGES; i++)
-			world.pages[i].huge = false;
+		split_huge(page);
 	p->kind = ABSENT;
 	p->writable = p->copied = p->zero = p->guarded = false;
 	p->mover = p->was = 0;
@@ -145,7 +151,7 @@ void page_take_back(unsigned int page)
 
 /*
  * What the kernel's walker reports of a page that it is not to fault. Device memory
- * is reported to its owner only.
+ * is reported to its owner only; a huge page of another device is an error, as in 7.x.
  */
 unsigned long cpu_entry(unsigned int page, const void *owner)
 {
@@ -157,6 +163,8 @@ unsigned long cpu_entry(unsigned int page, const void *owner)
 	switch (p->kind) {
 	case SPECIAL:
 		return HMM_PFN_ERROR;
+	case DEVICE_OTHER:
+		return p->huge ? HMM_PFN_ERROR : 0;
 	case DEVICE_OURS:
 		if (owner != &world.memory)
 			return 0;
@@ -202,6 +210,14 @@ vm_fault_t check_stable_address_space(struct mm_struct *mm)
 	return world.reaped ? VM_FAULT_SIGBUS : 0;
 }
 
+static void read_entry(unsigned long *entry, unsigned int page, const void *owner)
+{
+	unsigned long read = cpu_entry(page, owner);
+
+	*entry = (*entry & HMMU_PFN_STICKY) | read;
+	contract_read(page, read);
+}
+
 /*
  * The kernel's own call, which our engine uses to read. Asked for nothing it
  * faults nothing, and looks at the sequence once, before it reads.
@@ -225,8 +241,7 @@ static int read_entries(struct hmm_range *range)
 	for (page = first; page < end; page++) {
 		if (scenario.torn && page > first)
 			point();
-		range->hmm_pfns[page - first] = cpu_entry(page, range->dev_private_owner);
-		contract_read(page, range->hmm_pfns[page - first]);
+		read_entry(&range->hmm_pfns[page - first], page, range->dev_private_owner);
 	}
 	tally.entries_read += end - first;
 	return 0;

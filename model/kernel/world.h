@@ -447,6 +447,7 @@ static inline bool flight_is_listed(void)
 /* mm.c */
 struct page *new_frame(unsigned int page, bool writable);
 void new_table(unsigned int page);
+void split_huge(unsigned int page);
 void zap(unsigned int page);
 void page_take_back(unsigned int page);
 unsigned long cpu_entry(unsigned int page, const void *owner);
