@@ -13,6 +13,7 @@
 	SUITE("basic", suite_basic)			\
 	SUITE("memory", suite_memory)			\
 	SUITE("userfault", suite_userfault)		\
+	SUITE("sticky", suite_sticky)			\
 	SUITE("errors", suite_errors)			\
 	SUITE("asked", suite_asked)			\
 	SUITE("waits", suite_waits)			\

@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../../compat/kernel.h"
 #include "probe.h"
 
 /**
@@ -67,6 +68,23 @@ static int probe_interval_init(struct probe_interval *interval,
 	mutex_init(&interval->lock);
 	return mmu_interval_notifier_insert(&interval->notifier, mm, start,
 					    length, &probe_ops);
+}
+
+/* Three flags side by side in the byte, and in the entries of kernels that have them. */
+#define STICKY_BYTE_SHIFT	2
+#define STICKY_ENTRY_SHIFT	(BITS_PER_LONG - 6)
+
+static unsigned long probe_sticky_flags(u8 byte)
+{
+	unsigned long flags = (byte & HMMU_PROBE_STICKY) >> STICKY_BYTE_SHIFT;
+
+	BUILD_BUG_ON(HMMU_PFN_STICKY && HMMU_PFN_STICKY != 7UL << STICKY_ENTRY_SHIFT);
+	return (flags << STICKY_ENTRY_SHIFT) & HMMU_PFN_STICKY;
+}
+
+static u8 probe_sticky_byte(unsigned long entry)
+{
+	return (entry & HMMU_PFN_STICKY) >> STICKY_ENTRY_SHIFT << STICKY_BYTE_SHIFT;
 }
 
 static unsigned long probe_request_bits(u64 probe)
@@ -140,7 +158,8 @@ static void probe_pages_request(struct probe_pages *pages)
 	unsigned long i;
 
 	for (i = 0; i < pages->n; i++)
-		pages->pfns[i] = probe_request_bits(pages->bytes[i]);
+		pages->pfns[i] = probe_request_bits(pages->bytes[i]) |
+				 probe_sticky_flags(pages->bytes[i]);
 }
 
 /*
@@ -244,7 +263,8 @@ static int probe_results_out(const struct hmmu_probe_run *run,
 		return -EFAULT;
 	BUILD_BUG_ON(sizeof(*pages->pfns) != sizeof(u64));
 	for (i = 0; i < pages->n; i++) {
-		pages->bytes[i] = probe_request_byte(pages->pfns[i]);
+		pages->bytes[i] = probe_request_byte(pages->pfns[i]) |
+				  probe_sticky_byte(pages->pfns[i]);
 		pages->pfns[i] = collected ? probe_entry(pages->pfns[i]) : 0;
 	}
 	if (run->entries &&

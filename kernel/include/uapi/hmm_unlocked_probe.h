@@ -48,6 +48,12 @@ enum hmmu_probe_call {
 #define HMMU_PROBE_REQ_FAULT	1
 #define HMMU_PROBE_REQ_WRITE	2
 
+/*
+ * Also in the bytes at @requests and @after: flags of entries that the kernel carries from
+ * input to output, whatever the call. Where it has none they are ignored and read as 0.
+ */
+#define HMMU_PROBE_STICKY	0x1c
+
 /* Entries, at @entries. */
 #define HMMU_PROBE_VALID	(1ULL << 63)
 #define HMMU_PROBE_WRITE	(1ULL << 62)
