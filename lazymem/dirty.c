@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests for dirty pages, and what the session's thread does for them; see dirty.h. */
 #include <errno.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "session.h"
 #include "uffd.h"
-
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
-#endif
 
 void dirty_init(struct dirty *dirty)
 {

@@ -106,22 +106,63 @@ static bool faults_answer_missing(struct lazymem *session, struct page_ref page)
 }
 
 /*
- * Minor and write-protect faults. Returns false if the fault has to be tried again: after
- * messages are read, or as a missing fault, since the page has left the page cache.
+ * How many faults at the head of the queue are of the same kind, and of pages that follow
+ * one another. Each call that lifts a protection invalidates what devices have mapped, so
+ * these are answered together; pages that nobody has accessed stay protected.
+ */
+static unsigned int faults_in_a_row(const struct lazymem *session, uint64_t address)
+{
+	const struct faults *faults = &session->faults;
+	const struct fault *first = &faults->queue[faults->head];
+	unsigned int n = 1;
+
+	for (; n < faults->count; n++) {
+		const struct fault *next = &faults->queue[(faults->head + n) % FAULTS_MOST];
+		uint64_t run;
+
+		if (next->kind != first->kind || next->page.pages != first->page.pages ||
+		    next->page.index != first->page.index + n ||
+		    ranges_address(&session->ranges, next->page, &run) !=
+		    address + n * first->page.pages->size)
+			break;
+	}
+	return n;
+}
+
+/*
+ * If the page was given back meanwhile the task finds it missing, and faults again. -ENOENT:
+ * it was unmapped, or is not registered for this any more.
+ */
+static int faults_lift(struct lazymem *session, enum fault_kind kind, uint64_t address,
+		       size_t length)
+{
+	int error = kind == FAULT_WRITE_PROTECTED ?
+		    uffd_write_protect(session->uffd, (void *)address, length, false) :
+		    uffd_protect(session->uffd, (void *)address, length, false);
+
+	if (error == -ENOENT)
+		uffd_wake(session->uffd, (void *)address, length);
+	return error;
+}
+
+/*
+ * Faults of protected pages, and minor faults. Returns false if the fault has to be tried
+ * again: after messages are read, or as a missing fault, since the page has left the page
+ * cache. @count: the faults that were answered.
  */
 static bool faults_answer_present(struct lazymem *session, struct fault *fault,
-				  uint64_t address)
+				  uint64_t address, unsigned int *count)
 {
 	size_t size = fault->page.pages->size;
 	int error = 0;
 
+	*count = fault->kind == FAULT_MINOR ? 1 : faults_in_a_row(session, address);
 	/* What another mapping wrote to the page cache is not known: dirty. */
-	if (session->dirty.on && fault->page.pages->dirty)
-		bits_set(fault->page.pages->dirty, fault->page.index);
-	if (fault->kind == FAULT_WRITE_PROTECTED) {
-		error = uffd_write_protect(session->uffd, (void *)address, size, false);
-		if (error == -ENOENT)
-			uffd_wake(session->uffd, (void *)address, size);
+	if (session->dirty.on && fault->page.pages->dirty && fault->kind != FAULT_PROTECTED)
+		for (unsigned int i = 0; i < *count; i++)
+			bits_set(fault->page.pages->dirty, fault->page.index + i);
+	if (fault->kind != FAULT_MINOR) {
+		error = faults_lift(session, fault->kind, address, *count * size);
 	} else {
 		place_continue(session->uffd, address, size, &error);
 		if (error == -EFAULT)
@@ -150,10 +191,11 @@ void faults_run(struct lazymem *session, uint64_t now)
 	while (faults->count) {
 		struct fault *fault = &faults->queue[faults->head];
 		uint64_t run, address = ranges_address(&session->ranges, fault->page, &run);
+		unsigned int answered = 1;
 
 		/* Without an address the page was unmapped, and its faults were woken. */
 		if (address && fault->kind != FAULT_MISSING &&
-		    !faults_answer_present(session, fault, address) &&
+		    !faults_answer_present(session, fault, address, &answered) &&
 		    fault->kind != FAULT_MISSING) {
 			faults->again_at = session_changing(session, now);
 			return;
@@ -161,8 +203,8 @@ void faults_run(struct lazymem *session, uint64_t now)
 		if (address && fault->kind == FAULT_MISSING &&
 		    !faults_answer_missing(session, fault->page))
 			return;
-		faults->head = (faults->head + 1) % FAULTS_MOST;
-		faults->count--;
+		faults->head = (faults->head + answered) % FAULTS_MOST;
+		faults->count -= answered;
 	}
 }
 

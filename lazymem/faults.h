@@ -3,7 +3,7 @@
  * The queue of faults that nothing has been begun for.
  *
  * A fault leaves the queue when a slot brings its page, or at once if its page is there
- * (minor and write-protect faults). The queue has a fixed size and need not be larger: a
+ * (minor faults and those of protected pages). The queue has a fixed size and need not be larger: a
  * fault that finds it full is woken, comes again, and meanwhile stands in the kernel's
  * queue, which takes no memory of this process.
  */
@@ -22,6 +22,7 @@ enum fault_kind {
 	FAULT_MISSING,		/* no page: bring it from the image */
 	FAULT_MINOR,		/* the page cache has it: map it */
 	FAULT_WRITE_PROTECTED,	/* note that it is dirty, lift the protection */
+	FAULT_PROTECTED,	/* against any access: lift the protection */
 };
 
 struct fault {

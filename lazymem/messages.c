@@ -2,7 +2,6 @@
 /* Messages of the userfaultfd: read, sorted, applied; see messages.h. */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/userfaultfd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +18,6 @@
 /* Without descriptors for an event. Faults wait so long, too. */
 #define PAUSE_NS	(20 * MS)
 
-#ifndef UFFD_PAGEFAULT_FLAG_MINOR
-#define UFFD_PAGEFAULT_FLAG_MINOR	(1 << 2)
-#endif
-
 /* No flag: the page is missing. */
 static void messages_take_fault(struct lazymem *session, const struct uffd_msg *msg)
 {
@@ -32,6 +27,8 @@ static void messages_take_fault(struct lazymem *session, const struct uffd_msg *
 
 	if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 		fault.kind = FAULT_WRITE_PROTECTED;
+	else if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_RWP)
+		fault.kind = FAULT_PROTECTED;
 	else if (msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_MINOR)
 		fault.kind = FAULT_MINOR;
 	if (fault.page.pages)

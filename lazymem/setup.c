@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,10 +15,7 @@
 #include <unistd.h>
 
 #include "lazymem.h"
-
-#ifndef USERFAULTFD_IOC_NEW
-#define USERFAULTFD_IOC_NEW	_IO(0xAA, 0x00)
-#endif
+#include "uffd_abi.h"
 
 /* The device first: it needs no capability. The error is the system call's. */
 static int setup_open(void)

@@ -11,7 +11,6 @@
  * not get the server's buffers into the hole.
  */
 #include <errno.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -129,6 +129,23 @@ int uffd_write_protect(int uffd, void *start, size_t length, bool on)
 	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
 }
 
+int uffd_protect(int uffd, void *start, size_t length, bool on)
+{
+	struct uffdio_rwprotect rwp = {
+		.range = { (uintptr_t)start, length },
+		.mode = on ? UFFDIO_RWPROTECT_MODE_RWP : 0,
+	};
+
+	return ioctl(uffd, UFFDIO_RWPROTECT, &rwp) ? -errno : 0;
+}
+
+int uffd_set_mode(int uffd, uint64_t enable, uint64_t disable)
+{
+	struct uffdio_set_mode mode = { .enable = enable, .disable = disable };
+
+	return ioctl(uffd, UFFDIO_SET_MODE, &mode) ? -errno : 0;
+}
+
 int uffd_wake(int uffd, void *start, size_t length)
 {
 	struct uffdio_range range = { (uintptr_t)start, length };

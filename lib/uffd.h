@@ -8,25 +8,12 @@
 #ifndef LIB_UFFD_H
 #define LIB_UFFD_H
 
-#include <linux/userfaultfd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* New in 6.6: the headers of older kernels do not have it. */
-#ifndef UFFDIO_POISON
-#define _UFFDIO_POISON	0x08
-struct uffdio_poison {
-	struct uffdio_range range;
-	__u64 mode;
-	__s64 updated;
-};
-#define UFFDIO_POISON	_IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
-#endif
-#ifndef UFFD_FEATURE_POISON
-#define UFFD_FEATURE_POISON	(1 << 14)
-#endif
+#include "uffd_abi.h"
 
 /*
  * Open a userfaultfd and set it up with all of @features. @flags: of userfaultfd(2), for
@@ -38,6 +25,9 @@ int uffd_open(uint64_t features, int flags);
 /* @mode: UFFDIO_REGISTER_MODE_*. Both return 0 or -errno. */
 int uffd_register(int uffd, void *start, size_t length, uint64_t mode);
 int uffd_unregister(int uffd, void *start, size_t length);
+
+/* Switch features, for example UFFD_FEATURE_RWP_ASYNC. Returns 0 or -errno. */
+int uffd_set_mode(int uffd, uint64_t enable, uint64_t disable);
 
 /*
  * Wait for the next message, at most @timeout_ms (-1: without limit). Returns false if no
@@ -51,6 +41,7 @@ int uffd_zeropage(int uffd, void *start, size_t length);
 int uffd_continue(int uffd, void *start, size_t length);
 int uffd_poison(int uffd, void *start, size_t length);
 int uffd_write_protect(int uffd, void *start, size_t length, bool on);
+int uffd_protect(int uffd, void *start, size_t length, bool on);	/* read-write */
 int uffd_wake(int uffd, void *start, size_t length);
 
 /* As uffd_copy(), up to the first page that fails. Returns how many bytes were copied. */

@@ -126,6 +126,80 @@ static void case_write_protected(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/*
+ * The client protects its memory against any access: an access lifts that, by reads and by
+ * writes. A page that it has dropped meanwhile is missing again.
+ */
+static void case_protected(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
+						  "--window", "4", NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_RWP,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_RWP);
+
+	memory_serve(&memory, &server);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(uffd_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
+	CHECK_EQ(madvise(memory.base + 4 * PAGE, 4 * PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
+	CHECK_EQ(uffd_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		memory.base[i * PAGE] = i;
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(memory.base[i * PAGE], (char)i);
+	server_end(&server, SIGTERM);
+	CHECK_EQ(server_number(&server, "faults"), 3 * PAGES);
+	CHECK_EQ(server_number(&server, "served"), (PAGES + 4) * PAGE);
+}
+
+struct protected_page {
+	const struct memory *memory;
+	size_t index;
+	pthread_t thread;
+};
+
+static void *read_protected(void *arg)
+{
+	const struct protected_page *page = arg;
+
+	return (void *)image_wrong(page->memory->base + page->index * PAGE, page->index, 1);
+}
+
+/* Many threads wait for protected pages; one of these is dropped before it is answered. */
+static void case_protected_threads(const void *variant)
+{
+	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch", NULL);
+	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
+					   UFFD_FEATURE_RWP,
+					   UFFDIO_REGISTER_MODE_MISSING |
+					   UFFDIO_REGISTER_MODE_RWP);
+	struct protected_page pages[32];
+	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
+	static char content[32 * PAGE];
+	void *wrong;
+	int file;
+
+	file = open(image_make(PAGES), O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(pread(file, content, sizeof(content), 0), sizeof(content));
+	CHECK_EQ(uffd_copy(memory.uffd, memory.base, content, sizeof(content)), 0);
+	CHECK_EQ(uffd_protect(memory.uffd, memory.base, 32 * PAGE, true), 0);
+	for (size_t i = 0; i < 32; i++) {
+		pages[i] = (struct protected_page){ &memory, i };
+		CHECK_EQ(pthread_create(&pages[i].thread, NULL, read_protected, &pages[i]), 0);
+	}
+	CHECK_EQ(poll(&readable, 1, -1), 1);
+	CHECK_EQ(madvise(memory.base, PAGE, MADV_DONTNEED), 0);
+	memory_serve(&memory, &server);
+	for (size_t i = 0; i < 32; i++) {
+		pthread_join(pages[i].thread, &wrong);
+		CHECK_EQ((uintptr_t)wrong, 0);
+	}
+	close(file);
+	server_end(&server, SIGTERM);
+}
+
 /* Write to every @step-th page. */
 static void write_pages(const struct memory *memory, size_t step)
 {
@@ -181,16 +255,6 @@ static void case_dirty(const void *variant)
 	lazymem_free(session);
 	lazymem_image_close(options.image);
 }
-
-#ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
-#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM	(1 << 12)
-#endif
-#ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
-#endif
 
 static const int small = MAP_PRIVATE | MAP_ANONYMOUS;
 static const int huge = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
@@ -332,5 +396,7 @@ void suite_faults(void)
 	add_case(case_minor_missing, NULL, "lazymem/faults/minor-missing");
 	add_case(case_minor_gone, NULL, "lazymem/faults/minor-gone");
 	add_case(case_write_protected, NULL, "lazymem/faults/write-protected");
+	add_case(case_protected, NULL, "lazymem/faults/protected");
+	add_case(case_protected_threads, NULL, "lazymem/faults/protected-threads");
 	add_case(case_dirty, NULL, "lazymem/faults/dirty");
 }

@@ -16,11 +16,6 @@
 #define PAGES	576
 #define FEW	32
 
-/* From the interface of later kernels. */
-#ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
-#endif
-
 /**
  * struct target - memory that can be registered with a userfaultfd that has certain features
  * @kind: its kind
@@ -67,6 +62,18 @@ static const struct target wp_none_targets[] = {
 	  "write protection of shmem" },
 	{ &kind_hugetlb, HUGE, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
 	  "write protection of hugetlb" },
+};
+
+static const struct target rwp_targets[] = {
+	{ &kind_anon, PAGE, UFFD_FEATURE_RWP, "read-write protection" },
+	{ &kind_thp, PAGE, UFFD_FEATURE_RWP, "read-write protection" },
+	{ &kind_shmem, PAGE, UFFD_FEATURE_RWP, "read-write protection" },
+	{ &kind_hugetlb, HUGE, UFFD_FEATURE_RWP, "read-write protection" },
+};
+
+static const struct target rwp_async_target = {
+	&kind_anon, PAGE, UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC,
+	"asynchronous read-write protection",
 };
 
 /**
@@ -295,6 +302,105 @@ static void userfault_write_protected_none(const void *variant)
 	}
 }
 
+/* All pages are there and protected: neither reads nor writes get at them. */
+static struct uffd_area uffd_area_protected(const struct variant *v)
+{
+	struct uffd_area u = uffd_area_new(v->of, v->how, PAGES);
+
+	uffd_area_register(&u, UFFDIO_REGISTER_MODE_RWP);
+	area_fill(&u.area);
+	CHECK_EQ(uffd_protect(u.uffd, u.area.at, u.area.pages * PAGE, true), 0);
+	return u;
+}
+
+/* As with write protection, each answer invalidates and begins a new pass. */
+static void userfault_protected(const void *variant)
+{
+	const struct variant *v = variant;
+	const struct target *t = v->of;
+	struct uffd_area u = uffd_area_protected(v);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+	size_t waits = 0;
+
+	mirror_begin(m);
+	for (; mirror_waits(m, u.uffd, &msg); waits++) {
+		CHECK(msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_RWP);
+		CHECK_EQ(uffd_protect(u.uffd, u.area.at + mirror_page(m, &msg) * PAGE,
+				      t->page_size, false), 0);
+	}
+	CHECK_EQ(mirror_end(m), 0);
+	CHECK_EQ(waits, u.answers);
+	check_populated(&u, v->how);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
+	CHECK_REL(mirror_counted(m, HMM_UNLOCKED_MOVED_DROPPED), >, 0);
+	if (v->how->call == HMMU_PROBE_UNLOCKED)
+		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ), <=,
+			  16 * m->pages);
+}
+
+/* One answer for all pages ends all waits. */
+static void userfault_protected_range(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_protected(v);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+
+	mirror_begin(m);
+	CHECK(mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(uffd_protect(u.uffd, u.area.at, u.area.pages * PAGE, false), 0);
+	CHECK(!mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(mirror_end(m), 0);
+	check_populated(&u, v->how);
+	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), 1);
+}
+
+/* The server is gone: the pages are there, and nobody guards them. */
+static void userfault_protected_closed(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_protected(v);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+
+	mirror_begin(m);
+	CHECK(mirror_waits(m, u.uffd, &msg));
+	close(u.uffd);
+	CHECK_EQ(mirror_end(m), 0);
+	check_populated(&u, v->how);
+}
+
+/* The kernel lifts the protection itself, and nobody waits. */
+static void userfault_protected_async(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_protected(v);
+	struct uffd_msg msg;
+
+	CHECK_EQ(mirror_fault(&u.mirror), 0);
+	CHECK(!uffd_next(u.uffd, &msg, 0));
+	check_populated(&u, v->how);
+	CHECK_EQ(mirror_counted(&u.mirror, HMM_UNLOCKED_LOCK_DROPS), 0);
+}
+
+/* The mode is switched while a fault waits: it goes on without an answer, and so do all. */
+static void userfault_protected_switch(const void *variant)
+{
+	const struct variant *v = variant;
+	struct uffd_area u = uffd_area_protected(v);
+	struct mirror *m = &u.mirror;
+	struct uffd_msg msg;
+
+	CHECK_EQ(uffd_set_mode(u.uffd, 0, UFFD_FEATURE_RWP_ASYNC), 0);
+	mirror_begin(m);
+	CHECK(mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(uffd_set_mode(u.uffd, UFFD_FEATURE_RWP_ASYNC, 0), 0);
+	CHECK(!mirror_waits(m, u.uffd, &msg));
+	CHECK_EQ(mirror_end(m), 0);
+	check_populated(&u, v->how);
+}
+
 /*
  * The userfaultfd is closed while the call faults pages outside of it and holds the
  * mmap lock, which closing needs. On 6.1 faults on the last page succeed without effect
@@ -442,6 +548,18 @@ void suite_userfault(void)
 		add_each_how(userfault_write_protected_none, t,
 			     "userfault/write-protected-none/%s", t->kind->name);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(rwp_targets); i++) {
+		t = &rwp_targets[i];
+		add_each_how(userfault_protected, t, "userfault/protected/%s", t->kind->name);
+		add_each_how(userfault_protected_range, t, "userfault/protected-range/%s",
+			     t->kind->name);
+		add_each_how(userfault_protected_closed, t, "userfault/protected-closed/%s",
+			     t->kind->name);
+	}
+	add_each_how(userfault_protected_async, &rwp_async_target,
+		     "userfault/protected-async");
+	add_each_how(userfault_protected_switch, &rwp_async_target,
+		     "userfault/protected-switch");
 	add_each_how(userfault_zeropage, &missing_targets[0], "userfault/zeropage");
 	add_each_how(userfault_poisoned_answer, NULL, "userfault/poisoned-answer");
 	add_each_how(userfault_poisoned_neighbour, NULL, "userfault/poisoned-neighbour");
