@@ -24,7 +24,7 @@
 #include "harness.h"
 #include "knob.h"
 
-#define CASES_MAX	1024
+#define CASES_MAX	2048
 #define NAME_MAX_LENGTH	80
 #define DEFAULT_SECONDS	60
 #define EXIT_SKIPPED	77
