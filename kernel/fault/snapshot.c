@@ -9,6 +9,7 @@
  */
 #include <linux/minmax.h>
 
+#include "../compat/entries.h"
 #include "call.h"
 
 /**
@@ -48,6 +49,7 @@ int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 		return hmmu_call_sequence_moved(call, HMM_UNLOCKED_MOVED_HELD);
 	if (ret)
 		return ret;
+	hmmu_correct_entries(&part);
 	call->walked = true;
 	call->known = max(call->known, end);
 	hmmu_call_count(call, HMM_UNLOCKED_ENTRIES_READ,
