@@ -7,6 +7,8 @@
 #include <linux/mm.h>
 #include <kernel_has.h>
 
+#include "large_folio.h"
+
 #if !IS_ENABLED(CONFIG_DEVICE_MIGRATION)
 #error "this kernel is built without CONFIG_DEVICE_MIGRATION: it has no migrate_vma_setup()"
 #endif
@@ -37,18 +39,20 @@ static inline void hmmu_zone_device_page_init(struct page *page,
  * DEFINE_HMMU_PAGEMAP_OPS() - define a struct dev_pagemap_ops
  * @name: of the struct
  * @free: its folio_free()
+ * @split: its folio_split()
  * @touch: its migrate_to_ram()
  *
  * Before 6.19 a page was freed.
  */
 #if HMMU_HAS_FOLIO_FREE
-#define DEFINE_HMMU_PAGEMAP_OPS(name, free, touch)		\
+#define DEFINE_HMMU_PAGEMAP_OPS(name, free, split, touch)	\
 static const struct dev_pagemap_ops name = {			\
 	.folio_free = free,					\
+	HMMU_FOLIO_SPLIT(split)					\
 	.migrate_to_ram = touch,				\
 }
 #else
-#define DEFINE_HMMU_PAGEMAP_OPS(name, free, touch)		\
+#define DEFINE_HMMU_PAGEMAP_OPS(name, free, split, touch)	\
 static void name##_page_free(struct page *page)			\
 {								\
 	free(page_folio(page));					\

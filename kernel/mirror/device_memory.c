@@ -2,12 +2,9 @@
 /*
  * Device memory: its pages, free and in use.
  *
- * Principle: a page is on the free list, or it is in use. A page in use belongs to the
- * kernel until its last reference is dropped. The kit has no list of the pages in use:
- * they are found through the page tables that map them or, for eviction, by their number.
- *
- * The last reference may be dropped in any context. So memory->lock is taken with
- * interrupts off, and nothing is called under it.
+ * Principle: a page is free (blocks.c), or it is in use. A page in use belongs to the kernel
+ * until its last reference is dropped. The kit has no list of the pages in use: they are
+ * found through the page tables that map them or, for eviction, by their number.
  *
  * Each page in use holds a reference on the driver's module. So rmmod is refused instead
  * of waiting for pages that somebody has pinned.
@@ -19,6 +16,7 @@
 
 #include "../compat/device_memory.h"
 #include "../compat/kernel.h"
+#include "../compat/large_folio.h"
 #include "device_memory.h"
 
 /**
@@ -42,30 +40,44 @@ bool hmmu_memory_has(const struct hmmu_memory *memory, const struct page *page)
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_has);
 
-static struct page *device_memory_pop(struct hmmu_memory *memory)
+static void memory_put_module(struct module *owner, unsigned int pages)
 {
-	struct page *page;
-	unsigned long flags;
-
-	spin_lock_irqsave(&memory->lock, flags);
-	page = memory->closing ? NULL : memory->free;
-	if (page) {
-		memory->free = page->zone_device_data;
-		WRITE_ONCE(memory->in_use, memory->in_use + 1);
-	}
-	spin_unlock_irqrestore(&memory->lock, flags);
-	return page;
+	while (pages--)
+		module_put(owner);
 }
 
-static void device_memory_push(struct hmmu_memory *memory, struct page *page)
+static bool memory_get_module(struct module *owner, unsigned int pages)
 {
-	unsigned long flags;
+	unsigned int i;
 
-	spin_lock_irqsave(&memory->lock, flags);
-	page->zone_device_data = memory->free;
-	memory->free = page;
-	WRITE_ONCE(memory->in_use, memory->in_use - 1);
-	spin_unlock_irqrestore(&memory->lock, flags);
+	for (i = 0; i < pages; i++) {
+		if (try_module_get(owner))
+			continue;
+		memory_put_module(owner, i);
+		return false;
+	}
+	return true;
+}
+
+/* Returns pages that the driver has attached, and that the kernel does not know yet. */
+static struct page *memory_take(struct hmmu_memory *memory, unsigned int order)
+{
+	const struct hmmu_memory_ops *ops = memory->ops;
+	unsigned int pages = 1U << order;
+	struct page *page;
+
+	if (!memory_get_module(ops->owner, pages))
+		return NULL;
+	page = hmmu_blocks_pop(memory, pages);
+	if (!page)
+		goto out_put;
+	page->zone_device_data = NULL;
+	if (!ops->attach || !ops->attach(memory, page, order))
+		return page;
+	hmmu_blocks_push(memory, page, pages);
+out_put:
+	memory_put_module(ops->owner, pages);
+	return NULL;
 }
 
 /**
@@ -78,40 +90,59 @@ static void device_memory_push(struct hmmu_memory *memory, struct page *page)
  */
 struct page *hmmu_memory_take(struct hmmu_memory *memory)
 {
-	struct page *page;
+	struct page *page = memory_take(memory, 0);
 
-	if (!try_module_get(memory->ops->owner))
-		return NULL;
-	page = device_memory_pop(memory);
-	if (!page)
-		goto out_put;
-	page->zone_device_data = NULL;
-	if (memory->ops->attach && memory->ops->attach(memory, page))
-		goto out_push;
-	zone_device_page_init(page, &memory->pagemap, 0);
+	if (page)
+		zone_device_page_init(page, &memory->pagemap, 0);
 	return page;
+}
 
-out_push:
-	device_memory_push(memory, page);
-out_put:
-	module_put(memory->ops->owner);
-	return NULL;
+/**
+ * hmmu_memory_take_huge() - take a free block of pages into use, as one large folio
+ * @memory: device memory for which hmmu_memory_has_huge() is true
+ *
+ * Context: Process context. Sleeps: it calls the driver's attach().
+ * Return: the first page of the folio, which is locked and has one reference; or NULL: no
+ * block is free, or as hmmu_memory_take().
+ */
+struct page *hmmu_memory_take_huge(struct hmmu_memory *memory)
+{
+	struct page *page = memory_take(memory, HMMU_HUGE_ORDER);
+
+	if (page)
+		hmmu_device_folio_init(page, &memory->pagemap, HMMU_HUGE_ORDER);
+	return page;
 }
 
 static void device_memory_folio_free(struct folio *folio)
 {
 	struct page *page = &folio->page;
 	struct hmmu_memory *memory = hmmu_memory_of(page);
+	unsigned int order = folio_order(folio);
 	struct module *owner = memory->ops->owner;
 
 	if (memory->ops->detach)
-		memory->ops->detach(memory, page);
-	device_memory_push(memory, page);
-	module_put(owner);
+		memory->ops->detach(memory, page, order);
+	if (order)
+		hmmu_device_folio_dissolve(folio);
+	hmmu_blocks_push(memory, page, 1U << order);
+	memory_put_module(owner, 1U << order);
+}
+
+/* The kernel calls it for each page that it splits off, and at last without a page. */
+static void __maybe_unused device_memory_folio_split(struct folio *head,
+						     struct folio *tail)
+{
+	struct hmmu_memory *memory = hmmu_memory_of(&head->page);
+
+	if (!tail)
+		return;
+	hmmu_device_folio_split_off(head, tail);
+	memory->ops->split(memory, &head->page, &tail->page);
 }
 
 DEFINE_HMMU_PAGEMAP_OPS(device_memory_pagemap_ops, device_memory_folio_free,
-			hmmu_memory_touch);
+			device_memory_folio_split, hmmu_memory_touch);
 
 /* Addresses that nothing uses; the kernel rounds up to what it can hot-plug. */
 static int device_memory_claim_private(struct hmmu_memory *memory, u64 size)
@@ -154,21 +185,6 @@ static void device_memory_release_region(struct hmmu_memory *memory)
 				   resource_size(memory->region));
 }
 
-static void device_memory_list_free(struct hmmu_memory *memory)
-{
-	unsigned long first = PHYS_PFN(memory->pagemap.range.start);
-	unsigned long i = memory->pages;
-
-	while (i--) {
-		struct page *page = pfn_to_page(first + i);
-
-		page->zone_device_data = memory->free;
-		memory->free = page;
-		if (!(i % PTRS_PER_PTE))
-			cond_resched();
-	}
-}
-
 /**
  * hmmu_memory_add() - add device memory
  * @memory: to be filled in; stays where it is until hmmu_memory_remove()
@@ -204,16 +220,20 @@ int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,
 	memory->pagemap.ops = &device_memory_pagemap_ops;
 	memory->pagemap.owner = memory;
 	spin_lock_init(&memory->lock);
-	ret = device_memory_claim(memory, type, start, size);
+	ret = hmmu_blocks_add(memory);
 	if (ret)
 		return ret;
+	ret = device_memory_claim(memory, type, start, size);
+	if (ret)
+		goto out_free;
 	mapped = memremap_pages(&memory->pagemap, NUMA_NO_NODE);
-	if (IS_ERR(mapped)) {
-		device_memory_release_region(memory);
-		return PTR_ERR(mapped);
-	}
-	device_memory_list_free(memory);
-	return 0;
+	if (!IS_ERR(mapped))
+		return 0;
+	ret = PTR_ERR(mapped);
+	device_memory_release_region(memory);
+out_free:
+	kvfree(memory->blocks);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_add);
 
@@ -235,5 +255,6 @@ void hmmu_memory_remove(struct hmmu_memory *memory)
 	memunmap_pages(&memory->pagemap);
 	WARN_ON_ONCE(memory->in_use);
 	device_memory_release_region(memory);
+	kvfree(memory->blocks);
 }
 EXPORT_SYMBOL_GPL(hmmu_memory_remove);

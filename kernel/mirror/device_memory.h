@@ -3,6 +3,7 @@
  * Device memory inside the kit: allocating its pages, and what brings them home.
  *
  *	device_memory.c	pages: free, in use, free again
+ *	blocks.c	free pages, and free blocks for huge pages
  *	move.c		moving pages, whichever way: move.h
  *	touch.c		a CPU touches a page that it cannot reach
  *	evict.c		all pages go home
@@ -24,6 +25,8 @@
 #include <linux/hmmu_memory.h>
 #include <linux/rwsem.h>
 
+#include "../compat/compound.h"
+
 struct vm_fault;
 
 /*
@@ -43,9 +46,26 @@ static inline bool hmmu_memory_is_full(const struct hmmu_memory *memory)
 	return READ_ONCE(memory->in_use) >= memory->pages;
 }
 
+/* A huge page fills a page table. */
+#define HMMU_HUGE_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+
+/* Can huge pages move to the memory whole? */
+static inline bool hmmu_memory_has_huge(const struct hmmu_memory *memory)
+{
+	return MIGRATE_PFN_COMPOUND && memory->ops->split &&
+	       memory->pagemap.type == MEMORY_DEVICE_PRIVATE;
+}
+
 /* device_memory.c */
 struct hmmu_memory *hmmu_memory_of(const struct page *page);
 struct page *hmmu_memory_take(struct hmmu_memory *memory);
+struct page *hmmu_memory_take_huge(struct hmmu_memory *memory);
+
+/* blocks.c */
+int hmmu_blocks_add(struct hmmu_memory *memory);
+struct page *hmmu_blocks_pop(struct hmmu_memory *memory, unsigned int pages);
+void hmmu_blocks_push(struct hmmu_memory *memory, struct page *page,
+		      unsigned int pages);
 
 /* touch.c */
 vm_fault_t hmmu_memory_touch(struct vm_fault *fault);

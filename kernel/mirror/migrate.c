@@ -57,6 +57,10 @@ static void move_take_pages(struct hmmu_memory *memory, struct hmmu_move *move,
 	struct page *to;
 	unsigned int i;
 
+	if (hmmu_move_is_huge(move)) {
+		hmmu_move_huge(move, hmmu_memory_take_huge(memory));
+		return;
+	}
 	for (i = 0; i < pages; i++) {
 		if (!(move->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
@@ -71,6 +75,8 @@ static unsigned int move_count(const struct hmmu_move *move, unsigned int pages)
 {
 	unsigned int i, n = 0;
 
+	if (hmmu_move_is_huge(move))
+		return pages;
 	for (i = 0; i < pages; i++)
 		n += !!(move->src[i] & MIGRATE_PFN_MIGRATE);
 	return n;
@@ -86,12 +92,41 @@ static enum migrate_vma_direction move_direction(const struct hmmu_memory *memor
 	       MIGRATE_VMA_SELECT_DEVICE_COHERENT;
 }
 
+static int move_prepared(struct hmmu_memory *memory, struct hmmu_move *move,
+			 struct migrate_vma *args, bool to_memory)
+{
+	unsigned int pages = (args->end - args->start) >> PAGE_SHIFT;
+	int ret;
+
+	move->n = 0;
+	move->refused = false;
+	ret = migrate_vma_setup(args);
+	if (ret)
+		return ret;
+	if (to_memory)
+		move_take_pages(memory, move, pages);
+	else
+		hmmu_move_home(move, pages, args->vma, args->start);
+	ret = hmmu_move_copy(memory, move, pages);
+	migrate_vma_pages(args);
+	if (!ret)
+		ret = move_count(move, pages);
+	migrate_vma_finalize(args);
+	return ret;
+}
+
+/* Nobody gets a huge page who has asked for none, be it by a hole that is filled. */
+static bool move_may_be_huge(const struct hmmu_memory *memory,
+			     const struct vm_area_struct *vma)
+{
+	return hmmu_memory_has_huge(memory) && !(vma->vm_flags & VM_NOHUGEPAGE);
+}
+
 /* A range of one VMA and one page table. Returns the number of pages moved, or an errno. */
 static int move_range(struct hmmu_memory *memory, struct hmmu_move *move,
 		      struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, bool to_memory)
 {
-	unsigned int pages = (end - start) >> PAGE_SHIFT;
 	struct migrate_vma args = {
 		.vma = vma,
 		.src = move->src,
@@ -105,20 +140,16 @@ static int move_range(struct hmmu_memory *memory, struct hmmu_move *move,
 
 	mmap_assert_locked(vma->vm_mm);
 
-	move->n = 0;
-	ret = migrate_vma_setup(&args);
-	if (ret)
-		return ret;
-	if (to_memory)
-		move_take_pages(memory, move, pages);
-	else
-		hmmu_move_home(move, pages, vma, start);
-	ret = hmmu_move_copy(memory, move, pages);
-	migrate_vma_pages(&args);
-	if (!ret)
-		ret = move_count(move, pages);
-	migrate_vma_finalize(&args);
-	return ret;
+	if (move_may_be_huge(memory, vma)) {
+		args.flags |= MIGRATE_VMA_SELECT_COMPOUND;
+		ret = move_prepared(memory, move, &args, to_memory);
+		if (!move->refused)
+			return ret;
+		args.flags &= ~MIGRATE_VMA_SELECT_COMPOUND;
+		args.end = end;
+	}
+	/* Huge pages are split. */
+	return move_prepared(memory, move, &args, to_memory);
 }
 
 static bool addr_is_anonymous(struct mm_struct *mm, unsigned long addr)
@@ -309,9 +340,12 @@ static int flight_migrate(struct hmmu_flight *flight, unsigned long start,
  * @moved: (out) number of pages that were moved, also if the call fails
  *
  * It faults nothing. On the way to the device, anonymous memory that no task has touched
- * is moved too, as zeros, unless a userfaultfd has to bring it. Huge pages are split: these
- * kernels have no huge pages in device memory. A page that cannot be moved stays, which is
- * no error.
+ * is moved too, as zeros, unless a userfaultfd has to bring it. A page that cannot be moved
+ * stays, which is no error.
+ *
+ * A huge page that is wholly in the range moves as one, to private memory and home, if the
+ * kernel has large folios there (from 6.19) and the driver has @split. It is split if only
+ * a part of it is to move, or if there is no free block for it.
  *
  * The device has none of these pages mapped afterwards: populate to map them.
  *

@@ -7,6 +7,8 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "../compat/large_folio.h"
+#include "device_memory.h"
 #include "move.h"
 
 /**
@@ -35,6 +37,12 @@ void hmmu_move_free(struct hmmu_move *move)
 	kvfree(move);
 }
 
+static void move_add(struct hmmu_move *move, struct page *from, struct page *to)
+{
+	move->from[move->n] = from;
+	move->to[move->n++] = to;
+}
+
 /**
  * hmmu_move_page() - say where a page goes
  * @move: the move
@@ -43,10 +51,30 @@ void hmmu_move_free(struct hmmu_move *move)
  */
 void hmmu_move_page(struct hmmu_move *move, unsigned int i, struct page *to)
 {
-	move->to[move->n] = to;
-	move->from[move->n++] = migrate_pfn_to_page(move->src[i]);
+	move_add(move, migrate_pfn_to_page(move->src[i]), to);
 	move->dst[i] = migrate_pfn(page_to_pfn(to)) |
 		       (move->src[i] & MIGRATE_PFN_WRITE);
+}
+
+/**
+ * hmmu_move_huge() - say where a huge page goes
+ * @move: the move, for which hmmu_move_is_huge() is true
+ * @to: the first page of the new folio, which is large and locked; @move now has the
+ *	reference on it. NULL: there is none, so the huge page stays
+ */
+void hmmu_move_huge(struct hmmu_move *move, struct page *to)
+{
+	struct page *from = migrate_pfn_to_page(move->src[0]);
+	unsigned int i;
+
+	if (!to) {
+		move->refused = true;
+		return;
+	}
+	for (i = 0; i < HMMU_MOVE_PAGES; i++)
+		move_add(move, from ? from + i : NULL, to + i);
+	move->dst[0] = migrate_pfn(page_to_pfn(to)) | MIGRATE_PFN_COMPOUND |
+		       (move->src[0] & MIGRATE_PFN_WRITE);
 }
 
 static void move_undo(struct hmmu_move *move, unsigned int i)
@@ -98,6 +126,27 @@ static bool move_page_is_in_use(struct page *page)
 	return charged;
 }
 
+/* Without a huge page small pages do, but not in an eviction: it has no @vma. */
+static struct page *home_huge(struct vm_area_struct *vma, unsigned long addr)
+{
+	gfp_t gfp = GFP_TRANSHUGE | (vma ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL);
+	struct folio *folio = hmmu_folio_alloc(gfp, HMMU_HUGE_ORDER, vma, addr);
+
+	if (!folio)
+		return NULL;
+	folio_lock(folio);
+	return &folio->page;
+}
+
+static void move_home_huge(struct hmmu_move *move, struct vm_area_struct *vma,
+			   unsigned long addr)
+{
+	struct page *from = migrate_pfn_to_page(move->src[0]);
+
+	if (from && move_page_is_in_use(from))
+		hmmu_move_huge(move, home_huge(vma, addr));
+}
+
 /**
  * hmmu_move_home() - allocate pages of the system for pages of device memory
  * @move: pages that are ready to be moved
@@ -105,7 +154,8 @@ static bool move_page_is_in_use(struct page *page)
  * @vma: the mapping that has them, from @addr on; NULL: not known
  * @addr: address of the first page
  *
- * A page for which there is no memory stays.
+ * A page for which there is no memory stays. So does a huge page for which there is no huge
+ * page (@refused).
  *
  * Context: Process context. Sleeps.
  */
@@ -115,6 +165,10 @@ void hmmu_move_home(struct hmmu_move *move, unsigned int pages,
 	struct page *to, *from;
 	unsigned int i;
 
+	if (hmmu_move_is_huge(move)) {
+		move_home_huge(move, vma, addr);
+		return;
+	}
 	for (i = 0; i < pages; i++, addr += PAGE_SIZE) {
 		from = migrate_pfn_to_page(move->src[i]);
 		if (!(move->src[i] & MIGRATE_PFN_MIGRATE) || !from)
@@ -127,5 +181,32 @@ void hmmu_move_home(struct hmmu_move *move, unsigned int pages,
 			continue;
 		lock_page(to);
 		hmmu_move_page(move, i, to);
+	}
+}
+
+/**
+ * hmmu_move_home_split() - allocate small pages of the system for a huge page
+ * @move: the move, for which hmmu_move_is_huge() is true
+ * @vma: the only mapping of the page, from @addr on
+ * @addr: address of the page
+ *
+ * If there is too little memory, pages from some page on stay.
+ *
+ * Context: Process context. Sleeps.
+ */
+void hmmu_move_home_split(struct hmmu_move *move, struct vm_area_struct *vma,
+			  unsigned long addr)
+{
+	struct page *to, *from = migrate_pfn_to_page(move->src[0]);
+	unsigned int i;
+
+	for (i = 0; i < HMMU_MOVE_PAGES; i++, addr += PAGE_SIZE) {
+		to = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vma, addr);
+		if (!to)
+			return;
+		lock_page(to);
+		move_add(move, from + i, to);
+		move->dst[i] = migrate_pfn(page_to_pfn(to)) |
+			       (move->src[0] & MIGRATE_PFN_WRITE);
 	}
 }

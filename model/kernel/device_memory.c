@@ -257,6 +257,18 @@ struct page *hmmu_memory_take(struct hmmu_memory *memory)
 	return frame_name(take_device_frame());
 }
 
+/* Only called for huge pages, which these kernels do not move: hmmu_move_is_huge(). */
+struct page *hmmu_memory_take_huge(struct hmmu_memory *memory)
+{
+	violated("a huge page is taken from device memory");
+	return NULL;
+}
+
+void hmmu_move_huge(struct hmmu_move *move, struct page *to)
+{
+	violated("a huge page is moved to device memory");
+}
+
 /* The end of a migration gives back what was taken for it, or it is lost. */
 static void let_go(const unsigned long *dst, unsigned int pages)
 {

@@ -172,7 +172,8 @@ enum {
 	VM_IO		= 0x4000,
 	VM_HUGETLB	= 0x400000,
 	VM_HUGEPAGE	= 0x20000000,
-	VM_MERGEABLE	= 0x80000000,	/* of no VMA here: AREA_MAPPED */
+	VM_NOHUGEPAGE	= 0x40000000,	/* of no VMA here, nor is the next */
+	VM_MERGEABLE	= 0x80000000,	/* AREA_MAPPED */
 };
 
 typedef struct {

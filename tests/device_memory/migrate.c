@@ -334,18 +334,20 @@ static void migrate_remapped(const void *variant)
 			       area.pages - half), 0);
 }
 
+/* Pages of a huge page stay in use while a part of it is mapped: huge/partly-unmapped. */
 static void migrate_partly_unmapped(const void *variant)
 {
 	const struct device *d = variant;
 	struct area area = area_new(&kind_thp, 2 * PAGES_IN_HUGE);
+	bool stay = device_has_huge(d);
 	int fd = device_new(d, 0);
 
 	area_fill(&area);
 	device_takes(d, fd, &area, SERIES);
 	CHECK_EQ(munmap(area.at + 100 * PAGE, 300 * PAGE), 0);
-	CHECK_EQ(devices_in_use(), 1 + area.pages - 300);
+	CHECK_EQ(devices_in_use(), 1 + area.pages - (stay ? 0 : 300));
 	CHECK_EQ(madvise(area.at + 600 * PAGE, 100 * PAGE, MADV_DONTNEED), 0);
-	CHECK_EQ(devices_in_use(), 1 + area.pages - 400);
+	CHECK_EQ(devices_in_use(), 1 + area.pages - (stay ? 0 : 400));
 	device_is_exact(fd, area.at, area.pages);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, 100), 0);
 	CHECK_EQ(content_wrong(area.at + 400 * PAGE, SERIES, 400, 200), 0);
@@ -357,7 +359,7 @@ static void migrate_partly_unmapped(const void *variant)
 static void fail_next(int fd)
 {
 	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_FLAGS, NULL,
-			      HMM_DMIRROR_FLAG_FAIL_ALLOC, NULL, NULL), 0);
+			      HMM_DMIRROR_FLAG_FAIL_PAGE, NULL, NULL), 0);
 }
 
 /*

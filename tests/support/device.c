@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,19 @@ int device_new(const struct device *d, unsigned int which)
 {
 	devices_idle();
 	return device_open(d, which);
+}
+
+bool device_has_huge(const struct device *d)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	bool has = false;
+	char line[256];
+
+	CHECK(symbols);
+	while (!has && fgets(line, sizeof(line), symbols))
+		has = strstr(line, " do_huge_pmd_device_private\n");
+	fclose(symbols);
+	return has && !d->reachable;
 }
 
 int device_take(int fd, const void *at, size_t pages)

@@ -53,6 +53,12 @@ int device_new(const struct device *d, unsigned int which);
 /* As device_new(), though it is in use. */
 int device_open(const struct device *d, unsigned int which);
 
+/*
+ * Does the kernel let huge pages move to the device whole? Those that do have a function for
+ * a CPU's touch of such a page.
+ */
+bool device_has_huge(const struct device *d);
+
 /* The number of open files and of pages in use, of all devices. */
 int devices_in_use(void);
 

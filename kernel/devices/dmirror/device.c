@@ -144,6 +144,7 @@ static int dmirror_release(struct inode *inode, struct file *file)
 	struct dmirror *dmirror = file->private_data;
 
 	hmmu_mirror_unregister(&dmirror->mirror);
+	dmirror_flags_clear(dmirror);
 	if (dmirror->mirror.memory && !(current->flags & PF_EXITING))
 		hmmu_memory_evict(dmirror->mirror.memory);
 	xa_destroy(&dmirror->table);

@@ -28,7 +28,8 @@
 #include "../../include/uapi/hmm_dmirror.h"
 
 /* Bits of struct dmirror_device.flags. */
-#define DMIRROR_FAIL_ALLOC	0
+#define DMIRROR_FAIL_ALLOC	0	/* the next huge page */
+#define DMIRROR_FAIL_PAGE	1	/* the next small page, and huge pages until then */
 
 /**
  * struct dmirror_device - a device
@@ -109,6 +110,7 @@ struct hmmu_request dmirror_request(unsigned long start, unsigned long end,
 
 /* memory.c */
 dmirror_call_fn dmirror_release_memory, dmirror_flags;
+void dmirror_flags_clear(struct dmirror *dmirror);
 struct page *dmirror_storage(struct page *page);
 int dmirror_memory_add(struct dmirror_device *devices);
 void dmirror_memory_remove(struct dmirror_device *devices);

@@ -4,7 +4,8 @@
  *
  * Devices 0 and 1 have private memory, which the CPU cannot access: a device-private
  * page has a page frame number and no storage, so each is backed by a system page of
- * its own (zone_device_data), which stands for the device's RAM.
+ * its own (zone_device_data), which stands for the device's RAM. A huge page is backed by
+ * system pages that follow each other. Its zone_device_data is the first one.
  *
  * Devices 2 and 3 have coherent memory: physical memory that the kernel was told not
  * to use (memmap= on its command line).
@@ -36,13 +37,18 @@ static struct dmirror_device *dmirror_device_of(struct hmmu_memory *memory)
 
 /**
  * dmirror_storage() - the system page that holds a page's contents
- * @page: any page that a device has mapped
+ * @page: any page that a device has mapped, or that is being moved
  *
  * Return: the backing page of a device-private page; @page itself if it is another.
  */
 struct page *dmirror_storage(struct page *page)
 {
-	return is_device_private_page(page) ? page->zone_device_data : page;
+	struct page *head;
+
+	if (!is_device_private_page(page))
+		return page;
+	head = compound_head(page);
+	return (struct page *)head->zone_device_data + (page - head);
 }
 
 static int dmirror_memory_copy(struct hmmu_memory *memory,
@@ -61,27 +67,56 @@ static int dmirror_memory_copy(struct hmmu_memory *memory,
 	return 0;
 }
 
-static int dmirror_memory_attach(struct hmmu_memory *memory, struct page *page)
+static bool dmirror_attach_fails(struct dmirror_device *device, unsigned int order)
 {
-	if (test_and_clear_bit(DMIRROR_FAIL_ALLOC,
-			       &dmirror_device_of(memory)->flags))
-		return -ENOMEM;
-	if (!is_device_private_page(page))
-		return 0;
-	page->zone_device_data = alloc_page(GFP_HIGHUSER);
-	return page->zone_device_data ? 0 : -ENOMEM;
+	if (!order)
+		return test_and_clear_bit(DMIRROR_FAIL_PAGE, &device->flags);
+	return test_and_clear_bit(DMIRROR_FAIL_ALLOC, &device->flags) ||
+	       test_bit(DMIRROR_FAIL_PAGE, &device->flags);
 }
 
-static void dmirror_memory_detach(struct hmmu_memory *memory, struct page *page)
+static int dmirror_memory_attach(struct hmmu_memory *memory, struct page *page,
+				 unsigned int order)
 {
-	if (is_device_private_page(page))
-		__free_page(page->zone_device_data);
+	struct page *storage;
+
+	if (dmirror_attach_fails(dmirror_device_of(memory), order))
+		return -ENOMEM;
+	if (memory->pagemap.type != MEMORY_DEVICE_PRIVATE)
+		return 0;
+	storage = alloc_pages(GFP_HIGHUSER | __GFP_NOWARN, order);
+	if (!storage)
+		return -ENOMEM;
+	/* So that each can be freed alone. */
+	if (order)
+		split_page(storage, order);
+	page->zone_device_data = storage;
+	return 0;
+}
+
+static void dmirror_memory_split(struct hmmu_memory *memory, struct page *head,
+				 struct page *tail)
+{
+	tail->zone_device_data = (struct page *)head->zone_device_data + (tail - head);
+}
+
+static void dmirror_memory_detach(struct hmmu_memory *memory, struct page *page,
+				  unsigned int order)
+{
+	struct page *storage = page->zone_device_data;
+	unsigned int i;
+
+	if (memory->pagemap.type != MEMORY_DEVICE_PRIVATE)
+		return;
+	for (i = 0; i < 1U << order; i++)
+		__free_page(storage + i);
 }
 
 static const struct hmmu_memory_ops dmirror_memory_ops = {
 	.owner = THIS_MODULE,
 	.copy = dmirror_memory_copy,
 	.attach = dmirror_memory_attach,
+	.split = dmirror_memory_split,
 	.detach = dmirror_memory_detach,
 };
 
@@ -172,11 +207,31 @@ int dmirror_release_memory(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 
 int dmirror_flags(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
 {
-	if (cmd->npages & ~HMM_DMIRROR_FLAG_FAIL_ALLOC)
+	struct dmirror_device *device;
+
+	if (cmd->npages & ~(HMM_DMIRROR_FLAG_FAIL_ALLOC | HMM_DMIRROR_FLAG_FAIL_PAGE))
 		return -EINVAL;
 	if (!dmirror->mirror.memory)
 		return -EOPNOTSUPP;
-	set_bit(DMIRROR_FAIL_ALLOC,
-		&dmirror_device_of(dmirror->mirror.memory)->flags);
+	device = dmirror_device_of(dmirror->mirror.memory);
+	if (cmd->npages & HMM_DMIRROR_FLAG_FAIL_ALLOC)
+		set_bit(DMIRROR_FAIL_ALLOC, &device->flags);
+	if (cmd->npages & HMM_DMIRROR_FLAG_FAIL_PAGE)
+		set_bit(DMIRROR_FAIL_PAGE, &device->flags);
 	return 0;
+}
+
+/**
+ * dmirror_flags_clear() - nothing fails for the next user of the device
+ * @dmirror: a file that is being closed
+ */
+void dmirror_flags_clear(struct dmirror *dmirror)
+{
+	struct dmirror_device *device;
+
+	if (!dmirror->mirror.memory)
+		return;
+	device = dmirror_device_of(dmirror->mirror.memory);
+	clear_bit(DMIRROR_FAIL_ALLOC, &device->flags);
+	clear_bit(DMIRROR_FAIL_PAGE, &device->flags);
 }

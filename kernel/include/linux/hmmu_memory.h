@@ -18,11 +18,13 @@
 #ifndef _LINUX_HMMU_MEMORY_H
 #define _LINUX_HMMU_MEMORY_H
 
+#include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct hmmu_memory;
+struct hmmu_memory_block;
 struct module;
 
 /**
@@ -35,7 +37,7 @@ struct hmmu_memory_ops {
 	/**
 	 * @copy: required. Copy @n pages, @from[i] to @to[i], or clear @to[i] if
 	 * @from[i] is NULL. One side is pages of the device, the other pages of the
-	 * system.
+	 * system. The pages of a large folio are in the list one by one, in order.
 	 *
 	 * Guarantees: no CPU and no mirror has the pages mapped, and they are locked.
 	 * May sleep. The mmap lock may be held for read, so it must not fault. Locks of
@@ -48,15 +50,35 @@ struct hmmu_memory_ops {
 		    struct page *const *from, unsigned int n);
 
 	/**
-	 * @attach: optional. A page is about to be used. @page->zone_device_data is the
-	 * driver's until @detach. May sleep.
+	 * @attach: optional. The 2^@order pages from @page on are about to be used.
+	 * @page->zone_device_data is the driver's until @detach; that of the pages
+	 * behind it is not. @order is 0, or that of a huge page if there is @split. May
+	 * sleep.
 	 *
-	 * Return: 0, or an errno: the page is not used, as if all memory were in use.
+	 * Return: 0, or an errno: the pages are not used, as if all memory were in use.
+	 * Instead of a huge page, single pages may be asked for next.
 	 */
-	int (*attach)(struct hmmu_memory *memory, struct page *page);
+	int (*attach)(struct hmmu_memory *memory, struct page *page,
+		      unsigned int order);
 
-	/** @detach: optional. The page is not in use any more. Any context: must not sleep. */
-	void (*detach)(struct hmmu_memory *memory, struct page *page);
+	/**
+	 * @split: a large folio is split into single pages. Called for each of its pages
+	 * but the first, which is @head: @tail->zone_device_data is the driver's now,
+	 * and @tail gets a @detach of its own. No device has the pages mapped. Interrupts
+	 * are off: must not sleep.
+	 *
+	 * Optional: without it, huge pages move to this memory page by page. A driver
+	 * that keeps nothing for each page gives an empty function.
+	 */
+	void (*split)(struct hmmu_memory *memory, struct page *head,
+		      struct page *tail);
+
+	/**
+	 * @detach: optional. The 2^@order pages from @page on are not in use any more.
+	 * @order is that of @attach, or 0 after @split. Any context: must not sleep.
+	 */
+	void (*detach)(struct hmmu_memory *memory, struct page *page,
+		       unsigned int order);
 };
 
 /**
@@ -84,9 +106,11 @@ struct hmmu_memory {
 	const struct hmmu_memory_ops *ops;
 	struct dev_pagemap pagemap;
 	struct resource *region;	/* its addresses; private memory has made-up ones */
-	spinlock_t lock;		/* any context; protects in_use, closing and free */
+	spinlock_t lock;		/* any context; protects all below, and in_use */
 	bool closing;			/* no page is taken into use any more */
-	struct page *free;		/* list through zone_device_data */
+	struct hmmu_memory_block *blocks;
+	struct list_head whole;		/* blocks without a page in use */
+	struct list_head broken;	/* blocks with some pages in use, and some free */
 };
 
 int hmmu_memory_add(struct hmmu_memory *memory, enum hmmu_memory_type type,

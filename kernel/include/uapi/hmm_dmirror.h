@@ -106,11 +106,22 @@ struct hmm_dmirror_cmd {
  */
 #define HMM_DMIRROR_RELEASE		_IOWR('H', 0x07, struct hmm_dmirror_cmd)
 
-/* Set flags of the device, for all its files: those in @npages, HMM_DMIRROR_FLAG_*. */
+/*
+ * Set flags of the device, for all its files: those in @npages, HMM_DMIRROR_FLAG_*. Closing
+ * any file of the device clears them.
+ */
 #define HMM_DMIRROR_FLAGS		_IOWR('H', 0x08, struct hmm_dmirror_cmd)
 
-/* The next allocation of device memory fails, and clears the flag. */
+/*
+ * The next allocation of device memory for a huge page fails, and clears the flag. The small
+ * pages of the huge page are migrated instead.
+ */
 #define HMM_DMIRROR_FLAG_FAIL_ALLOC	(1ULL << 0)
+/*
+ * The next allocation of a small page fails, and clears the flag. Until then huge pages
+ * fail too.
+ */
+#define HMM_DMIRROR_FLAG_FAIL_PAGE	(1ULL << 1)
 
 /* The same as HMM_DMIRROR_READ: neither holds the mmap lock while a fault waits. */
 #define HMM_DMIRROR_READ_UNLOCKED	_IOWR('H', 0x09, struct hmm_dmirror_cmd)
