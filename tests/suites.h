@@ -26,6 +26,7 @@
 	SUITE("mirror", suite_mirror)			\
 	SUITE("teardown", suite_teardown)		\
 	SUITE("migrate", suite_migrate)			\
+	SUITE("huge", suite_huge)			\
 	SUITE("populate-dev", suite_populate_dev)	\
 	SUITE("exclusive", suite_exclusive)		\
 	SUITE("pinned", suite_pinned)			\
