@@ -10,7 +10,7 @@
  * Load this only in a guest: some of the bugs hang, corrupt or crash the kernel.
  */
 #include <linux/completion.h>
-#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -121,14 +121,19 @@ static void bug_hang(void)
 /*
  * The stall must last longer than RCU's timeout: vm/guest/make-bug sets it to 3 s, and
  * PROVE_RCU adds 5 s. A grace period that had begun earlier keeps its longer timeout, so
- * synchronize_rcu() ends that one first.
+ * synchronize_rcu() ends that one first. By jiffies, as RCU counts: mdelay() is shorter on a
+ * processor whose calibration has failed.
  */
 static void bug_rcu_stall(void)
 {
+	unsigned long end;
+
 	synchronize_rcu();
 	rcu_read_lock();
 	start_poll_synchronize_rcu();
-	mdelay(12000);
+	end = jiffies + 12 * HZ;
+	while (time_before(jiffies, end))
+		cpu_relax();
 	rcu_read_unlock();
 }
 
