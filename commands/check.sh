@@ -3,7 +3,7 @@
 command_summary="Compile with all warnings; check names, includes, heads, scripts; boots nothing."
 command_options="kernel kernel-image kernel-build kernel-modules"
 command_arguments=""
-default_kernel=6.1,6.12
+default_kernel=6.1,6.12,7.3
 
 command_main() {
 	local kernel passed=0 failed=0

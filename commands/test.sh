@@ -3,7 +3,7 @@
 command_summary="Explore the engine in the model, then test it in guests of several kernels."
 command_options="case list kernel kernel-image kernel-build kernel-modules memory cpus guests accel timeout append verbose"
 command_arguments=""
-default_kernel=6.1,6.12,debug-lockdep
+default_kernel=6.1,6.12,7.3,debug-lockdep
 
 # By kernel: why its suite cannot be built, or nothing.
 declare -A why_no_suite=()
