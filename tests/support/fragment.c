@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Pages that are pinned by a pipe keep the kernel from making huge ones; see fragment.h. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
