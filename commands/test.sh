@@ -26,7 +26,7 @@ command_main() {
 	fi
 	test_model
 	if [ -n "$(kernels_to_boot)" ]; then
-		guest_settings 2048 1200
+		guest_settings 2048 3000
 		need_tools "${build_tools[@]}" "${guest_tools[@]}"
 	fi
 	# Prepare all kernels first: one that is unavailable ends the run before any test.
