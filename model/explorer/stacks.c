@@ -34,9 +34,6 @@ static void (*subject_run)(void);
 /* Never put back: what is below may have been used in another run. */
 static char *lowest[MAX_STACKS];
 
-/* The sanitizer wants to know whose stack is left for which. */
-static const void *explorers_bottom;
-static size_t explorers_size;
 static unsigned int came_from;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -45,6 +42,12 @@ static unsigned int came_from;
 #if __has_feature(address_sanitizer)
 #define SANITIZED	1
 #endif
+#endif
+
+#ifdef SANITIZED
+/* The sanitizer wants to know whose stack is left for which. */
+static const void *explorers_bottom;
+static size_t explorers_size;
 #endif
 
 static void stack_leaves(void **fake, unsigned int from, unsigned int to)
