@@ -106,6 +106,15 @@ static void case_minor_gone(const void *variant)
 	server_end(&server, SIGTERM);
 }
 
+/* To each page; read them back when all are written. */
+static void write_everywhere(const struct memory *memory)
+{
+	for (size_t i = 0; i < PAGES; i++)
+		memory->base[i * PAGE] = i;
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(memory->base[i * PAGE], (char)i);
+}
+
 /* The client protects its memory itself: a write lifts that. */
 static void case_write_protected(const void *variant)
 {
@@ -119,11 +128,14 @@ static void case_write_protected(const void *variant)
 	memory_serve(&memory, &server);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK_EQ(uffd_write_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
-	for (size_t i = 0; i < PAGES; i++)
-		memory.base[i * PAGE] = i;
-	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(memory.base[i * PAGE], (char)i);
+	write_everywhere(&memory);
 	server_end(&server, SIGTERM);
+}
+
+static struct memory memory_protectable(void)
+{
+	return memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS, UFFD_FEATURE_RWP,
+			   UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_RWP);
 }
 
 /*
@@ -134,10 +146,7 @@ static void case_protected(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch",
 						  "--window", "4", NULL);
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_RWP,
-					   UFFDIO_REGISTER_MODE_MISSING |
-					   UFFDIO_REGISTER_MODE_RWP);
+	struct memory memory = memory_protectable();
 
 	memory_serve(&memory, &server);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
@@ -145,10 +154,7 @@ static void case_protected(const void *variant)
 	CHECK_EQ(madvise(memory.base + 4 * PAGE, 4 * PAGE, MADV_DONTNEED), 0);
 	CHECK_EQ(image_wrong(memory.base, 0, PAGES), 0);
 	CHECK_EQ(uffd_protect(memory.uffd, memory.base, PAGES * PAGE, true), 0);
-	for (size_t i = 0; i < PAGES; i++)
-		memory.base[i * PAGE] = i;
-	for (size_t i = 0; i < PAGES; i++)
-		CHECK_EQ(memory.base[i * PAGE], (char)i);
+	write_everywhere(&memory);
 	server_end(&server, SIGTERM);
 	CHECK_EQ(server_number(&server, "faults"), 3 * PAGES);
 	/* A page that is brought a second time does not count again. */
@@ -172,10 +178,7 @@ static void *read_protected(void *arg)
 static void case_protected_threads(const void *variant)
 {
 	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch", NULL);
-	struct memory memory = memory_make(PAGES, MAP_PRIVATE | MAP_ANONYMOUS,
-					   UFFD_FEATURE_RWP,
-					   UFFDIO_REGISTER_MODE_MISSING |
-					   UFFDIO_REGISTER_MODE_RWP);
+	struct memory memory = memory_protectable();
 	struct protected_page pages[32];
 	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
 	static char content[32 * PAGE];

@@ -171,9 +171,7 @@ static void parent_ends(const struct device *d, int heard, int said)
 
 	area_fill(&area);
 	device_takes(d, fd, &area, SERIES);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		close(fd);
 		child_outlives(&area, heard, said);
@@ -195,9 +193,7 @@ static void device_outlived(const void *variant)
 	close(device_new(d, 0));
 	CHECK_EQ(pipe(say), 0);
 	CHECK_EQ(pipe(hear), 0);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		parent_ends(d, say[0], hear[1]);
 	CHECK_EQ(read(hear[0], &token, 1), 1);

@@ -155,9 +155,7 @@ static void exclusive_forked(const void *unused)
 	area_fill(&area);
 	CHECK_EQ(pipe(say), 0);
 	have_alone(fd, area.at, PAGES, SERIES);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		CHECK_EQ(read(say[0], &token, 1), 1);
 		CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);

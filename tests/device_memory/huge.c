@@ -21,20 +21,12 @@
 #define HUGE_PAGES	2
 #define PAGES		(HUGE_PAGES * PAGES_IN_HUGE)
 
-static const struct device private = {
-	"private", 0, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL, false
-};
-
-static const struct device coherent = {
-	"coherent", 2, HMM_DMIRROR_PROT_DEV_COHERENT_LOCAL, true
-};
-
 /* A device with memory for huge pages. */
 static int huge_new(void)
 {
-	if (!device_has_huge(&private))
+	if (!device_has_huge(&device_private))
 		skip("this kernel has only small pages in private device memory");
-	return device_new(&private, 0);
+	return device_new(&device_private, 0);
 }
 
 static size_t huge_with(int fd, const void *at, size_t pages, uint8_t byte)
@@ -55,7 +47,7 @@ static size_t huge_with(int fd, const void *at, size_t pages, uint8_t byte)
 /* Pages of huge entries: in the device's memory, and in the system's. */
 static size_t huge_there(int fd, const void *at, size_t pages)
 {
-	return huge_with(fd, at, pages, private.local | HMM_DMIRROR_PROT_PMD);
+	return huge_with(fd, at, pages, device_private.local | HMM_DMIRROR_PROT_PMD);
 }
 
 static size_t huge_here(int fd, const void *at, size_t pages)
@@ -70,7 +62,7 @@ static struct area huge_taken(int fd)
 
 	area_fill(&area);
 	CHECK_EQ(huge_here(fd, area.at, PAGES), PAGES);
-	device_takes(&private, fd, &area, SERIES);
+	device_takes(&device_private, fd, &area, SERIES);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES);
 	CHECK_EQ(devices_in_use(), 1 + PAGES);
 	return area;
@@ -108,7 +100,7 @@ static void huge_populated(const void *unused)
 	/* A part of a huge page. */
 	CHECK_EQ(device_populate_all(fd, area.at + HUGE + 9 * PAGE, 90,
 				     HMM_DMIRROR_PROT_WRITE), 90);
-	CHECK_EQ(device_has(&private, fd, area.at + HUGE, PAGES_IN_HUGE), 90);
+	CHECK_EQ(device_has(&device_private, fd, area.at + HUGE, PAGES_IN_HUGE), 90);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(devices_in_use(), 1 + PAGES_IN_HUGE + 90);
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, PAGES, ANY_FAULTS), 0);
@@ -132,7 +124,7 @@ static void huge_absent(const void *unused)
 	CHECK_EQ(madvise(area.at, PAGES * PAGE, MADV_NOHUGEPAGE), 0);
 	CHECK_EQ(device_take(fd, area.at, PAGES), 0);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), 0);
-	CHECK_EQ(device_has(&private, fd, area.at, PAGES), PAGES);
+	CHECK_EQ(device_has(&device_private, fd, area.at, PAGES), PAGES);
 }
 
 /* A CPU touches one page: the huge page goes home whole, and no other page. */
@@ -157,7 +149,7 @@ static void huge_middle(const void *unused)
 	int fd = huge_new(), other;
 	struct area area = huge_taken(fd);
 
-	other = device_open(&private, 0);
+	other = device_open(&device_private, 0);
 	CHECK_EQ(device_wrong(other, area.at + 300 * PAGE, SERIES, 300, 100,
 			      ANY_FAULTS), 0);
 	device_fill(other, area.at + 123 * PAGE, OTHER_SERIES, 123, 1, ANY_FAULTS);
@@ -178,7 +170,7 @@ static void huge_partly_unmapped(const void *unused)
 	struct area area = huge_taken(fd);
 
 	CHECK_EQ(munmap(area.at + 100 * PAGE, 300 * PAGE), 0);
-	CHECK_EQ(device_has(&private, fd, area.at, 100), 100);
+	CHECK_EQ(device_has(&device_private, fd, area.at, 100), 100);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, 1), 0);
 	CHECK_EQ(devices_in_use(), 1 + PAGES - 300 - 1);
@@ -205,11 +197,11 @@ static void huge_protected(const void *unused)
 	struct area area = huge_taken(fd);
 
 	CHECK_EQ(mprotect(area.at + 10 * PAGE, 20 * PAGE, PROT_READ), 0);
-	CHECK_EQ(device_has(&private, fd, area.at, PAGES), PAGES);
+	CHECK_EQ(device_has(&device_private, fd, area.at, PAGES), PAGES);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, PAGES, ANY_FAULTS), 0);
 	CHECK_EQ(content_wrong(area.at + 20 * PAGE, SERIES, 20, 1), 0);
-	CHECK_EQ(device_has(&private, fd, area.at, PAGES), PAGES - 1);
+	CHECK_EQ(device_has(&device_private, fd, area.at, PAGES), PAGES - 1);
 	CHECK_EQ(devices_in_use(), 1 + PAGES - 1);
 	device_is_exact(fd, area.at, PAGES);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
@@ -225,7 +217,7 @@ static void huge_given_in_part(const void *unused)
 
 	CHECK_EQ(device_give(fd, area.at + 100 * PAGE, 50, &moved), 0);
 	CHECK_EQ(moved, 50);
-	CHECK_EQ(device_has(&private, fd, area.at, PAGES), PAGES - 50);
+	CHECK_EQ(device_has(&device_private, fd, area.at, PAGES), PAGES - 50);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(devices_in_use(), 1 + PAGES - 50);
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, PAGES, ANY_FAULTS), 0);
@@ -245,7 +237,7 @@ static void huge_remapped(const void *unused)
 	CHECK(mremap(area.at + HUGE, HUGE / 2, HUGE / 2,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, to + HUGE) == to + HUGE);
 	CHECK_EQ(huge_there(fd, to + HUGE, PAGES_IN_HUGE / 2), 0);
-	CHECK_EQ(device_has(&private, fd, to, 3 * PAGES_IN_HUGE / 2),
+	CHECK_EQ(device_has(&device_private, fd, to, 3 * PAGES_IN_HUGE / 2),
 		 3 * PAGES_IN_HUGE / 2);
 	CHECK_EQ(devices_in_use(), 1 + PAGES);
 	CHECK_EQ(device_wrong(fd, to, SERIES, 0, 3 * PAGES_IN_HUGE / 2,
@@ -272,14 +264,12 @@ static void huge_forked(const void *unused)
 	struct area area = huge_taken(fd);
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		child_writes(&area);
 	child_passes(pid);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
-	device_takes(&private, fd, &area, SERIES);
+	device_takes(&device_private, fd, &area, SERIES);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 	CHECK_EQ(close(fd), 0);
 	CHECK_EQ(devices_in_use(), 0);
@@ -307,14 +297,12 @@ static void huge_forked_no_block(const void *unused)
 
 	area_fill(&area);
 	CHECK_EQ(pipe(say), 0);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		child_gets(&area, say[0]);
 	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_FLAGS, NULL,
 			      HMM_DMIRROR_FLAG_FAIL_ALLOC, NULL, NULL), 0);
-	device_takes(&private, fd, &area, SERIES);
+	device_takes(&device_private, fd, &area, SERIES);
 	CHECK_EQ(huge_there(fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(write(say[1], "", 1), 1);
 	child_passes(pid);
@@ -337,7 +325,7 @@ static void huge_no_block(const void *unused)
 	int fd = huge_new();
 
 	area_fill(&small);
-	device_takes(&private, fd, &small, SERIES);
+	device_takes(&device_private, fd, &small, SERIES);
 	for (size_t i = 0; i < room; i += PAGES_IN_HUGE)
 		CHECK_EQ(device_give(fd, small.at + (i + 1) * PAGE,
 				     PAGES_IN_HUGE - 1, NULL), 0);
@@ -396,7 +384,7 @@ static void huge_touched_no_huge(const void *unused)
 	memory_fragment();
 	CHECK_EQ(content_wrong(area.at + 300 * PAGE, SERIES, 300, 1), 0);
 	CHECK_EQ(huge_here(fd, area.at, PAGES), 0);
-	CHECK_EQ(device_has(&private, fd, area.at, PAGES), PAGES_IN_HUGE);
+	CHECK_EQ(device_has(&device_private, fd, area.at, PAGES), PAGES_IN_HUGE);
 	CHECK_EQ(devices_in_use(), 1 + PAGES_IN_HUGE);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 	CHECK_EQ(devices_in_use(), 1);
@@ -405,11 +393,11 @@ static void huge_touched_no_huge(const void *unused)
 static void huge_coherent(const void *unused)
 {
 	struct area area = area_new(&kind_thp, PAGES);
-	int fd = device_new(&coherent, 0);
+	int fd = device_new(&device_coherent, 0);
 
 	area_fill(&area);
-	device_takes(&coherent, fd, &area, SERIES);
-	CHECK_EQ(huge_with(fd, area.at, PAGES, coherent.local), PAGES);
+	device_takes(&device_coherent, fd, &area, SERIES);
+	CHECK_EQ(huge_with(fd, area.at, PAGES, device_coherent.local), PAGES);
 	CHECK_EQ(munmap(area.at, 10 * PAGE), 0);
 	CHECK_EQ(devices_in_use(), 1 + PAGES - 10);
 }

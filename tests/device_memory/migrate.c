@@ -294,9 +294,7 @@ static void migrate_forked(const void *variant)
 	area_fill(&area);
 	device_takes(d, fd, &area, SERIES);
 	CHECK_EQ(pipe(say), 0);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		child_of(d, &area, say[0]);
 	if (!writer->by_child) {

@@ -225,9 +225,7 @@ static void populate_dev_shared(const void *variant)
 
 	area_fill(&area);
 	CHECK_EQ(pipe(say), 0);
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		sharer_of(d, &area, say[0]);
 	memset(bytes, ASK_READ, FEW);

@@ -13,10 +13,15 @@
 
 #define PLACE	0x70	/* HMM_DMIRROR_PROT_DEV_* */
 
-static const struct device devices[] = {
-	{ "private", 0, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL, false },
-	{ "coherent", 2, HMM_DMIRROR_PROT_DEV_COHERENT_LOCAL, true },
+const struct device device_private = {
+	"private", 0, HMM_DMIRROR_PROT_DEV_PRIVATE_LOCAL, false
 };
+
+const struct device device_coherent = {
+	"coherent", 2, HMM_DMIRROR_PROT_DEV_COHERENT_LOCAL, true
+};
+
+static const struct device *const devices[] = { &device_private, &device_coherent };
 
 static void add_cases(unsigned int seconds, case_fn *fn, const void *of,
 		      const char *fmt, va_list args)
@@ -28,7 +33,7 @@ static void add_cases(unsigned int seconds, case_fn *fn, const void *of,
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		device = malloc(sizeof(*device));
 		CHECK(device);
-		*device = devices[i];
+		*device = *devices[i];
 		device->of = of;
 		add_slow_case(seconds, fn, device, "%s/%s", name, device->name);
 	}
@@ -95,15 +100,7 @@ int device_new(const struct device *d, unsigned int which)
 
 bool device_has_huge(const struct device *d)
 {
-	FILE *symbols = fopen("/proc/kallsyms", "r");
-	bool has = false;
-	char line[256];
-
-	CHECK(symbols);
-	while (!has && fgets(line, sizeof(line), symbols))
-		has = strstr(line, " do_huge_pmd_device_private\n");
-	fclose(symbols);
-	return has && !d->reachable;
+	return !d->reachable && kernel_has_function("do_huge_pmd_device_private");
 }
 
 int device_take(int fd, const void *at, size_t pages)
@@ -238,6 +235,16 @@ void device_is_exact(int fd, const void *at, size_t pages)
 
 	dmirror_mapped(fd, at, pages, &wrong);
 	CHECK_EQ(wrong, 0);
+}
+
+pid_t child_fork(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	return pid;
 }
 
 void child_passes(pid_t pid)

@@ -2,8 +2,6 @@
 /* Pages that are pinned by a pipe keep the kernel from making huge ones; see fragment.h. */
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -12,24 +10,12 @@
 #include "fragment.h"
 #include "harness.h"
 #include "memory.h"
+#include "stats.h"
 
 #define LEAVE		(48UL << 20)	/* free, so that nothing is killed */
 #define BLOCKS_MAX	4096	/* of 2 MiB: more memory has huge pages left */
 #define TRIES		8
 #define HUGE_FREE_MAX	256
-
-static size_t memory_available(void)
-{
-	FILE *file = fopen("/proc/meminfo", "r");
-	size_t kib = 0;
-	char line[128];
-
-	CHECK(file);
-	while (!kib && fgets(line, sizeof(line), file))
-		sscanf(line, "MemAvailable: %zu kB", &kib);
-	fclose(file);
-	return kib << 10;
-}
 
 /* The pipe is closed by the end of the process. */
 static void page_pin(char *page)
@@ -77,8 +63,8 @@ static bool huge_comes(void)
 
 void memory_fragment(void)
 {
-	size_t available = memory_available(), length;
-	size_t misses = 0;
+	size_t available = stats_sum("/proc/meminfo", "MemAvailable:") << 10;
+	size_t length, misses = 0;
 	char *at;
 
 	CHECK_REL(available, >, 2 * LEAVE);
