@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tools of the host, Debian 12 or 13. Everything else that the scripts call is in Debian's essential
-# packages.
+# Tools of the host, Debian 12 or 13. Everything else that the scripts call is in Debian's
+# essential packages.
 
 # command:package, or :package for a package without a command. The compiler and the
 # kernel's build programs need libraries; the check of kernel-doc comments needs all of

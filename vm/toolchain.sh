@@ -64,7 +64,7 @@ toolchain_closure() {
 
 # toolchain_run COMMAND...: runs it with the compiler of the prepared kernel.
 toolchain_run() {
-	local cache words=()
+	local cache
 
 	if [ -z "$kernel_toolchain" ]; then
 		"$@"
