@@ -271,8 +271,7 @@ static struct owner owner_new(void)
 
 	CHECK_EQ(pipe(announce), 0);
 	CHECK_EQ(pipe(owner.command), 0);
-	owner.pid = fork();
-	CHECK_REL(owner.pid, >=, 0);
+	owner.pid = child_fork();
 	if (!owner.pid)
 		owner_run(&owner, announce[1]);
 	close(announce[1]);

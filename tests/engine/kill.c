@@ -95,8 +95,7 @@ static void kill_requester(const void *arg)
 	pid_t pid;
 
 	CHECK_EQ(pipe(tell), 0);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		victim_run(v);
 		_exit(0);

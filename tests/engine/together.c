@@ -263,8 +263,7 @@ static struct other other_new(size_t in_flight)
 
 	CHECK_EQ(pipe(tell), 0);
 	CHECK_EQ(pipe(hear), 0);
-	o = (struct other) { .tell = tell[1], .hear = hear[0], .pid = fork() };
-	CHECK_REL(o.pid, >=, 0);
+	o = (struct other) { .tell = tell[1], .hear = hear[0], .pid = child_fork() };
 	if (!o.pid)
 		other_run(&o, in_flight);
 	close(tell[1]);

@@ -174,14 +174,11 @@ static void page_discard(struct wait *w, char *page)
 
 static void fork_and_exit(struct wait *w, char *page)
 {
-	pid_t pid = fork();
-	int status;
+	pid_t pid = child_fork();
 
-	CHECK_REL(pid, >=, 0);
 	if (!pid)
 		_exit(0);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 }
 
 static void server_closes(struct wait *w, char *page)
@@ -193,10 +190,9 @@ static void server_closes(struct wait *w, char *page)
 /* The server is another process, the only one that has the userfaultfd. */
 static void server_dies(struct wait *w, char *page)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 	int status;
 
-	CHECK_REL(pid, >=, 0);
 	if (!pid) {
 		pause();
 		_exit(0);

@@ -162,14 +162,13 @@ static void dmirror_private_after_fork(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	char *buffer = buffer_new(PAGES);
-	int fd = dmirror_open(0), go[2], status;
+	int fd = dmirror_open(0), go[2];
 	char token;
 	pid_t pid;
 
 	area_fill(&area);
 	CHECK_EQ(pipe(go), 0);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		CHECK_EQ(read(go[0], &token, 1), 1);
 		_exit(content_wrong(area.at, SERIES, 0, PAGES) != 0);
@@ -178,8 +177,7 @@ static void dmirror_private_after_fork(const void *unused)
 	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_WRITE, area.at, PAGES, buffer,
 			      NULL), 0);
 	CHECK_EQ(write(go[1], "", 1), 1);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
@@ -187,18 +185,15 @@ static void dmirror_shared_after_fork(const void *unused)
 {
 	struct area area = area_new(&kind_shmem, PAGES);
 	char *buffer = buffer_new(PAGES);
-	int status;
 	pid_t pid;
 
 	area_fill(&area);
 	content_fill(buffer, OTHER_SERIES, 0, PAGES);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		_exit(-dmirror_call(dmirror_open(0), HMM_DMIRROR_WRITE, area.at,
 				    PAGES, buffer, NULL));
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(content_wrong(area.at, OTHER_SERIES, 0, PAGES), 0);
 }
 
@@ -502,16 +497,14 @@ static int calls_refused(int fd, const struct area *area)
 static void dmirror_child_has_no_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, 1);
-	int fd = dmirror_open(0), status;
+	int fd = dmirror_open(0);
 	pid_t pid;
 
 	area_fill(&area);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		_exit(calls_refused(fd, &area));
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(dmirror_populate(fd, area.at, 1, 0), 0);
 }
 

@@ -276,7 +276,6 @@ static void fuzz_ioctls(const void *unused)
 {
 	unsigned int seed = time(NULL);
 	uint64_t before;
-	int status;
 	pid_t pid;
 
 	note("seed %u", seed);
@@ -285,12 +284,10 @@ static void fuzz_ioctls(const void *unused)
 	fuzz.tally = mmap(NULL, sizeof(*fuzz.tally), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(fuzz.tally != MAP_FAILED);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		fuzz_run(seed);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(swapoff(ZRAM), 0);
 
 	note("%lu calls, %lu succeeded; %lu times compared, %lu pages mapped; %lu changes",

@@ -240,22 +240,20 @@ static void template_stale(const void *unused)
 static void template_child(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
-	int device = device_open(), status;
+	int device = device_open();
 	pid_t pid;
 
 	area_fill(&area);
 	device_sees(device, area.at, expected_contents(PAGES), PAGES);
 	fork_sharer();
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		CHECK_EQ(device_error(device, area.at), -EACCES);
 		_exit(0);
 	}
 	content_fill(area.at, SERIES + 1, 0, PAGES);
 	device_sees(device, area.at, area.at, PAGES);
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	device_sees(device, area.at, area.at, PAGES);
 }
 
@@ -271,8 +269,7 @@ static void template_orphan(const void *unused)
 
 	area_fill(&area);
 	CHECK_EQ(pipe(tell), 0);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		device = device_open();
 		device_sees(device, area.at, expected_contents(PAGES), PAGES);

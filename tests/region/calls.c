@@ -562,16 +562,13 @@ static void calls_child_has_no_access(const void *unused)
 {
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
-	int status;
 	pid_t pid;
 
 	area_fill(&area);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		_exit(calls_refused(g.fd));
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 }
 
@@ -581,13 +578,12 @@ static void calls_child_has_its_own(const void *unused)
 	struct hmm_region_partition partition = {};
 	struct area area = area_new(&kind_anon, PAGES);
 	struct guest g = guest_new(&area, 0, 0, REGION_RW);
-	int device = region_device_open(), status;
+	int device = region_device_open();
 	pid_t pid;
 
 	area_fill(&area);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid) {
 		g.fd = region_call(device, HMM_REGION_CREATE_PARTITION, &partition);
 		CHECK_REL(g.fd, >=, 0);
@@ -595,8 +591,7 @@ static void calls_child_has_its_own(const void *unused)
 		guest_fill(&g, OTHER_SERIES, 0, PAGES);
 		_exit(content_wrong(area.at, OTHER_SERIES, 0, PAGES));
 	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	child_passes(pid);
 	CHECK_EQ(guest_wrong(&g, SERIES, 0, PAGES), 0);
 	CHECK_EQ(content_wrong(area.at, SERIES, 0, PAGES), 0);
 }

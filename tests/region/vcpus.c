@@ -197,9 +197,8 @@ static void part_protect_and_collapse(struct storm *storm, unsigned long round)
 
 static void fork_child(struct storm *storm, unsigned long round)
 {
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 
-	CHECK_REL(pid, >=, 0);
 	if (!pid)
 		_exit(0);
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);

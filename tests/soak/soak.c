@@ -153,9 +153,7 @@ static void start_life(struct soak *soak, unsigned int place)
 		slot->acts[i] = 0;
 		soak->moved[place][i] = clock_ns();
 	}
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		life_run(place, slot->seed);
 	slot->pid = pid;

@@ -10,12 +10,14 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "area.h"
@@ -241,12 +243,27 @@ void area_swap_out(const struct area *area)
 	}
 }
 
+pid_t child_fork(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	CHECK_REL(pid, >=, 0);
+	return pid;
+}
+
+void child_passes(pid_t pid)
+{
+	int status;
+
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
 void fork_sharer(void)
 {
-	pid_t pid = fork();
-
-	CHECK_REL(pid, >=, 0);
-	if (pid)
+	if (child_fork())
 		return;
 	for (;;)
 		pause();

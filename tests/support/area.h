@@ -120,6 +120,12 @@ void pagemap_read(const void *at, size_t pages, uint64_t *entries);
  */
 void area_swap_out(const struct area *area);
 
+/* Fork a child, which inherits no output that is not written yet. Returns 0 in the child. */
+pid_t child_fork(void);
+
+/* Wait for the end of a child that must return 0. */
+void child_passes(pid_t pid);
+
 /* Fork a process that shares all private memory. It is killed with the case. */
 void fork_sharer(void);
 

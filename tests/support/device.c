@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "device.h"
 #include "module.h"
@@ -235,22 +233,4 @@ void device_is_exact(int fd, const void *at, size_t pages)
 
 	dmirror_mapped(fd, at, pages, &wrong);
 	CHECK_EQ(wrong, 0);
-}
-
-pid_t child_fork(void)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
-	return pid;
-}
-
-void child_passes(pid_t pid)
-{
-	int status;
-
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
 }

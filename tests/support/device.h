@@ -108,10 +108,4 @@ void device_fill(int fd, const void *at, uint64_t series, size_t first,
 /* The device maps nothing that the CPU does not map. */
 void device_is_exact(int fd, const void *at, size_t pages);
 
-/* Fork a child, which inherits no output that is not written yet. Returns 0 in the child. */
-pid_t child_fork(void);
-
-/* Wait for the end of a child that must return 0. */
-void child_passes(pid_t pid);
-
 #endif

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "area.h"
 #include "harness.h"
 #include "knob.h"
 #include "log.h"
@@ -173,9 +174,7 @@ static bool sweep_fails(const struct sweep *sweep, unsigned int nth)
 	int witness = witness_new(), status;
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		sweep_run(sweep, nth, witness);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -65,8 +65,7 @@ struct victim victim_new(const struct victim_use *use, size_t waiting,
 
 	CHECK_EQ(pipe(say), 0);
 	CHECK_EQ(pipe(hear), 0);
-	v.pid = fork();
-	CHECK_REL(v.pid, >=, 0);
+	v.pid = child_fork();
 	if (!v.pid)
 		victim_run(use, &v.area, say[1], hear[0], waiting, end);
 	close(say[1]);
@@ -120,9 +119,7 @@ void ends_anywhere(const struct busy_life *life, const void *variant,
 	note("seed %u", seed);
 	for (int i = 0; i < life->rounds; i++) {
 		*steps = 0;
-		fflush(stdout);
-		pid = fork();
-		CHECK_REL(pid, >=, 0);
+		pid = child_fork();
 		if (!pid)
 			busy_life_run(life, variant, end, steps, seed + i,
 				      rand_r(&seed) % life->steps);

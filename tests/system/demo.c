@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "area.h"
 #include "content.h"
 #include "harness.h"
 #include "suites.h"
@@ -62,8 +63,7 @@ static struct output *program_run(char *const words[])
 	pid_t pid;
 
 	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
-	pid = fork();
-	CHECK_REL(pid, >=, 0);
+	pid = child_fork();
 	if (!pid)
 		program_exec(words, ends[1]);
 	close(ends[1]);
