@@ -64,7 +64,7 @@ parts_demo/populate = demo
 parts_demo/restore = demo
 
 .PHONY: programs
-programs: $(foreach folder,$(folders),$(out)/programs/$(names_$(folder)))
+programs: $(foreach folder,$(folders),$(out)/programs/$(names_$(folder))) $(out)/tsc
 
 objects = $(patsubst %.c,$(out)/objects/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
@@ -76,6 +76,11 @@ endef
 $(foreach folder,$(folders),$(eval $(call program_rule,$(folder))))
 
 $(out)/objects/tests/%: program_includes = -Itests -Itests/support
+
+# For ./run, which runs it on the host.
+$(out)/tsc: vm/tsc.c
+	@mkdir -p $(@D)
+	$(compile) $(program_flags) $(LDFLAGS) -o $@ $<
 
 $(out)/lib.a: $(call objects,lib)
 	rm -f $@

@@ -130,7 +130,7 @@ kernel_parameters() {
 # Tells an emulated processor's kernel the frequency of its time stamp counter: see vm/tsc.c.
 tsc_frequency() {
 	[[ -z $exact && $accelerator = tcg ]] || return 0
-	gcc -O1 -o "$scratch/tsc" vm/tsc.c && echo "tsc_early_khz=$("$scratch/tsc")"
+	echo "tsc_early_khz=$(build/tsc)"
 }
 
 # Reserves RAM for two devices with coherent memory.
