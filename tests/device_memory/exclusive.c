@@ -385,14 +385,15 @@ static void *half_thread(void *arg)
 
 /*
  * Two tasks want the two halves of an area, and a CPU touches the two pages in the middle
- * now and then. All pages of a huge page have one lock: a task that held two of them would
- * wait for itself or for the other one.
+ * each time that an eighth of the pages has become exclusive. All pages of a huge page have
+ * one lock: a task that held two of them would wait for itself or for the other one.
  */
 static void exclusive_halves(const void *variant)
 {
 	const struct kind *kind = variant;
 	struct area area = area_new(kind, kind == &kind_thp ? PAGES_IN_HUGE : 32);
 	size_t middle = area.pages / 2, touches = 0;
+	uint64_t now, next = 0;
 	int fd = exclusive_new();
 	struct half halves[] = {
 		{ .fd = fd, .area = &area }, { .fd = fd, .area = &area, .first = middle },
@@ -405,10 +406,14 @@ static void exclusive_halves(const void *variant)
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, half_thread,
 					&halves[i]), 0);
-	for (; !half_is_done(&halves[0]) || !half_is_done(&halves[1]); touches++) {
+	while (!half_is_done(&halves[0]) || !half_is_done(&halves[1])) {
+		now = mirror_total("exclusive");
+		if (now < next)
+			continue;
 		CHECK_EQ(content_wrong(area.at + (middle - 1) * PAGE, SERIES,
 				       middle - 1, 2), 0);
-		usleep(20000);
+		touches++;
+		next = now + area.pages / 8;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
