@@ -11,6 +11,7 @@ debian_kernel() {
 
 	debian=$(debian_of "$line")
 	find_kernel newest_kernel stock "a kernel $line with headers"
+	toolchain_bind "$root"
 	kernel_image=$(echo "$root"/boot/vmlinuz-*)
 	[ -e "$kernel_image" ] || kernel_image=$(echo "$root"/usr/lib/modules/*/vmlinuz)
 	kernel_build=$(echo "$root"/usr/src/linux-headers-*-amd64)

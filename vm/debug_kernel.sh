@@ -32,6 +32,7 @@ newest_source() {
 debug_key() {
 	{
 		toolchain_run gcc --version
+		[ -z "$kernel_toolchain" ] || cat "$kernel_toolchain/packages"
 		cat "${fragments[@]}"
 		declare -f unpack_source configure_kernel keep_kernel kernel_make
 	} | sha256sum | cut -c -12
@@ -40,7 +41,10 @@ debug_key() {
 build_kernel() {
 	local downloads=$top/build/downloads/$debug_source-$version
 	local work=$root.part source=$root.part/source
+	# kernel_make passes it on to an environment that has nothing else.
+	local PATH=$PATH
 
+	PATH=$(toolchain_path)
 	need_tools "${kernel_tools[@]}"
 	need_disk "$([ -d "$source" ] && echo 1500 || echo 4000)"
 	unpack_source || return

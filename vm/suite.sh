@@ -70,12 +70,14 @@ suite_unpack() {
 }
 
 suite_compile() {
-	local sources
+	local sources headers
 
+	read -ra headers < <(toolchain_headers)
 	read -ra sources <<<"${suite_sources[$line]}"
 	mkdir -p build/programs
-	toolchain_run gcc -O1 -w -static -D_GNU_SOURCE= -I"$folder" -I"$folder/$suite_folder" \
-		-o "$program" "${sources[@]/#/$folder/$suite_folder/}" -lpthread \
+	toolchain_run gcc -O1 -w -static -D_GNU_SOURCE= "${headers[@]}" \
+		-I"$folder" -I"$folder/$suite_folder" -o "$program" \
+		"${sources[@]/#/$folder/$suite_folder/}" -lpthread \
 		>"build/log/suite-$line.log" 2>&1
 }
 
