@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -16,6 +18,24 @@ static bool image_is_hole(size_t page)
 	return page % 16 == 7;
 }
 
+/*
+ * A file's times move by ticks of the kernel (before Linux 6.13). Wait until a change of the
+ * file will show in them.
+ */
+static void image_settle(int fd)
+{
+	struct timespec now;
+	struct stat filled;
+
+	if (fstat(fd, &filled))
+		die_errno("cannot look at an image");
+	do {
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	} while (now.tv_sec < filled.st_mtim.tv_sec ||
+		 (now.tv_sec == filled.st_mtim.tv_sec &&
+		  now.tv_nsec <= filled.st_mtim.tv_nsec));
+}
+
 static void image_fill(int fd, size_t pages)
 {
 	char page[PAGE];
@@ -27,6 +47,7 @@ static void image_fill(int fd, size_t pages)
 		if (write(fd, page, PAGE) != PAGE)
 			die_errno("cannot write an image");
 	}
+	image_settle(fd);
 }
 
 const char *image_make(size_t pages)
