@@ -24,6 +24,7 @@
 	SUITE("sweep", suite_sweep_device)		\
 	SUITE("dmirror", suite_dmirror)			\
 	SUITE("mirror", suite_mirror)			\
+	SUITE("protect", suite_protect)			\
 	SUITE("teardown", suite_teardown)		\
 	SUITE("migrate", suite_migrate)			\
 	SUITE("huge", suite_huge)			\

@@ -160,6 +160,87 @@ static void huge_middle(const void *unused)
 		 0);
 }
 
+/* An area of huge pages in the memory of one device, and what the other device gets of it. */
+struct foreign {
+	int owner, other;
+	struct area area;
+};
+
+static struct foreign foreign_new(void)
+{
+	struct foreign f = { .owner = huge_new() };
+
+	f.area = huge_taken(f.owner);
+	device_fill(f.owner, f.area.at, OTHER_SERIES, 0, PAGES, 0);
+	f.other = device_open(&device_private, 1);
+	CHECK_EQ(devices_in_use(), 2 + PAGES);
+	return f;
+}
+
+/*
+ * Asked for nothing, the kernel says of a huge page in another device's memory that it is an
+ * error. A fault brings it home whole, and no other.
+ */
+static void huge_foreign(const void *unused)
+{
+	struct foreign f = foreign_new();
+	char *second = f.area.at + HUGE;
+	size_t wrong;
+
+	CHECK_EQ(device_wrong(f.other, f.area.at + 300 * PAGE, OTHER_SERIES, 300, 1,
+			      ANY_FAULTS), 0);
+	CHECK_EQ(huge_here(f.other, f.area.at, PAGES_IN_HUGE), PAGES_IN_HUGE);
+	CHECK_EQ(huge_there(f.owner, second, PAGES_IN_HUGE), PAGES_IN_HUGE);
+	CHECK_EQ(dmirror_mapped(f.owner, f.area.at, PAGES, &wrong), PAGES_IN_HUGE);
+	CHECK_EQ(devices_in_use(), 2 + PAGES_IN_HUGE);
+
+	/* A populate for the other device's memory moves it there. */
+	CHECK_EQ(device_populate_all(f.other, second, PAGES_IN_HUGE,
+				     HMM_DMIRROR_PROT_WRITE), PAGES_IN_HUGE);
+	CHECK_EQ(huge_there(f.other, second, PAGES_IN_HUGE), PAGES_IN_HUGE);
+	CHECK_EQ(dmirror_mapped(f.owner, f.area.at, PAGES, &wrong), 0);
+	CHECK_EQ(devices_in_use(), 2 + PAGES_IN_HUGE);
+	CHECK_EQ(device_wrong(f.other, f.area.at, OTHER_SERIES, 0, PAGES, ANY_FAULTS), 0);
+	device_is_exact(f.other, f.area.at, PAGES);
+	CHECK_EQ(content_wrong(f.area.at, OTHER_SERIES, 0, PAGES), 0);
+	CHECK_EQ(devices_in_use(), 2);
+}
+
+/* Where the mapping forbids what is asked, the page stays, and the other device gets nothing. */
+static void huge_foreign_forbidden(const void *unused)
+{
+	struct foreign f = foreign_new();
+	size_t wrong;
+
+	CHECK_EQ(mprotect(f.area.at, HUGE, PROT_NONE), 0);
+	CHECK_EQ(mprotect(f.area.at + HUGE, HUGE, PROT_READ), 0);
+	CHECK_EQ(dmirror_populate(f.other, f.area.at, 1, 0), -EFAULT);
+	CHECK_EQ(dmirror_populate(f.other, f.area.at + HUGE, 1, HMM_DMIRROR_POPULATE_WRITE),
+		 -EPERM);
+	CHECK_EQ(devices_in_use(), 2 + PAGES);
+	CHECK_EQ(dmirror_mapped(f.other, f.area.at, PAGES, &wrong), 0);
+	CHECK_EQ(mprotect(f.area.at, HUGE, PROT_READ), 0);
+	CHECK_EQ(device_wrong(f.other, f.area.at, OTHER_SERIES, 0, PAGES, ANY_FAULTS), 0);
+	CHECK_EQ(devices_in_use(), 2);
+}
+
+/* The calls of the engine, which have no device memory at all: all pages come home. */
+static void huge_foreign_call(const void *variant)
+{
+	const struct variant *v = variant;
+	int fd = huge_new();
+	struct area area = huge_taken(fd);
+	struct mirror m;
+
+	device_fill(fd, area.at, OTHER_SERIES, 0, PAGES, 0);
+	mirror_init(&m, area.at, PAGES, v->how);
+	CHECK_EQ(mirror_fault(&m), 0);
+	CHECK_EQ(mirror_untrue(&m), 0);
+	CHECK_EQ(content_wrong(m.contents, OTHER_SERIES, 0, PAGES), 0);
+	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), HUGE_PAGES);
+	CHECK_EQ(devices_in_use(), 1);
+}
+
 /*
  * Pages of a part that is unmapped stay in use until the rest of the huge page is split,
  * here by a touch: the kernel does not split private memory by itself.
@@ -409,6 +490,9 @@ void suite_huge(void)
 	add_case(huge_absent, NULL, "huge/absent");
 	add_case(huge_touched, NULL, "huge/touched");
 	add_case(huge_middle, NULL, "huge/middle");
+	add_case(huge_foreign, NULL, "huge/foreign");
+	add_case(huge_foreign_forbidden, NULL, "huge/foreign-forbidden");
+	add_each_how(huge_foreign_call, NULL, "huge/foreign-call");
 	add_case(huge_partly_unmapped, NULL, "huge/partly-unmapped");
 	add_case(huge_unmapped, NULL, "huge/unmapped");
 	add_case(huge_protected, NULL, "huge/protected");
@@ -419,6 +503,6 @@ void suite_huge(void)
 	add_case(huge_no_block, NULL, "huge/no-block");
 	add_case(huge_evicted, NULL, "huge/evicted");
 	add_case(huge_evicted_mixed, NULL, "huge/evicted-mixed");
-	add_slow_case(180, huge_touched_no_huge, NULL, "huge/touched-no-huge");
+	add_slow_case(300, huge_touched_no_huge, NULL, "huge/touched-no-huge");
 	add_case(huge_coherent, NULL, "huge/coherent");
 }
