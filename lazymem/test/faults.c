@@ -177,7 +177,8 @@ static void *read_protected(void *arg)
 /* Many threads wait for protected pages; one of these is dropped before it is answered. */
 static void case_protected_threads(const void *variant)
 {
-	struct lazymem_server server = server_run(image_make(PAGES), "--no-prefetch", NULL);
+	const char *image = image_make(PAGES);
+	struct lazymem_server server = server_run(image, "--no-prefetch", NULL);
 	struct memory memory = memory_protectable();
 	struct protected_page pages[32];
 	struct pollfd readable = { .fd = memory.uffd, .events = POLLIN };
@@ -185,7 +186,7 @@ static void case_protected_threads(const void *variant)
 	void *wrong;
 	int file;
 
-	file = open(image_make(PAGES), O_RDONLY | O_CLOEXEC);
+	file = open(image, O_RDONLY | O_CLOEXEC);
 	CHECK_EQ(pread(file, content, sizeof(content), 0), sizeof(content));
 	CHECK_EQ(uffd_copy(memory.uffd, memory.base, content, sizeof(content)), 0);
 	CHECK_EQ(uffd_protect(memory.uffd, memory.base, 32 * PAGE, true), 0);
