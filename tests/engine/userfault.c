@@ -382,6 +382,7 @@ static void userfault_protected_async(const void *variant)
 	CHECK(!uffd_next(u.uffd, &msg, 0));
 	check_populated(&u, v->how);
 	CHECK_EQ(mirror_counted(&u.mirror, HMM_UNLOCKED_LOCK_DROPS), 0);
+	CHECK_REL(mirror_counted(&u.mirror, HMM_UNLOCKED_FAULTS), >=, u.answers);
 }
 
 /* The mode is switched while a fault waits: it goes on without an answer, and so do all. */
