@@ -8,7 +8,8 @@ default_kernel=6.1,6.12,7.3
 command_main() {
 	local kernel passed=0 failed=0
 
-	need_tools "${build_tools[@]}" "${lazymem_tools[@]}" "${check_tools[@]}"
+	need_tools "${program_tools[@]}" "${build_tools[@]}" "${lazymem_tools[@]}" \
+		"${check_tools[@]}"
 	check "user programs" build_programs
 	check "page server" build_lazymem
 	check "symbols of the page server's library" check_symbols

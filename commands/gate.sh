@@ -20,7 +20,7 @@ command_main() {
 			usage_error "instructions of a debug kernel say nothing: the gate takes 6.1 and 6.12, or a kernel of your own"
 	done
 	guest_settings 1024 300
-	need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	need_tools "${program_tools[@]}" "${build_tools[@]}" "${guest_tools[@]}"
 	build_programs
 	: >"$scratch/measured"
 	for kernel in "${selected_kernels[@]}"; do

@@ -11,7 +11,7 @@ declare -A why_no_suite=()
 command_main() {
 	local case_words=(${option[case]+--case "${option[case]}"}) kernel
 
-	need_tools "${model_tools[@]}" "${lazymem_tools[@]}"
+	need_tools "${model_tools[@]}" "${program_tools[@]}" "${lazymem_tools[@]}"
 	build_programs
 	build_lazymem
 	select_scenarios model/

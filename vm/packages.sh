@@ -10,7 +10,9 @@ model_tools=(gcc:gcc make:make :libc6-dev :libxxhash-dev)
 build_tools=(gcc:gcc make:make :libc6-dev :libelf1 :libssl3 :perl pahole:pahole
 	depmod:kmod xz:xz-utils)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio)
-# In addition to build_tools, which every command that prepares a kernel has installed.
+# In addition to build_tools, which every command that prepares a kernel has installed: for
+# kernels of another Debian release, and for debug kernels.
+toolchain_tools=(patchelf:patchelf)
 kernel_tools=(flex:flex bison:bison bc:bc ccache:ccache :libelf-dev)
 check_tools=(sparse:sparse shellcheck:shellcheck ctags:universal-ctags g++:g++ pkg-config:pkgconf)
 # The demonstrations contain the page server.
@@ -20,6 +22,13 @@ lazymem_tools=(:libjson-c-dev nbdkit:nbdkit certtool:gnutls-bin)
 plot_tools=(gnuplot:gnuplot-nox)
 mutant_tools=(patch:patch)
 fuzzer_tools=(clang:clang :libclang-rt-dev)
+all_tools=("${model_tools[@]}" "${build_tools[@]}" "${guest_tools[@]}" "${toolchain_tools[@]}"
+	"${kernel_tools[@]}" "${check_tools[@]}" "${program_tools[@]}" "${lazymem_tools[@]}"
+	"${plot_tools[@]}" "${mutant_tools[@]}" "${fuzzer_tools[@]}")
+
+# How hosts that do not have Debian's packages tell that one is missing.
+declare -rA package_header=([libc6-dev]=stdio.h [libxxhash-dev]=xxhash.h [libelf-dev]=libelf.h
+	[liburing-dev]=liburing.h [libnbd-dev]=libnbd.h [libjson-c-dev]=json-c/json.h)
 
 # Debian releases on which packages are installed by these names.
 readonly supported_releases="bookworm trixie"
@@ -52,8 +61,10 @@ missing_tools() {
 			has_tool "$tool" || echo "$package"
 		elif on_supported_debian; then
 			has_package "$package" || echo "$package"
+		elif [ -n "${package_header[$package]-}" ]; then
+			has_header "${package_header[$package]}" || echo "$package"
 		fi
-	done
+	done | sort -u
 }
 
 has_tool() {
@@ -69,9 +80,14 @@ has_package() {
 		grep -qE "^installed ([^ ].* )?$1( |,|\$)"
 }
 
+has_header() {
+	echo "#include <$1>" | gcc -E - >/dev/null 2>&1
+}
+
 install_packages() {
 	can_be_root ||
-		die "missing Debian packages, and no sudo to install them; as root: apt-get install $*"
+		die "missing Debian packages, and no root or sudo to install them; as root: apt-get install $*
+For all commands of ./run: apt-get install $(missing_tools "${all_tools[@]}" | paste -sd ' ')"
 	say "installing Debian packages: $*"
 	# Completes an interrupted installation.
 	as_root dpkg --configure -a
@@ -91,7 +107,7 @@ apt_update() {
 }
 
 can_be_root() {
-	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null
+	[ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo true; }
 }
 
 as_root() {

@@ -4,7 +4,7 @@
 # MEMORY and TIMEOUT are the defaults of --memory and --timeout.
 prepare_guest() {
 	guest_settings "$1" "$2"
-	need_tools "${build_tools[@]}" "${guest_tools[@]}"
+	need_tools "${program_tools[@]}" "${build_tools[@]}" "${guest_tools[@]}"
 	build_programs
 	kernel_prepare "${selected_kernels[0]}"
 	accel_choose

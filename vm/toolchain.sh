@@ -67,7 +67,7 @@ toolchain_bind() {
 	local loader=${libraries:+$libraries/${host_loader##*/}} program
 
 	[ "$(cat "$1/loader" 2>/dev/null)" != "$loader" ] || return 0
-	need_tools patchelf:patchelf
+	need_tools "${toolchain_tools[@]}"
 	rm -f "$1/loader"
 	while read -r program; do
 		toolchain_bind_program "$program" ||
