@@ -8,7 +8,8 @@
  * Only a moved sequence voids what was collected.
  *
  *   snapshot.c	read entries with the kernel's own hmm_range_fault(), asking for
- *		nothing: it never faults and knows every kind of entry
+ *		nothing: it never faults and knows every kind of entry; of a huge page
+ *		one entry is read, and the others follow from it
  *   plan.c	which entries fall short of their request
  *   fault.c	handle_mm_fault() for those; it may drop the lock
  *   lock.c	take the lock again; does the principle still hold?
@@ -43,6 +44,7 @@
 #include <linux/hmm_unlocked.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched/signal.h>
 
 #include "../compat/kernel.h"
 #include "guess.h"
@@ -72,7 +74,8 @@
  * @cancelled: must the call end as if its task were killed? Must not sleep. NULL: never
  * @needed: does the call fail if this page cannot be faulted? If not, the page gets
  *	    less than was asked. NULL: each page that is asked for is needed
- * @faulting: a fault begins, or has ended; several may be under way. May be NULL
+ * @faulting: a fault begins, or has ended; faults that follow each other at once count as
+ *	      one. Several may be under way. May be NULL
  * @pace: where the number of faults in flight that turned out best is kept from one
  *	  call to the next. NULL: each call begins anew
  *
@@ -178,10 +181,11 @@ static inline unsigned long *hmmu_call_entry(const struct hmmu_call *call,
 	return &call->range->hmm_pfns[hmmu_call_page_index(call, addr)];
 }
 
-/* Is the page part of a huge page that fills a whole page table? */
+/* Is the page present, and part of a huge page that fills a whole page table? */
 static inline bool hmmu_entry_is_huge(unsigned long entry)
 {
-	return hmm_pfn_to_map_order(entry) >= PMD_SHIFT - PAGE_SHIFT;
+	return entry & HMM_PFN_VALID &&
+	       hmm_pfn_to_map_order(entry) >= PMD_SHIFT - PAGE_SHIFT;
 }
 
 /* End of the last-level page table of @addr. The topmost ends where a range can. */
@@ -198,28 +202,99 @@ void hmmu_call_requests_set_one(struct hmmu_call *call, unsigned long *word,
 				unsigned long request);
 void hmmu_call_requests_restore(struct hmmu_call *call);
 void hmmu_call_requests_free(struct hmmu_call *call);
-unsigned long hmmu_call_request(const struct hmmu_call *call,
-				unsigned long addr);
+unsigned long hmmu_call_request_saved(const struct hmmu_call *call,
+				      unsigned long addr);
 bool hmmu_call_request_lower(struct hmmu_call *call, unsigned long addr,
 			     unsigned long to);
+
+/**
+ * hmmu_call_request() - the request of one page
+ * @call: the call
+ * @addr: page address in the call's range
+ *
+ * Return: %0, HMM_PFN_REQ_FAULT, or HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE.
+ */
+static inline unsigned long hmmu_call_request(const struct hmmu_call *call,
+					      unsigned long addr)
+{
+	if (!call->requests.saved)
+		return call->requests.every;
+	return hmmu_call_request_saved(call, addr);
+}
 
 /* snapshot.c */
 int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 		       unsigned long end);
+int hmmu_call_snapshot_huge(struct hmmu_call *call, unsigned long *addr,
+			    unsigned long end);
 
 /* plan.c */
-unsigned long hmmu_call_plan_next(const struct hmmu_call *call,
-				  unsigned long addr, unsigned long end);
+unsigned long hmmu_call_plan_search(const struct hmmu_call *call,
+				    unsigned long addr, unsigned long end);
 unsigned long hmmu_call_plan_first(const struct hmmu_call *call,
 				   unsigned long addr, unsigned long end);
-bool hmmu_call_plan_fills_one(const struct hmmu_call *call, unsigned long addr);
+unsigned long hmmu_call_plan_missing(const struct hmmu_call *call,
+				     unsigned long addr, unsigned long end);
+
+/* Is the page short of its request, by what was read of it last? */
+static inline bool hmmu_call_page_is_short(const struct hmmu_call *call,
+					   unsigned long addr)
+{
+	return ~*hmmu_call_entry(call, addr) & hmmu_call_request(call, addr);
+}
+
+/**
+ * hmmu_call_plan_next() - the first page that is short of its request
+ * @call: the call
+ * @addr: where to begin, in the call's range
+ * @end: where to stop
+ *
+ * Return: its address, or @end.
+ */
+static inline unsigned long hmmu_call_plan_next(const struct hmmu_call *call,
+						unsigned long addr,
+						unsigned long end)
+{
+	/* Where one page is missing, the next mostly is, too. */
+	if (addr < end && hmmu_call_page_is_short(call, addr))
+		return addr;
+	return hmmu_call_plan_search(call, addr, end);
+}
+
+/**
+ * hmmu_call_plan_fills_one() - does a fault of this page change no other page?
+ * @call: the call
+ * @addr: a page that is short
+ *
+ * A page that has an entry of its own lacks write permission only, which is given page
+ * by page. Where nothing is mapped a fault may bring a huge page, or map neighbours.
+ */
+static inline bool hmmu_call_plan_fills_one(const struct hmmu_call *call,
+					    unsigned long addr)
+{
+	unsigned long entry = *hmmu_call_entry(call, addr);
+
+	return (entry & HMM_PFN_VALID) && !hmm_pfn_to_map_order(entry);
+}
 
 /* fault.c */
 int hmmu_call_fault_run(struct hmmu_call *call, unsigned long *addr,
 			unsigned long end, unsigned int batch);
 
 /* lock.c */
-bool hmmu_call_interrupted(const struct hmmu_call *call);
+
+/**
+ * hmmu_call_interrupted() - was the task killed, or the call cancelled?
+ * @call: the call
+ */
+static inline bool hmmu_call_interrupted(const struct hmmu_call *call)
+{
+	const struct hmmu_hooks *hooks = call->hooks;
+
+	return fatal_signal_pending(current) ||
+	       (hooks->cancelled && hooks->cancelled(call->range));
+}
+
 int hmmu_call_sequence_moved(struct hmmu_call *call,
 			     enum hmm_unlocked_counter cause);
 int hmmu_call_check(struct hmmu_call *call, enum hmm_unlocked_counter cause);

@@ -11,10 +11,13 @@
  * - if that page was filled along, the walk reads on in steps that double, and the next
  *   run faults one page
  * - if it was not, the next run faults twice as many
+ * - once a long run has filled no other page, each fault is taken to fill one page: the
+ *   next table is faulted in two runs, one page and then all the others. The first run
+ *   shows if that is still so
  * - if a fault dropped the lock, whatever was short may be there: one page again, and
  *   only one is read ahead; the other short pages of the table wait together, see crew.c
  *
- * Chunk. Of hugetlb memory several tables are read at once, unless a page is short
+ * Chunk. Of huge pages several tables are read at once, unless a page is short
  * there: then one, two, four, ... A page server that lifts write protection moves
  * the sequence with each answer; what was read of a chunk is read in vain then. So
  * after a sequence that moved while a fault waited the next chunk is small.
@@ -26,7 +29,14 @@
 
 #include "guess.h"
 
-#define BATCH_MAX	64U
+/* As many as a page table has. */
+#define BATCH_MAX	512U
+
+/* A run that is as long, and filled no other page, has shown what faults fill. */
+#define BATCH_LONG	256U
+
+/* What is faulted together must not leave out more than this between two pages. */
+#define FILL_MAX	64U
 
 /**
  * hmmu_guess_init() - nothing is learned yet
@@ -45,7 +55,7 @@ void hmmu_guess_init(struct hmmu_guess *guess)
  * hmmu_guess_table_begins() - the walk enters another page table
  * @guess: what was learned
  *
- * What faults fill there is not known.
+ * What faults fill there is not known. The first one shows it.
  */
 void hmmu_guess_table_begins(struct hmmu_guess *guess)
 {
@@ -89,7 +99,12 @@ void hmmu_guess_sequence_moved(struct hmmu_guess *guess)
  */
 void hmmu_guess_run_ends(struct hmmu_guess *guess, bool dropped)
 {
-	guess->batch = dropped ? 1 : min(2 * guess->batch, BATCH_MAX);
+	guess->one_by_one = !dropped &&
+			    (guess->one_by_one || guess->batch >= BATCH_LONG);
+	if (dropped)
+		guess->batch = 1;
+	else
+		guess->batch = guess->one_by_one ? BATCH_MAX : 2 * guess->batch;
 }
 
 /**
@@ -98,6 +113,7 @@ void hmmu_guess_run_ends(struct hmmu_guess *guess, bool dropped)
  */
 void hmmu_guess_run_filled_more(struct hmmu_guess *guess)
 {
+	guess->one_by_one = false;
 	guess->batch = 1;
 }
 
@@ -109,5 +125,5 @@ void hmmu_guess_run_filled_more(struct hmmu_guess *guess)
  */
 void hmmu_guess_wait_filled(struct hmmu_guess *guess, unsigned long bytes)
 {
-	guess->fill = min_t(unsigned long, bytes >> PAGE_SHIFT, BATCH_MAX);
+	guess->fill = min_t(unsigned long, bytes >> PAGE_SHIFT, FILL_MAX);
 }

@@ -16,8 +16,8 @@
 #define HMMU_CHUNK_SIZE		PMD_SIZE
 
 /*
- * Hugetlb memory has no such tables, and is read so fast that the fixed price of a
- * read shows. Reading this much takes no longer than a table of 4 KiB pages.
+ * Of huge pages one entry each is read. Reading this much takes no longer than a table of
+ * 4 KiB pages.
  */
 #define HMMU_CHUNK_SIZE_HUGE	(8 * PMD_SIZE)
 
@@ -28,6 +28,7 @@
  * struct hmmu_guess - what a call has learned
  * @chunk_size: how much to read at once, in bytes
  * @batch: how many pages to fault before reading again
+ * @one_by_one: faults have turned out to fill their own page only
  * @fill: how many pages the last fault that waited has brought
  * @pace: how many faults to have in flight; NULL: never more than one
  * @own_pace: where @pace points to, unless the caller's hooks keep one
@@ -35,6 +36,7 @@
 struct hmmu_guess {
 	unsigned long chunk_size;
 	unsigned int batch;
+	bool one_by_one;
 	unsigned int fill;
 	struct hmmu_pace *pace;
 	struct hmmu_pace own_pace;

@@ -22,18 +22,6 @@
 #define BACK_OFF_SHIFT_MAX	9U
 
 /**
- * hmmu_call_interrupted() - was the task killed, or the call cancelled?
- * @call: the call
- */
-bool hmmu_call_interrupted(const struct hmmu_call *call)
-{
-	const struct hmmu_hooks *hooks = call->hooks;
-
-	return fatal_signal_pending(current) ||
-	       (hooks->cancelled && hooks->cancelled(call->range));
-}
-
-/**
  * hmmu_call_sequence_moved() - note that the sequence has moved
  * @call: the call
  * @cause: the HMM_UNLOCKED_MOVED_* for where that was found

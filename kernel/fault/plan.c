@@ -7,34 +7,96 @@
 #include "call.h"
 
 /*
- * For requests that are all alike: the common case, whose speed counts. Present huge
- * pages are read so fast that testing entries one by one would show.
+ * Entries that are tested together: 64, and then 8. Testing them one by one takes several
+ * times as long, which shows where the kernel has little to do.
  */
-static unsigned long entries_next_short(const unsigned long *entry, unsigned long n,
-					unsigned long need)
-{
-	unsigned long i = 0;
+#define MANY	(PTRS_PER_PTE / 8)
+#define SOME	DIV_ROUND_UP(MANY, 8)
 
-	for (; i + 8 <= n; i += 8)
-		if (~(entry[i] & entry[i + 1] & entry[i + 2] & entry[i + 3] &
-		      entry[i + 4] & entry[i + 5] & entry[i + 6] &
-		      entry[i + 7]) & need)
+/* The first index from @i on where an entry lacks a bit of @need, rounded down to @step. */
+static __always_inline unsigned long skip_fine(const unsigned long *entry,
+					       unsigned long i, unsigned long n,
+					       unsigned long need, unsigned int step)
+{
+	for (; i + step <= n; i += step) {
+		unsigned long all = need;
+
+#pragma GCC unroll 64
+		for (unsigned int k = 0; k < step; k++)
+			all &= entry[i + k];
+		if (all != need)
 			break;
-	while (i < n && !(~entry[i] & need))
-		i++;
+	}
 	return i;
 }
 
+/* The first index from @i on where an entry has a bit of @bits, rounded down to @step. */
+static __always_inline unsigned long skip_missing(const unsigned long *entry,
+						  unsigned long i, unsigned long n,
+						  unsigned long bits, unsigned int step)
+{
+	for (; i + step <= n; i += step) {
+		unsigned long any = 0;
+
+#pragma GCC unroll 64
+		for (unsigned int k = 0; k < step; k++)
+			any |= entry[i + k];
+		if (any & bits)
+			break;
+	}
+	return i;
+}
+
+/* For requests that are all alike: the common case, whose speed counts. */
+static unsigned long entries_next_short(const unsigned long *entry, unsigned long n,
+					unsigned long need)
+{
+	unsigned long i;
+
+	i = skip_fine(entry, 0, n, need, MANY);
+	i = skip_fine(entry, i, n, need, SOME);
+	return skip_fine(entry, i, n, need, 1);
+}
+
+static unsigned long entries_next_with(const unsigned long *entry, unsigned long n,
+				       unsigned long bits)
+{
+	unsigned long i;
+
+	i = skip_missing(entry, 0, n, bits, MANY);
+	i = skip_missing(entry, i, n, bits, SOME);
+	return skip_missing(entry, i, n, bits, 1);
+}
+
 /**
- * hmmu_call_plan_next() - the first page that is short of its request
+ * hmmu_call_plan_missing() - the end of pages that are missing
  * @call: the call
  * @addr: where to begin, in the call's range
  * @end: where to stop
  *
- * Return: its address, or @end.
+ * Return: the address of the first page that is there or cannot be, or @end.
  */
-unsigned long hmmu_call_plan_next(const struct hmmu_call *call,
-				  unsigned long addr, unsigned long end)
+unsigned long hmmu_call_plan_missing(const struct hmmu_call *call,
+				     unsigned long addr, unsigned long end)
+{
+	if (addr >= end)
+		return end;
+	return addr + (entries_next_with(hmmu_call_entry(call, addr),
+					 (end - addr) >> PAGE_SHIFT,
+					 HMM_PFN_VALID | HMM_PFN_ERROR)
+		       << PAGE_SHIFT);
+}
+
+/**
+ * hmmu_call_plan_search() - hmmu_call_plan_next() where few pages are short
+ * @call: the call
+ * @addr: where to begin, in the call's range
+ * @end: where to stop
+ *
+ * Return: as hmmu_call_plan_next().
+ */
+unsigned long hmmu_call_plan_search(const struct hmmu_call *call,
+				    unsigned long addr, unsigned long end)
 {
 	if (!call->requests.saved)
 		return addr + (entries_next_short(hmmu_call_entry(call, addr),
@@ -43,7 +105,7 @@ unsigned long hmmu_call_plan_next(const struct hmmu_call *call,
 			       << PAGE_SHIFT);
 
 	for (; addr < end; addr += PAGE_SIZE)
-		if (~*hmmu_call_entry(call, addr) & hmmu_call_request(call, addr))
+		if (hmmu_call_page_is_short(call, addr))
 			break;
 	return addr;
 }
@@ -82,19 +144,4 @@ unsigned long hmmu_call_plan_first(const struct hmmu_call *call,
 			return next;
 	}
 	return end;
-}
-
-/**
- * hmmu_call_plan_fills_one() - does a fault of this page change no other page?
- * @call: the call
- * @addr: a page that is short
- *
- * A page that has an entry of its own lacks write permission only, which is given page
- * by page. Where nothing is mapped a fault may bring a huge page, or map neighbours.
- */
-bool hmmu_call_plan_fills_one(const struct hmmu_call *call, unsigned long addr)
-{
-	unsigned long entry = *hmmu_call_entry(call, addr);
-
-	return (entry & HMM_PFN_VALID) && !hmm_pfn_to_map_order(entry);
 }

@@ -116,17 +116,15 @@ void hmmu_call_requests_free(struct hmmu_call *call)
 }
 
 /**
- * hmmu_call_request() - the request of one page
- * @call: the call
+ * hmmu_call_request_saved() - hmmu_call_request() of a call with requests of its own
+ * @call: a call whose requests are not all alike
  * @addr: page address in the call's range
  *
- * Return: %0, HMM_PFN_REQ_FAULT, or HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE.
+ * Return: as hmmu_call_request().
  */
-unsigned long hmmu_call_request(const struct hmmu_call *call,
-				unsigned long addr)
+unsigned long hmmu_call_request_saved(const struct hmmu_call *call,
+				      unsigned long addr)
 {
-	if (!call->requests.saved)
-		return call->requests.every;
 	return range_need(call->range,
 			  saved_bits(&call->requests,
 				     hmmu_call_page_index(call, addr)));

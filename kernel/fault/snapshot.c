@@ -56,3 +56,52 @@ int hmmu_call_snapshot(struct hmmu_call *call, unsigned long start,
 			(end - start) >> PAGE_SHIFT);
 	return 0;
 }
+
+/*
+ * The entries of one huge page in one page table, from the entry at @addr, which was read.
+ * One entry of the CPU page tables maps them all, so one reading is as good for all.
+ * Returns where the next table begins, or @end.
+ */
+static unsigned long entries_follow(struct hmmu_call *call, unsigned long addr,
+				    unsigned long end)
+{
+	unsigned long stop = min(end, hmmu_table_end(addr));
+	unsigned long *entry = hmmu_call_entry(call, addr);
+	unsigned long first = *entry & ~HMMU_PFN_STICKY;
+	unsigned long n = (stop - addr) >> PAGE_SHIFT, i;
+
+	for (i = 1; i < n; i++)
+		entry[i] = (first + i) | (entry[i] & HMMU_PFN_STICKY);
+	call->known = max(call->known, stop);
+	return stop;
+}
+
+/**
+ * hmmu_call_snapshot_huge() - read huge pages, one entry of each
+ * @call: the call
+ * @addr: on input where to begin; on output the end of what was read: @end, or behind the
+ *	  first page that is not of a huge page, or behind a huge page that is short
+ * @end: where to stop
+ *
+ * Context: as hmmu_call_snapshot().
+ * Return: as hmmu_call_snapshot().
+ */
+int hmmu_call_snapshot_huge(struct hmmu_call *call, unsigned long *addr,
+			    unsigned long end)
+{
+	unsigned long page;
+	int ret;
+
+	do {
+		page = *addr;
+		ret = hmmu_call_snapshot(call, page, page + PAGE_SIZE);
+		if (ret)
+			return ret;
+		*addr = page + PAGE_SIZE;
+		if (!hmmu_entry_is_huge(*hmmu_call_entry(call, page)))
+			return 0;
+		*addr = entries_follow(call, page, end);
+		/* Faulting it may move the sequence: more would be read in vain. */
+	} while (*addr < end && hmmu_call_plan_first(call, page, *addr) == *addr);
+	return 0;
+}

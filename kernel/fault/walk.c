@@ -19,7 +19,6 @@
  * How much is read and faulted at a time is guess.c's business and changes the cost
  * alone.
  */
-#include <linux/hugetlb.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
@@ -129,18 +128,12 @@ static int wait_for_effect(struct hmmu_call *call, unsigned long addr,
 static int walk_table(struct hmmu_call *call, unsigned long addr,
 		      unsigned long end)
 {
-	unsigned long next = addr;
+	unsigned long next;
 	unsigned int attempts = 0;
-	int ret = 0;
+	int ret;
 
 	call->waited = false;
-	/* Read before the lock was last dropped: it may be there by now. */
-	if (addr < end && addr >= call->known)
-		ret = read_back(call, addr, &next, end, 1);
-	if (ret)
-		return ret;
-
-	for (addr = next; addr < end; addr = next) {
+	for (; addr < end; addr = next) {
 		note_furthest(call, addr);
 		ret = fault_and_read(call, addr, &next, end);
 		if (!ret && call->waited && next > addr) {
@@ -164,68 +157,53 @@ static int walk_table(struct hmmu_call *call, unsigned long addr,
 	return 0;
 }
 
-/*
- * Where to stop reading: at the end of the VMA if it has no pages that are mapped
- * one by one, else at the end of the page table. The VMA is looked up behind a huge
- * page only: elsewhere the price would show.
- */
-static unsigned long tables_end(const struct hmmu_call *call,
-				unsigned long addr)
+/* Does a huge page end at @addr? Then the next page mostly is huge, too. */
+static bool is_behind_huge(const struct hmmu_call *call, unsigned long addr)
 {
-	struct vm_area_struct *vma;
-
-	if (addr > call->range->start &&
-	    hmmu_entry_is_huge(*hmmu_call_entry(call, addr - PAGE_SIZE))) {
-		vma = vma_lookup(call->mm, addr);
-		if (vma && vma_kernel_pagesize(vma) >= HMMU_CHUNK_SIZE)
-			return vma->vm_end;
-	}
-	return hmmu_table_end(addr);
+	return addr > call->range->start &&
+	       hmmu_entry_is_huge(*hmmu_call_entry(call, addr - PAGE_SIZE));
 }
 
-/* The first of: end of the range, of the page tables, of what to read at once. */
-static unsigned long chunk_end(const struct hmmu_call *call,
-			       unsigned long addr, unsigned long end)
+/*
+ * Read from @addr on; *@stop becomes the end of what was read: huge pages as long as they
+ * follow each other and are not short, and then one page table. So only the last page
+ * table that was read can have short pages.
+ */
+static int read_chunk(struct hmmu_call *call, unsigned long addr,
+		      unsigned long *stop, unsigned long end)
 {
 	unsigned long size = call->guess.chunk_size;
-	unsigned long most = size > HMMU_CHUNK_SIZE ? tables_end(call, addr) :
-						      hmmu_table_end(addr);
+	unsigned long most = addr + min(end - addr, size);
+	int ret;
 
-	return addr + min3(end - addr, most - addr, size);
+	if (size >= HMMU_CHUNK_SIZE && is_behind_huge(call, addr)) {
+		ret = hmmu_call_snapshot_huge(call, &addr, most);
+		*stop = addr;
+		if (ret || addr == most || !(addr % HMMU_CHUNK_SIZE))
+			return ret;
+	}
+	*stop = min(most, hmmu_table_end(addr));
+	return hmmu_call_snapshot(call, addr, *stop);
 }
 
-/* Read from @addr on; *@ahead becomes the end of what was read. */
-static int read_chunk(struct hmmu_call *call, unsigned long addr,
-		      unsigned long *ahead, unsigned long end)
-{
-	*ahead = chunk_end(call, addr, end);
-	return hmmu_call_snapshot(call, addr, *ahead);
-}
-
-/*
- * Go on from @addr; all before *@ahead was read. Ends at the end of the page table
- * that holds the next page that is short, or at *@ahead: that becomes @stop.
- */
+/* Read from @addr on, and fault what is short of it. @stop becomes the end of that. */
 static int walk_on(struct hmmu_call *call, unsigned long addr,
-		   unsigned long *ahead, unsigned long *stop, unsigned long end)
+		   unsigned long *stop, unsigned long end)
 {
 	unsigned long next;
 	int ret;
 
-	if (addr == *ahead) {
-		ret = read_chunk(call, addr, ahead, end);
-		if (ret)
-			return ret;
-	}
+	ret = read_chunk(call, addr, stop, end);
+	if (ret)
+		return ret;
 
-	next = hmmu_call_plan_first(call, addr, *ahead);
-	*stop = min(*ahead, hmmu_table_end(next));
-	if (next < *ahead)
+	next = hmmu_call_plan_first(call, addr, *stop);
+	if (next < *stop)
 		hmmu_guess_chunk_is_short(&call->guess);
 	if (next >= hmmu_table_end(addr))
 		hmmu_guess_table_begins(&call->guess);
 	ret = walk_table(call, next, *stop);
-	if (!ret && *stop == *ahead)
+	if (!ret)
 		hmmu_guess_chunk_ends(&call->guess);
 	return ret;
 }
@@ -233,7 +211,7 @@ static int walk_on(struct hmmu_call *call, unsigned long addr,
 static int walk_span(struct hmmu_call *call, unsigned long addr,
 		     unsigned long end)
 {
-	unsigned long ahead = addr, stop;
+	unsigned long stop;
 	int ret;
 
 	for (; addr < end; addr = stop) {
@@ -246,7 +224,7 @@ static int walk_span(struct hmmu_call *call, unsigned long addr,
 			if (!(addr % HMMU_CHUNK_SIZE))
 				hmmu_guess_table_begins(&call->guess);
 		}
-		ret = walk_on(call, addr, &ahead, &stop, end);
+		ret = walk_on(call, addr, &stop, end);
 		if (ret)
 			return ret;
 	}

@@ -334,7 +334,6 @@ void mmap_read_unlock(struct mm_struct *mm);
 bool mmap_lock_is_contended(struct mm_struct *mm);
 
 struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr);
-unsigned long vma_kernel_pagesize(struct vm_area_struct *vma);
 int hmm_range_fault(struct hmm_range *range);
 vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
 			   unsigned int flags, void *regs);

@@ -82,11 +82,6 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 	return area;
 }
 
-unsigned long vma_kernel_pagesize(struct vm_area_struct *vma)
-{
-	return vma->vm_flags & VM_HUGETLB ? PMD_SIZE : PAGE_SIZE;
-}
-
 /* A fault reads its VMA: that it was freed is seen there. */
 void areas_check(const struct vm_area_struct *vma, unsigned int page)
 {
@@ -243,6 +238,10 @@ static int read_entries(struct hmm_range *range)
 			point();
 		read_entry(&range->hmm_pfns[page - first], page, range->dev_private_owner);
 	}
+	/* One entry of a huge page says what the others of its table are. */
+	if (end - first == 1 && world.pages[first].huge)
+		for (; page % TABLE_PAGES && page < page_of(world.range.end); page++)
+			contract_read(page, cpu_entry(page, range->dev_private_owner));
 	tally.entries_read += end - first;
 	return 0;
 }
