@@ -74,7 +74,7 @@ static const char usage[] =
 	"  --clock   measure only PARTs for this kind of guest: instructions, one processor\n"
 	"            with a clock that counts instructions; time, parts that need two\n"
 	"            processors. Without it, all PARTs, in time\n"
-	"  --exact   only present pages, one figure a line, for a guest whose clock\n"
+	"  --exact   pages present and allocated, one figure a line, for a guest whose clock\n"
 	"            counts instructions\n"
 	"  --strict  exit with 1 also if a time misses its target, not just a count\n"
 	"  --rows    for programs: print each row of a table also as a line \"csv ROW\",\n"

@@ -3,12 +3,17 @@
 command_summary="Count instructions a page, and compare with the figures kept here."
 command_options="accept kernel kernel-image kernel-build kernel-modules memory timeout append verbose"
 command_arguments=""
-default_kernel=6.1,6.12
+default_kernel=6.1,6.12,7.3
 
-# In percent: how far a figure may differ from the kept one, else the gate fails; and the
-# most that the engine should take of what the stock call takes, which is only shown.
+# In percent: how far a figure may differ from the kept one.
 gate_off_most=2
-gate_ratio_most=110
+# In percent, as printed: the most that the engine may take of what the stock call takes.
+gate_ratio_most=100.0
+# Rows with a limit of their own: PAGES LIMIT. Where nothing is mapped the engine reads a page
+# before it faults it, and so faults none in vain. The stock call faults the rest of the page
+# table. With the tests between two faults that costs 9 to 24 instructions a page: nothing in
+# two decimals where a page is allocated, and up to 2% where the zero page is mapped.
+gate_ratio_exceptions="4k-missing 100.4 4k-zero 102.0"
 
 gate_figures=bench/figures
 
@@ -17,7 +22,7 @@ command_main() {
 
 	for kernel in "${selected_kernels[@]}"; do
 		[[ $kernel != debug-* ]] ||
-			usage_error "instructions of a debug kernel say nothing: the gate takes 6.1 and 6.12, or a kernel of your own"
+			usage_error "instructions of a debug kernel say nothing: the gate takes 6.1, 6.12 and 7.3, or a kernel of your own"
 	done
 	guest_settings 1024 300
 	need_tools "${program_tools[@]}" "${build_tools[@]}" "${guest_tools[@]}"
@@ -26,7 +31,7 @@ command_main() {
 	for kernel in "${selected_kernels[@]}"; do
 		kernel_prepare "$kernel"
 		build_modules
-		guest_run --exact gate hmmu-bench --exact --runs 9 >"$scratch/exact" ||
+		guest_run --exact gate hmmu-bench --exact --runs 5 >"$scratch/exact" ||
 			die "nothing measured on $kernel"
 		sed "s/^/$kernel /" "$scratch/exact" >>"$scratch/measured"
 	done
@@ -54,9 +59,14 @@ accept_figures() {
 }
 
 compare_figures() {
-	awk -v "off_most=$gate_off_most" -v "ratio_most=$gate_ratio_most" '
-	BEGIN { format = "%-8s %-16s %-8s %-10s %10s %10s %9s\n"
-		printf format, "result", "kernel", "pages", "call", "kept", "measured", "off by" }
+	awk -v "off_most=$gate_off_most" -v "ratio_most=$gate_ratio_most" \
+		-v "exceptions=$gate_ratio_exceptions" '
+	BEGIN {
+		for (n = split(exceptions, word); n > 1; n -= 2)
+			most_of[word[n - 1]] = word[n]
+		format = "%-8s %-16s %-15s %-10s %10s %10s %9s\n"
+		printf format, "result", "kernel", "pages", "call", "kept", "measured", "off by"
+	}
 	FNR == NR { if (!/^#/) kept[$1 " " $2 " " $3] = $4; next }
 	{
 		key = $1 " " $2 " " $3
@@ -67,10 +77,12 @@ compare_figures() {
 		else
 			row("not ok", key, "none", $4, "-")
 		if ($3 == "unlocked") {
-			ratio = 100 * $4 / now[$1 " " $2 " stock"]
-			printf format, (ratio > ratio_most ? "over" : "reached"),
-				$1, $2, "by stock", "<= " ratio_most "%",
-				sprintf("%.1f%%", ratio), "-"
+			ratio = sprintf("%.1f", 100 * $4 / now[$1 " " $2 " stock"])
+			most = $2 in most_of ? most_of[$2] : ratio_most
+			over = ratio + 0 > most + 0
+			over ? failed++ : passed++
+			printf format, (over ? "over" : "reached"),
+				$1, $2, "by stock", "<= " most "%", ratio "%", "-"
 		}
 	}
 	function judge(key, off) {
