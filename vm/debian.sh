@@ -99,10 +99,12 @@ debian_sources() {
 	local keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 	[ ! -e "$keys" ] || options+=" signed-by=$keys"
+	# An image of a container often has no lists, and without them apt names no mirrors.
+	[ -n "$(host_mirror "")" ] || apt_update
 	mirror=$(host_mirror "")
 	security=$(host_mirror -security)
 	if [ -z "$mirror" ]; then
-		say "apt has no mirror of Debian $(host_debian) in its sources"
+		say "apt names no mirror of Debian $(host_debian): it has none in its sources, or no package lists (as root: apt-get update)"
 		return 1
 	fi
 	{
