@@ -90,14 +90,15 @@ install_packages() {
 For all commands of ./run: apt-get install $(missing_tools "${all_tools[@]}" | paste -sd ' ')"
 	say "installing Debian packages: $*"
 	# Completes an interrupted installation.
-	as_root dpkg --configure -a
+	as_root dpkg --configure -a >>build/log/apt.log 2>&1
 	apt_install "$@" || { apt_update && apt_install "$@"; } ||
 		die "cannot install $*; is the network up? see build/log/apt.log"
 }
 
+# A machine that has just started may be installing upgrades: apt waits for their end.
 apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-		--no-install-recommends "$@" >>build/log/apt.log 2>&1
+		-o DPkg::Lock::Timeout=300 --no-install-recommends "$@" >>build/log/apt.log 2>&1
 }
 
 apt_update() {
