@@ -25,7 +25,8 @@ newest_source() {
 
 	version=$(deb_version "$debug_source") && [ -n "$version" ] || return
 	root=$top/build/kernels/$kernel_name/$version-$(debug_key)
-	[ -d "$root" ] || build_kernel
+	[ -d "$root" ] || build_kernel || return
+	remove_old
 }
 
 # Hash of the compiler, the fragments, and the functions that build a kernel.
@@ -40,7 +41,7 @@ debug_key() {
 
 build_kernel() {
 	local downloads=$top/build/downloads/$debug_source-$version
-	local work=$root.part source=$root.part/source
+	local work=$root.part source=$root.part/source other
 	# kernel_make passes it on to an environment that has nothing else.
 	local PATH=$PATH
 
@@ -52,10 +53,18 @@ build_kernel() {
 	compile_kernel
 	keep_kernel
 	mv "$work/kept" "$root" || die "cannot rename $work/kept"
-	# Removing takes a moment: an interrupted removal must not leave half of the
-	# sources under the name that a build resumes.
-	mv "$work" "$root.old" || die "cannot rename $work"
-	find "${root%/*}" -mindepth 1 -maxdepth 1 ! -name "${root##*/}" -exec rm -rf {} +
+	for other in "${root%/*}"/*; do
+		[[ $other == "$root" || $other == *.old ]] || mv "$other" "$other.old"
+	done
+}
+
+# Removes the sources and the objects of the build, 3 GB, and kernels of other keys. This takes
+# a moment and may be interrupted, so what goes has another name first: half of the sources
+# must not be resumed. The next run removes the rest.
+remove_old() {
+	[ ! -d "$root.part" ] || mv "$root.part" "$root.part.old" ||
+		die "cannot rename $root.part"
+	rm -rf "${root%/*}"/*.old
 }
 
 # Leaves out large folders that no configuration here uses.
