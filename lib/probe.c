@@ -49,6 +49,14 @@ int probe_run(int fd, struct hmmu_probe_run *run)
 	return run->error;
 }
 
+/* The range is empty, which each call refuses. */
+bool probe_has_call(int fd, enum hmmu_probe_call call)
+{
+	struct hmmu_probe_run run = probe_range(call, NULL, 0, 0);
+
+	return probe_try(fd, &run) != -EOPNOTSUPP;
+}
+
 #define COUNTER_NAME(id, name, how, help) #name,
 
 static const char * const names[] = { HMM_UNLOCKED_COUNTERS(COUNTER_NAME) };

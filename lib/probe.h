@@ -6,6 +6,7 @@
 #ifndef LIB_PROBE_H
 #define LIB_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ int probe_run(int fd, struct hmmu_probe_run *run);
 
 /* As probe_run(), but a refusal is returned as -errno. */
 int probe_try(int fd, struct hmmu_probe_run *run);
+
+/* Does the kernel have @call? One call is the kernel's own: HMMU_PROBE_MAINLINE. */
+bool probe_has_call(int fd, enum hmmu_probe_call call);
 
 static inline uint64_t counted(const struct hmmu_probe_run *run,
 			       enum hmm_unlocked_counter which)

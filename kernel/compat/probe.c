@@ -8,6 +8,7 @@
  * on none. Compiler builtins are used directly, without the kernel's macros: the compiler
  * reports an error in a macro at the macro's own line.
  */
+#include <linux/hmm.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/rmap.h>
@@ -30,6 +31,10 @@ _Static_assert(__builtin_types_compatible_p(typeof(((struct dev_pagemap_ops *)0)
 #line 1 "make_device_exclusive"
 _Static_assert(__builtin_types_compatible_p(typeof(make_device_exclusive),
 	struct page *(struct mm_struct *, unsigned long, void *, struct folio **)), "");
+
+#line 1 "hmm_range_fault_unlocked_timeout"
+_Static_assert(__builtin_types_compatible_p(typeof(hmm_range_fault_unlocked_timeout),
+	int (struct hmm_range *, unsigned long)), "");
 
 #line 1 "control_absent"
 _Static_assert(__builtin_types_compatible_p(typeof(put_page), int (struct page *)), "");

@@ -6,6 +6,7 @@
 #include <linux/kernel.h>
 #include <linux/jiffies.h>
 
+#include "../../compat/mainline.h"
 #include "probe.h"
 
 static int probe_stock(struct hmm_range *range, struct hmmu_probe_run *run,
@@ -55,12 +56,19 @@ static int probe_unlocked(struct hmm_range *range, struct hmmu_probe_run *run,
 					 counters);
 }
 
+static int probe_mainline(struct hmm_range *range, struct hmmu_probe_run *run,
+			  struct hmm_unlocked_counters *counters)
+{
+	return hmmu_mainline_fault(range, msecs_to_jiffies(run->timeout_ms));
+}
+
 static probe_call_fn * const probe_calls[] = {
 	[HMMU_PROBE_STOCK]	= probe_stock,
 	[HMMU_PROBE_SNAPSHOT]	= probe_snapshot,
 	[HMMU_PROBE_UNLOCKABLE]	= probe_unlockable,
 	[HMMU_PROBE_UNLOCKED]	= probe_unlocked,
 	[HMMU_PROBE_RESTART]	= probe_restart,
+	[HMMU_PROBE_MAINLINE]	= probe_mainline,
 };
 
 probe_call_fn *probe_call(u32 call)

@@ -25,6 +25,7 @@
 #include <linux/uaccess.h>
 
 #include "../../compat/kernel.h"
+#include "../../compat/mainline.h"
 #include "probe.h"
 
 /**
@@ -238,9 +239,10 @@ static void probe_call_loop(struct probe_interval *interval,
 
 		/*
 		 * A result that went stale has overwritten the requests. On
-		 * failure the engine keeps the requests, the stock call does not.
+		 * failure the engine keeps the requests, the kernel's calls do not.
 		 */
-		if (run->stale || run->call == HMMU_PROBE_STOCK)
+		if (run->stale || run->call == HMMU_PROBE_STOCK ||
+		    run->call == HMMU_PROBE_MAINLINE)
 			probe_pages_request(pages);
 		ret = probe_call_once(interval, run, pages, &counters);
 		for (i = 0; i < HMM_UNLOCKED_NR_COUNTERS; i++)
@@ -353,12 +355,14 @@ static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 	if (!probe_run_is_sane(&run))
 		return -EINVAL;
+	if (run.call == HMMU_PROBE_MAINLINE && !hmmu_has_mainline_fault())
+		return -EOPNOTSUPP;
 
 	run.ns = 0;
 	run.loops = 0;
 	memset(run.counters, 0, sizeof(run.counters));
 
-	ret = probe_run_mm(file->private_data, &run);
+	ret = probe_run_mm(&((struct probe_file *)file->private_data)->whole, &run);
 	if (!ret && copy_to_user((void __user *)arg, &run, sizeof(run)))
 		ret = -EFAULT;
 	return ret;
@@ -366,29 +370,41 @@ static long probe_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int probe_open(struct inode *inode, struct file *file)
 {
-	struct probe_interval *whole;
+	struct probe_file *of;
 	int ret;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	whole = kzalloc(sizeof(*whole), GFP_KERNEL);
-	if (!whole)
+	of = kzalloc(sizeof(*of), GFP_KERNEL);
+	if (!of)
 		return -ENOMEM;
-	ret = probe_interval_init(whole, current->mm, 0, ULONG_MAX & PAGE_MASK);
+	ret = probe_interval_init(&of->whole, current->mm, 0, ULONG_MAX & PAGE_MASK);
 	if (ret) {
-		kfree(whole);
+		kfree(of);
 		return ret;
 	}
-	file->private_data = whole;
+	file->private_data = of;
 	return 0;
+}
+
+static int probe_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return probe_memory_map(file->private_data, vma);
+}
+
+static ssize_t probe_write(struct file *file, const char __user *from, size_t size,
+			   loff_t *offset)
+{
+	probe_memory_end(file->private_data);
+	return size;
 }
 
 static int probe_release(struct inode *inode, struct file *file)
 {
-	struct probe_interval *whole = file->private_data;
+	struct probe_file *of = file->private_data;
 
-	mmu_interval_notifier_remove(&whole->notifier);
-	kfree(whole);
+	mmu_interval_notifier_remove(&of->whole.notifier);
+	kfree(of);
 	return 0;
 }
 
@@ -397,6 +413,8 @@ static const struct file_operations probe_fops = {
 	.open = probe_open,
 	.release = probe_release,
 	.unlocked_ioctl = probe_ioctl,
+	.mmap = probe_mmap,
+	.write = probe_write,
 };
 
 static struct miscdevice probe_device = {

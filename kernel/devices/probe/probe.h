@@ -19,11 +19,25 @@ struct probe_interval {
 	struct mutex lock;
 };
 
+/**
+ * struct probe_file - an open file
+ * @whole: the notifier over the whole memory of the opener
+ * @faults_fail: faults of the file's own memory fail, see memory.c
+ */
+struct probe_file {
+	struct probe_interval whole;
+	bool faults_fail;
+};
+
 /* calls.c */
 typedef int probe_call_fn(struct hmm_range *range, struct hmmu_probe_run *run,
 			  struct hmm_unlocked_counters *counters);
 
 probe_call_fn *probe_call(u32 call);
+
+/* memory.c */
+int probe_memory_map(struct probe_file *of, struct vm_area_struct *vma);
+void probe_memory_end(struct probe_file *of);
 
 /* restart.c */
 probe_call_fn probe_restart;

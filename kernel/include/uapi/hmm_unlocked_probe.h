@@ -6,6 +6,9 @@
  * The memory is that of the process that opened the device. The ioctl fails only if
  * the probe could not make the call; the call's own result is in @error.
  *
+ * The file can be mapped: faults of that memory succeed and bring nothing. Once anything was
+ * written to the file they fail.
+ *
  *   EINVAL	unknown @call or @flags, flags that exclude each other, @reserved
  *		not 0, @timeout_ms above 32 bits, range too long, buffers or
  *		HMMU_PROBE_EXACT given for a range that has no pages
@@ -14,6 +17,7 @@
  *   ENOMEM	no memory for the probe's own buffers
  *   ESRCH	the process that opened the device has no memory any more: it has exited, or
  *		executed another program
+ *   EOPNOTSUPP	HMMU_PROBE_MAINLINE on a kernel that has no such call
  *   EPERM	opened without CAP_SYS_ADMIN (from open)
  */
 #ifndef _UAPI_HMM_UNLOCKED_PROBE_H
@@ -33,6 +37,7 @@ enum hmmu_probe_call {
 	HMMU_PROBE_UNLOCKABLE,	/* hmm_range_fault_unlockable() */
 	HMMU_PROBE_UNLOCKED,	/* hmm_range_fault_unlocked_timeout() */
 	HMMU_PROBE_RESTART,	/* begin again on each dropped lock, for comparison */
+	HMMU_PROBE_MAINLINE,	/* the kernel's own hmm_range_fault_unlocked_timeout() */
 };
 
 /* Call again on -EBUSY, a dropped lock or a stale result, as a driver does. */
@@ -70,7 +75,7 @@ enum hmmu_probe_call {
  * @flags: (in) HMMU_PROBE_*
  * @default_flags: (in) HMMU_PROBE_REQ_* for each page
  * @pfn_flags_mask: (in) HMMU_PROBE_REQ_* that @requests may add
- * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED in milliseconds, 0: no limit
+ * @timeout_ms: (in) limit of HMMU_PROBE_UNLOCKED and _MAINLINE in milliseconds, 0: no limit
  * @requests: (in) address of one byte per page, or 0
  * @entries: (out) address of one __u64 per page, or 0; all 0 if the call failed or
  *	     returned without the lock
@@ -84,7 +89,8 @@ enum hmmu_probe_call {
  * @locked: (out) HMMU_PROBE_UNLOCKABLE: the lock was held when the call returned
  * @stale: (out) the range was invalidated before the result could be used
  * @loops: (out) how often the call was made
- * @counters: (out) indexed by enum hmm_unlocked_counter, sum of all loops
+ * @counters: (out) indexed by enum hmm_unlocked_counter, sum of all loops; calls of the
+ *	      kernel count nothing
  * @reserved: (in) 0
  */
 struct hmmu_probe_run {
