@@ -159,9 +159,10 @@ static void parts_measure(const struct bench *bench, char *const *patterns,
 			  const char *clock)
 {
 	printf("Medians of %u runs (least..most), in %s. stock: hmm_range_fault(). restart:\n"
-	       "begin again on each dropped lock, as mainline's call does. ours-1, ours-%d:\n"
-	       "hmm_range_fault_unlocked_timeout() with as many faults in flight. /restart,\n"
-	       "/stock: how many times as good as these it is.\n", bench->runs,
+	       "begin again on each dropped lock, as mainline's call does. mainline: that\n"
+	       "call, where the kernel has it. ours-1, ours-%d: hmm_range_fault_unlocked_timeout()\n"
+	       "of this module with as many faults in flight. /restart, /stock: how many\n"
+	       "times as good as these it is.\n", bench->runs,
 	       clock && !strcmp(clock, INSTRUCTIONS) ?
 	       "thousands of instructions where it says us" : "time", SEVERAL);
 	table_rows_head(clock ?: TIME);

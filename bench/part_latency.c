@@ -15,8 +15,8 @@
 #define PAGES_A_VALUE	1024
 
 /*
- * @restart, @one: whether RESTART and OURS_1 are measured
- * @gain: how many times as fast as RESTART OURS_N must be; 0: no target
+ * @restart, @one: whether RESTARTING_WAYS and OURS_1 are measured
+ * @gain: how many times as fast as RESTARTING_WAYS OURS_N must be; 0: no target
  */
 struct point {
 	unsigned int latency_us;
@@ -63,7 +63,7 @@ static void latency_measure(const struct bench *bench, const char *part,
 			.pages = point->pages,
 		},
 		.request = READ_REQUEST,
-		.ways = (point->restart ? WITH(RESTART) : 0) |
+		.ways = (point->restart ? RESTARTING_WAYS : 0) |
 			(point->one ? WITH(OURS_1) : 0) | WITH(OURS_N),
 		.times = work_times(point->pages, PAGES_A_VALUE),
 	};
@@ -71,10 +71,16 @@ static void latency_measure(const struct bench *bench, const char *part,
 	snprintf(title, sizeof(title), "%zu pages, latency of %g ms", point->pages,
 		 point->latency_us / 1e3);
 	figures = work_compare(bench, &work);
-	if (point->gain && figures[OURS_N].value.n)
-		report_ratio("restart / several",
-			     figures_speedup(&figures[OURS_N], &figures[RESTART]),
-			     AT_LEAST, point->gain);
+	figures_report_mainline(figures);
+	if (!point->gain || !figures[OURS_N].value.n)
+		return;
+	report_ratio("restart / several",
+		     figures_speedup(&figures[OURS_N], &figures[RESTART]),
+		     AT_LEAST, point->gain);
+	if (figures[MAINLINE].value.n)
+		report_ratio("mainline / several",
+			     figures_speedup(&figures[OURS_N], &figures[MAINLINE]),
+			     AT_LEAST, 2 * point->gain);
 }
 
 static void latency_measure_all(const struct bench *bench, const char *part,

@@ -33,7 +33,7 @@ static const struct figures *missing_measure(const struct bench *bench, size_t p
 		.title = title,
 		.testbed = { .source = SERVER, .pages = pages },
 		.request = READ_REQUEST,
-		.ways = DROPPING_WAYS & ~(pages > RESTART_MAX ? WITH(RESTART) : 0),
+		.ways = DROPPING_WAYS & ~(pages > RESTART_MAX ? RESTARTING_WAYS : 0),
 		.times = work_times(pages, PAGES_A_VALUE),
 	};
 
@@ -50,6 +50,7 @@ static void missing_report(const struct figures *figures, size_t pages)
 	report_count("one fault: restarts", &one->counts[RESTARTS], EQUAL, 0);
 	report_count("one fault: entries read", &one->counts[ENTRIES], AT_MOST,
 		     3 * pages);
+	figures_report_mainline(figures);
 	if (!figures[OURS_N].value.n)
 		return;
 	report_count("several: restarts", &figures[OURS_N].counts[RESTARTS],
@@ -78,6 +79,10 @@ static void missing_report_growth(const struct medians *medians)
 		report_ratio("restart / several at the most pages",
 			     medians->of[RESTART][i] / medians->of[OURS_N][i],
 			     AT_LEAST, 1.4);
+	if (way_exists(OURS_N) && way_exists(MAINLINE))
+		report_ratio("mainline / several at the most pages",
+			     medians->of[MAINLINE][i] / medians->of[OURS_N][i],
+			     AT_LEAST, 9);
 }
 
 void part_missing(const struct bench *bench)

@@ -28,6 +28,7 @@ static const struct {
 } ways[WAYS] = {
 	[STOCK] = { "stock", HMMU_PROBE_STOCK },
 	[RESTART] = { "restart", HMMU_PROBE_RESTART },
+	[MAINLINE] = { "mainline", HMMU_PROBE_MAINLINE },
 	[OURS_1] = { "ours-1", HMMU_PROBE_UNLOCKED, 1 },
 	[OURS_N] = { "ours-32", HMMU_PROBE_UNLOCKED, SEVERAL },
 };
@@ -93,8 +94,23 @@ const char *way_name(enum way way)
 	return ways[way].name;
 }
 
+static bool mainline_exists(void)
+{
+	static enum { UNKNOWN, ABSENT, PRESENT } mainline;
+	int probe;
+
+	if (mainline == UNKNOWN) {
+		probe = probe_open();
+		mainline = probe_has_call(probe, HMMU_PROBE_MAINLINE) ? PRESENT : ABSENT;
+		close(probe);
+	}
+	return mainline == PRESENT;
+}
+
 bool way_exists(enum way way)
 {
+	if (way == MAINLINE)
+		return mainline_exists();
 	return way != OURS_N || !access(PARAMETERS IN_FLIGHT, W_OK);
 }
 

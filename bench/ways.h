@@ -15,6 +15,7 @@
 enum way {
 	STOCK,		/* hmm_range_fault(), the mmap lock held throughout */
 	RESTART,	/* begin again on each dropped lock, as mainline's call does */
+	MAINLINE,	/* the kernel's own hmm_range_fault_unlocked_timeout() */
 	OURS_1,		/* the engine, one fault in flight */
 	OURS_N,		/* the engine, several */
 	WAYS
@@ -23,17 +24,22 @@ enum way {
 #define SEVERAL		32
 
 #define WITH(way)	(1U << (way))
+/* Mainline's call, where the kernel has it. */
+#define WITH_MAINLINE	(way_exists(MAINLINE) ? WITH(MAINLINE) : 0)
+/* The two that begin again on each dropped lock. */
+#define RESTARTING_WAYS	(WITH(RESTART) | WITH_MAINLINE)
 /* For pages that a page server brings: the stock call fails. */
-#define DROPPING_WAYS	(WITH(RESTART) | WITH(OURS_1) | WITH(OURS_N))
+#define DROPPING_WAYS	(RESTARTING_WAYS | WITH(OURS_1) | WITH(OURS_N))
 /*
  * If no fault drops the lock, nothing begins again, and never more than one fault is in
  * flight.
  */
-#define STEADY_WAYS	(WITH(STOCK) | WITH(way_exists(OURS_N) ? OURS_N : OURS_1))
+#define STEADY_WAYS	(WITH(STOCK) | WITH_MAINLINE | \
+			 WITH(way_exists(OURS_N) ? OURS_N : OURS_1))
 
 const char *way_name(enum way way);
 
-/* Whether the loaded module has the way. */
+/* Whether the kernel and the loaded module have the way. */
 bool way_exists(enum way way);
 
 /* Set the parameters of the way; returns the call to make. */

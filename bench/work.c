@@ -22,8 +22,8 @@ static uint64_t work_call(const struct bench *bench, const struct work *work,
 	struct hmmu_probe_run run = bench_call(bench, way_take(way), testbed->at,
 					       testbed->pages, work->request);
 
-	/* The stock call counts nothing. */
-	if (way != STOCK)
+	/* The kernel's calls count nothing. */
+	if (way != STOCK && way != MAINLINE)
 		figures_count(figures, &run);
 	return run.ns;
 }
@@ -101,6 +101,16 @@ double figures_speedup(const struct figures *fast, const struct figures *slow)
 	if (!fast->value.n || !slow->value.n)
 		return 0;
 	return samples_median(&slow->value) / samples_median(&fast->value);
+}
+
+void figures_report_mainline(const struct figures *figures)
+{
+	double ratio = figures_speedup(&figures[RESTART], &figures[MAINLINE]);
+
+	if (!ratio)
+		return;
+	report_ratio("mainline / restart", ratio, AT_LEAST, 0.95);
+	report_ratio("mainline / restart", ratio, AT_MOST, 1.05);
 }
 
 const struct figures *figures_of_ours(const struct figures *figures)

@@ -57,6 +57,12 @@ static inline unsigned int work_times(size_t pages, size_t pages_a_value)
 /* Returns how many times as fast @fast is as @slow; 0 if one was not measured. */
 double figures_speedup(const struct figures *fast, const struct figures *slow);
 
+/*
+ * Report whether RESTART takes as long as mainline's call, which it stands for on kernels
+ * without. Reports nothing if one of them was not measured.
+ */
+void figures_report_mainline(const struct figures *figures);
+
 /* The figures of the engine among those of STEADY_WAYS. */
 const struct figures *figures_of_ours(const struct figures *figures);
 
