@@ -24,6 +24,8 @@ command_main() {
 		check "modules for $kernel_release" build_modules
 		check "sparse for $kernel_release" check_sparse
 		check "the driver of docs/writing-a-driver.md for $kernel_release" check_document
+		check "the call of README.md for $kernel_release, with and without our include" \
+			check_include
 	done
 	echo "$passed passed, $failed failed, 0 skipped"
 	[ "$failed" -eq 0 ]
@@ -188,6 +190,70 @@ check_document() {
 			modules; } >"$log" 2>&1 &&
 		[ -s "$driver/my_driver.ko" ] && return
 	tail -n 40 "$log" >&2
+	return 1
+}
+
+# The call that README.md shows, in a driver, against what check_document has installed. A
+# driver moves to mainline's call by deleting an include: so without it the same source calls
+# the kernel's function, where the kernel has one, and does not build where it has none.
+check_include() {
+	include_build with && include_calls with hmmu_range_fault_unlocked || return
+	if grep -qw hmm_range_fault_unlocked_timeout "$kernel_build/Module.symvers"; then
+		include_build without &&
+			include_calls without hmm_range_fault_unlocked_timeout
+	else
+		! include_build without 2>/dev/null &&
+			grep -q ': error: implicit declaration of function .*hmm_range_fault_unlocked_timeout' \
+				"$top/build/log/include-without-$kernel_name.log"
+	fi
+}
+
+# include_build with|without: builds the driver in $scratch/include-with, ...
+include_build() {
+	local root=$scratch/installed driver=$scratch/include-$1
+	local log=$top/build/log/include-$1-$kernel_name.log
+
+	rm -rf "$driver"
+	mkdir -p "$driver"
+	include_source "$1" >"$driver/my_driver.c"
+	awk '/^```make$/ { code = 1; next } /^```$/ { code = 0 } code' \
+		docs/writing-a-driver.md | sed "s|/usr/src|$root&|" >"$driver/Kbuild"
+	LC_ALL=C toolchain_run make -C "$kernel_build" "M=$driver" W=1 KCFLAGS=-Werror \
+		modules >"$log" 2>&1 && return
+	tail -n 40 "$log" >&2
+	return 1
+}
+
+# The block of README.md that has the loop, in a function.
+include_source() {
+	echo '#include <linux/hmm.h>'
+	[ "$1" = without ] || echo '#include <linux/hmm_unlocked.h>'
+	cat <<-'END'
+		#include <linux/module.h>
+		#include <linux/mutex.h>
+		#include <linux/sched/signal.h>
+
+		struct driver {
+			struct mutex lock;
+		};
+
+		int driver_collect(struct driver *driver, struct hmm_range range);
+		int driver_collect(struct driver *driver, struct hmm_range range)
+		{
+			int ret;
+
+	END
+	awk '/^```c$/ { code = 1; block = ""; next }
+		/^```$/ { if (block ~ /again:/) printf "%s", block; code = 0 }
+		code { block = block $0 "\n" }' README.md
+	printf '\treturn 0;\n}\n\nMODULE_DESCRIPTION("The call of README.md");\nMODULE_LICENSE("GPL");\n'
+}
+
+# include_calls with|without FUNCTION: of the two only FUNCTION is called.
+include_calls() {
+	[ "$(nm -u "$scratch/include-$1/my_driver.ko" |
+		grep -oE 'hmmu?_range_fault_unlocked.*')" = "$2" ] && return
+	echo "the driver $1 our include does not call $2()" >&2
 	return 1
 }
 
