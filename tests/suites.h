@@ -20,6 +20,7 @@
 	SUITE("together", suite_together)		\
 	SUITE("kill", suite_kill)			\
 	SUITE("limits", suite_limits)			\
+	SUITE("mainline", suite_mainline)		\
 	SUITE("sweep", suite_sweep_calls)		\
 	SUITE("sweep", suite_sweep_device)		\
 	SUITE("dmirror", suite_dmirror)			\

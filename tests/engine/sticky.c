@@ -88,7 +88,7 @@ static void sticky_served(const void *variant)
 	server_stop(&server);
 	sticky_check(&m);
 	CHECK_EQ(content_wrong(m.contents, SERIES, 0, PAGES), 0);
-	CHECK_REL(mirror_counted(&m, HMM_UNLOCKED_THREAD_FAULTS), >, 0);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_THREAD_FAULTS, >, 0);
 }
 
 /* Breaking COW moves the sequence: the call begins again. */

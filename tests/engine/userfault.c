@@ -114,10 +114,10 @@ static void check_waits(const struct uffd_area *u, uint64_t waits)
 {
 	const struct mirror *m = &u->mirror;
 
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), waits);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_RESTARTS), 0);
-	CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ), <=,
+	CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, waits);
+	CHECK_COUNTED(m, HMM_UNLOCKED_LOCK_DROPS, ==, waits);
+	CHECK_COUNTED(m, HMM_UNLOCKED_RESTARTS, ==, 0);
+	CHECK_COUNTED(m, HMM_UNLOCKED_ENTRIES_READ, <=,
 		  3 * m->pages + mirror_counted(m, HMM_UNLOCKED_THREADS));
 	CHECK_EQ(m->run.loops, 1);
 }
@@ -189,7 +189,7 @@ static void userfault_zeropage(const void *variant)
 	CHECK_EQ(content_not_zero(m->contents, FEW), 0);
 	if (v->how->request == WRITE_REQUEST) {
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), FEW);
-		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 2 * FEW);
+		CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, 2 * FEW);
 	} else {
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_ZERO), FEW);
@@ -260,19 +260,18 @@ static void userfault_write_protected(const void *variant)
 				    true), 0);
 	waits = uffd_area_unprotect(&u, t);
 
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
+	CHECK_COUNTED(m, HMM_UNLOCKED_LOCK_DROPS, ==, waits);
 	check_populated(&u, v->how);
 	if (v->how->request == READ_REQUEST) {
 		CHECK_EQ(waits, 0);
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
-		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 0);
+		CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, 0);
 	} else {
 		CHECK_EQ(waits, u.answers);
-		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_MOVED_DROPPED), >, 0);
-		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 2 * waits);
+		CHECK_COUNTED(m, HMM_UNLOCKED_MOVED_DROPPED, >, 0);
+		CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, <=, 2 * waits);
 		if (v->how->call == HMMU_PROBE_UNLOCKED)
-			CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ),
-				  <=, 16 * m->pages);
+			CHECK_COUNTED(m, HMM_UNLOCKED_ENTRIES_READ, <=, 16 * m->pages);
 	}
 }
 
@@ -294,11 +293,11 @@ static void userfault_write_protected_none(const void *variant)
 	if (v->how->request == READ_REQUEST) {
 		CHECK_EQ(waits, 0);
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), 0);
-		CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), u.answers);
+		CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, u.answers);
 	} else {
 		CHECK_EQ(waits, u.answers);
 		CHECK_EQ(mirror_with(m, HMMU_PROBE_WRITE), m->pages);
-		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_FAULTS), <=, 4 * waits);
+		CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, <=, 4 * waits);
 	}
 }
 
@@ -332,10 +331,10 @@ static void userfault_protected(const void *variant)
 	CHECK_EQ(mirror_end(m), 0);
 	CHECK_EQ(waits, u.answers);
 	check_populated(&u, v->how);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), waits);
-	CHECK_REL(mirror_counted(m, HMM_UNLOCKED_MOVED_DROPPED), >, 0);
+	CHECK_COUNTED(m, HMM_UNLOCKED_LOCK_DROPS, ==, waits);
+	CHECK_COUNTED(m, HMM_UNLOCKED_MOVED_DROPPED, >, 0);
 	if (v->how->call == HMMU_PROBE_UNLOCKED)
-		CHECK_REL(mirror_counted(m, HMM_UNLOCKED_ENTRIES_READ), <=,
+		CHECK_COUNTED(m, HMM_UNLOCKED_ENTRIES_READ, <=,
 			  16 * m->pages);
 }
 
@@ -353,7 +352,7 @@ static void userfault_protected_range(const void *variant)
 	CHECK(!mirror_waits(m, u.uffd, &msg));
 	CHECK_EQ(mirror_end(m), 0);
 	check_populated(&u, v->how);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_LOCK_DROPS), 1);
+	CHECK_COUNTED(m, HMM_UNLOCKED_LOCK_DROPS, ==, 1);
 }
 
 /* The server is gone: the pages are there, and nobody guards them. */
@@ -381,8 +380,8 @@ static void userfault_protected_async(const void *variant)
 	CHECK_EQ(mirror_fault(&u.mirror), 0);
 	CHECK(!uffd_next(u.uffd, &msg, 0));
 	check_populated(&u, v->how);
-	CHECK_EQ(mirror_counted(&u.mirror, HMM_UNLOCKED_LOCK_DROPS), 0);
-	CHECK_REL(mirror_counted(&u.mirror, HMM_UNLOCKED_FAULTS), >=, u.answers);
+	CHECK_COUNTED(&u.mirror, HMM_UNLOCKED_LOCK_DROPS, ==, 0);
+	CHECK_COUNTED(&u.mirror, HMM_UNLOCKED_FAULTS, >=, u.answers);
 }
 
 /* The mode is switched while a fault waits: it goes on without an answer, and so do all. */
@@ -432,7 +431,7 @@ static void userfault_closed_meanwhile(const void *variant)
 	close(uffd);
 
 	CHECK_EQ(mirror_end(&m), 0);
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_STUCK), 0);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_STUCK, ==, 0);
 	CHECK_EQ(content_wrong(m.contents, SERIES, 0, 1), 0);
 	CHECK_EQ(content_not_zero(m.contents + PAGE, m.pages - 1), 0);
 }
@@ -455,7 +454,7 @@ static void userfault_poisoned_answer(const void *variant)
 	CHECK_EQ(uffd_poison(u.uffd, u.area.at, PAGE), 0);
 	CHECK(!mirror_waits(m, u.uffd, &msg));
 	CHECK_EQ(mirror_end(m), -EFAULT);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAILURES), 1);
+	CHECK_COUNTED(m, HMM_UNLOCKED_FAILURES, ==, 1);
 }
 
 /* Poison fails the calls that ask for the page, not those that ask for its neighbours. */
@@ -476,11 +475,11 @@ static void userfault_poisoned_neighbour(const void *variant)
 	CHECK_EQ(mirror_fault(m), 0);
 	CHECK_EQ(mirror_with(m, HMMU_PROBE_VALID), FEW - 1);
 	CHECK_EQ(m->entries[bad] & HMMU_PROBE_VALID, 0);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 0);
+	CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, 0);
 
 	m->requests[bad] = v->how->request;
 	CHECK_EQ(mirror_fault(m), -EFAULT);
-	CHECK_EQ(mirror_counted(m, HMM_UNLOCKED_FAULTS), 1);
+	CHECK_COUNTED(m, HMM_UNLOCKED_FAULTS, ==, 1);
 }
 
 /* Faults that fail at once, because the userfaultfd is opened so. */
@@ -497,9 +496,9 @@ static void fault_refused(const struct how *how, int uffd)
 	mirror_init(&m, area.at, FEW, how);
 	CHECK_EQ(mirror_fault(&m), -EFAULT);
 	CHECK(!uffd_next(uffd, &msg, 0));
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), 1);
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_LOCK_DROPS), 0);
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAILURES), 1);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_FAULTS, ==, 1);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_LOCK_DROPS, ==, 0);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_FAILURES, ==, 1);
 
 	mirror_init(&m, area.at, FEW / 2, how);
 	CHECK_EQ(mirror_fault(&m), 0);

@@ -23,6 +23,7 @@
 #include "area.h"
 #include "harness.h"
 #include "knob.h"
+#include "module.h"
 #include "stats.h"
 
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
@@ -284,7 +285,21 @@ const struct how hows[NR_HOWS] = {
 	{ "unlocked-write", HMMU_PROBE_UNLOCKED, WRITE_REQUEST },
 	{ "unlockable-read", HMMU_PROBE_UNLOCKABLE, READ_REQUEST },
 	{ "unlockable-write", HMMU_PROBE_UNLOCKABLE, WRITE_REQUEST },
+	{ "mainline-read", HMMU_PROBE_MAINLINE, READ_REQUEST },
+	{ "mainline-write", HMMU_PROBE_MAINLINE, WRITE_REQUEST },
 };
+
+bool how_exists(const struct how *how)
+{
+	static enum { UNKNOWN, ABSENT, PRESENT } mainline;
+
+	if (how->call != HMMU_PROBE_MAINLINE)
+		return true;
+	if (mainline == UNKNOWN)
+		mainline = kernel_has_function("hmm_range_fault_unlocked_timeout") ?
+			   PRESENT : ABSENT;
+	return mainline == PRESENT;
+}
 
 const struct variant *variant_new(const struct how *how, const void *of)
 {
@@ -295,35 +310,59 @@ const struct variant *variant_new(const struct how *how, const void *of)
 	return v;
 }
 
-/* Only the ways that ask one of the two requests. */
-static void add_requests(variant_fn *fn, const void *of, uint64_t one,
-			 uint64_t other, const char *fmt, va_list args)
+/* Add a case for each of the first @n ways that exists and asks one of the two requests. */
+static void add_ways(size_t n, variant_fn *fn, const void *of, const uint64_t requests[2],
+		     const char *fmt, va_list args)
 {
 	char name[80];
 
 	vsnprintf(name, sizeof(name), fmt, args);
-	for (size_t i = 0; i < NR_HOWS; i++)
-		if (hows[i].request == one || hows[i].request == other)
+	for (size_t i = 0; i < n; i++)
+		if (how_exists(&hows[i]) && (hows[i].request == requests[0] ||
+					     hows[i].request == requests[1]))
 			add_case(fn, variant_new(&hows[i], of), "%s/%s", name,
 				 hows[i].name);
 }
+
+static const uint64_t both_requests[2] = { READ_REQUEST, WRITE_REQUEST };
 
 void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	add_requests(fn, of, READ_REQUEST, WRITE_REQUEST, fmt, args);
+	add_ways(NR_HOWS, fn, of, both_requests, fmt, args);
+	va_end(args);
+}
+
+void add_our_hows(variant_fn *fn, const void *of, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_ways(NR_OUR_HOWS, fn, of, both_requests, fmt, args);
 	va_end(args);
 }
 
 void add_each_call(variant_fn *fn, const void *of, uint64_t request,
 		   const char *fmt, ...)
 {
+	const uint64_t requests[2] = { request, request };
 	va_list args;
 
 	va_start(args, fmt);
-	add_requests(fn, of, request, request, fmt, args);
+	add_ways(NR_HOWS, fn, of, requests, fmt, args);
+	va_end(args);
+}
+
+void add_our_calls(variant_fn *fn, const void *of, uint64_t request,
+		   const char *fmt, ...)
+{
+	const uint64_t requests[2] = { request, request };
+	va_list args;
+
+	va_start(args, fmt);
+	add_ways(NR_OUR_HOWS, fn, of, requests, fmt, args);
 	va_end(args);
 }
 
@@ -362,6 +401,7 @@ static void *mirror_thread(void *arg)
 {
 	struct mirror *m = arg;
 
+	m->tid = gettid();
 	mirror_fault(m);
 	eventfd_write(m->ended, 1);
 	return NULL;

@@ -139,8 +139,12 @@ struct how {
 	uint64_t request;
 };
 
-#define NR_HOWS	4
+#define NR_OUR_HOWS	4
+#define NR_HOWS		6	/* mainline's call, too */
 extern const struct how hows[NR_HOWS];
+
+/* Has the kernel such a call? Mainline's own it has from 7.3 on. */
+bool how_exists(const struct how *how);
 
 struct variant {
 	const struct how *how;
@@ -152,12 +156,18 @@ const struct variant *variant_new(const struct how *how, const void *of);
 
 typedef void variant_fn(const void *variant);
 
-/* Add cases NAME/HOW, each with a struct variant, for all ways to ask. */
+/* Add cases NAME/HOW, each with a struct variant, for all ways to ask that exist. */
 void add_each_how(variant_fn *fn, const void *of, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As add_each_how(), only for the ways that ask @request. */
+/* As add_each_how(), without mainline's call, which differs: see engine/mainline.c. */
+void add_our_hows(variant_fn *fn, const void *of, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* As these two, only for the ways that ask @request. */
 void add_each_call(variant_fn *fn, const void *of, uint64_t request,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void add_our_calls(variant_fn *fn, const void *of, uint64_t request,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /**
@@ -169,6 +179,7 @@ void add_each_call(variant_fn *fn, const void *of, uint64_t request,
  * @requests: for mirror_ask()
  * @after: the requests that stood in the entries after the call
  * @contents: what the device read through @entries
+ * @tid: the thread of mirror_begin(), once a fault waits
  */
 struct mirror {
 	struct hmmu_probe_run run;
@@ -178,6 +189,7 @@ struct mirror {
 	uint8_t *requests;
 	uint8_t *after;
 	char *contents;
+	pid_t tid;
 	/* private */
 	pthread_t thread;
 	int ended;
@@ -208,6 +220,18 @@ static inline uint64_t mirror_counted(const struct mirror *m,
 {
 	return counted(&m->run, which);
 }
+
+/* Is it a call of the engine, which counts what it does? */
+static inline bool mirror_is_ours(const struct mirror *m)
+{
+	return m->run.call != HMMU_PROBE_MAINLINE;
+}
+
+/* Check a counter, of a call of the engine. */
+#define CHECK_COUNTED(m, which, rel, value) do {			\
+	if (mirror_is_ours(m))						\
+		CHECK_REL(mirror_counted(m, which), rel, value);	\
+} while (0)
 
 /* The number of entries that have one of @flags. */
 size_t mirror_with(const struct mirror *m, uint64_t flags);

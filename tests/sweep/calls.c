@@ -551,7 +551,7 @@ void suite_sweep_calls(void)
 		add_sweep(&guested, &guest_calls[i], "region/%s",
 			  guest_calls[i].name);
 	add_sweep(&guest_logged, &guest_log, "region/%s", guest_log.name);
-	for (size_t i = 0; i < NR_HOWS; i++)
+	for (size_t i = 0; i < NR_OUR_HOWS; i++)
 		add_populates(&hows[i]);
 	add_other("together", HMMU_PROBE_UNLOCKED, WRITE_REQUEST,
 		  &populate_together);
