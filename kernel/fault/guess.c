@@ -29,11 +29,11 @@
 
 #include "guess.h"
 
-/* As many as a page table has. */
-#define BATCH_MAX	512U
+/* As many as a page table has: 512. */
+#define BATCH_MAX	PTRS_PER_PTE
 
 /* A run that is as long, and filled no other page, has shown what faults fill. */
-#define BATCH_LONG	256U
+#define BATCH_LONG	(PTRS_PER_PTE / 2)
 
 /* What is faulted together must not leave out more than this between two pages. */
 #define FILL_MAX	64U

@@ -7,65 +7,63 @@
 #include "call.h"
 
 /*
- * Entries that are tested together: 64, and then 8. Testing them one by one takes several
- * times as long, which shows where the kernel has little to do.
+ * Entries that are tested together: 64. Testing them one by one takes several times as long,
+ * which shows where the kernel has little to do.
  */
 #define MANY	(PTRS_PER_PTE / 8)
-#define SOME	DIV_ROUND_UP(MANY, 8)
 
-/* The first index from @i on where an entry lacks a bit of @need, rounded down to @step. */
-static __always_inline unsigned long skip_fine(const unsigned long *entry,
-					       unsigned long i, unsigned long n,
-					       unsigned long need, unsigned int step)
+/* Do many entries have all bits of @need? */
+static __always_inline bool many_have(const unsigned long *entry, unsigned long need)
 {
-	for (; i + step <= n; i += step) {
-		unsigned long all = need;
+	unsigned long all = need;
 
 #pragma GCC unroll 64
-		for (unsigned int k = 0; k < step; k++)
-			all &= entry[i + k];
-		if (all != need)
-			break;
-	}
-	return i;
+	for (unsigned int i = 0; i < MANY; i++)
+		all &= entry[i];
+	return all == need;
 }
 
-/* The first index from @i on where an entry has a bit of @bits, rounded down to @step. */
-static __always_inline unsigned long skip_missing(const unsigned long *entry,
-						  unsigned long i, unsigned long n,
-						  unsigned long bits, unsigned int step)
+/* Has none of many entries any bit of @bits? */
+static __always_inline bool many_lack(const unsigned long *entry, unsigned long bits)
 {
-	for (; i + step <= n; i += step) {
-		unsigned long any = 0;
+	unsigned long any = 0;
 
 #pragma GCC unroll 64
-		for (unsigned int k = 0; k < step; k++)
-			any |= entry[i + k];
-		if (any & bits)
-			break;
-	}
-	return i;
+	for (unsigned int i = 0; i < MANY; i++)
+		any |= entry[i];
+	return !(any & bits);
 }
 
-/* For requests that are all alike: the common case, whose speed counts. */
+/*
+ * For requests that are all alike: the common case, whose speed counts. The last entries are
+ * tested together with some before them.
+ */
 static unsigned long entries_next_short(const unsigned long *entry, unsigned long n,
 					unsigned long need)
 {
-	unsigned long i;
+	unsigned long i = 0;
 
-	i = skip_fine(entry, 0, n, need, MANY);
-	i = skip_fine(entry, i, n, need, SOME);
-	return skip_fine(entry, i, n, need, 1);
+	while (i + MANY <= n && many_have(entry + i, need))
+		i += MANY;
+	if (i < n && n >= MANY && i + MANY > n && many_have(entry + n - MANY, need))
+		return n;
+	while (i < n && !(~entry[i] & need))
+		i++;
+	return i;
 }
 
 static unsigned long entries_next_with(const unsigned long *entry, unsigned long n,
 				       unsigned long bits)
 {
-	unsigned long i;
+	unsigned long i = 0;
 
-	i = skip_missing(entry, 0, n, bits, MANY);
-	i = skip_missing(entry, i, n, bits, SOME);
-	return skip_missing(entry, i, n, bits, 1);
+	while (i + MANY <= n && many_lack(entry + i, bits))
+		i += MANY;
+	if (i < n && n >= MANY && i + MANY > n && many_lack(entry + n - MANY, bits))
+		return n;
+	while (i < n && !(entry[i] & bits))
+		i++;
+	return i;
 }
 
 /**
