@@ -3,7 +3,6 @@
 #ifndef _COMPAT_MAINLINE_H
 #define _COMPAT_MAINLINE_H
 
-#include <linux/errno.h>
 #include <linux/hmm.h>
 
 #include <kernel_has.h>
