@@ -146,22 +146,21 @@ static void mainline_in_flight(const void *how)
 	struct area area = area_new(&kind_anon, PAGES);
 	int uffd = area_register(&area);
 	struct uffd_msg msg, other;
-	size_t together = 0;
+	size_t together = 0, missing = PAGES;
 	struct mirror m;
 
 	knob_lend(ENGINE_KNOB("faults_adapt"), "0");
 	knob_lend(ENGINE_KNOB("faults_in_flight"), "2");
 	peer_init(&m, area.at, PAGES, how);
 	mirror_begin(&m);
-	while (mirror_waits(&m, uffd, &msg)) {
-		size_t page = mirror_page(&m, &msg);
-
-		/* The first fault of ours is alone, and so may be the last. */
-		if (page && page < PAGES - 2 && another_waits(&m, uffd, &other)) {
-			together++;
+	for (; mirror_waits(&m, uffd, &msg); missing--) {
+		/* The first fault of ours is alone, and so is the last. */
+		if (missing < PAGES && missing > 1 && another_waits(&m, uffd, &other)) {
 			page_answer(&m, uffd, mirror_page(&m, &other));
+			missing--;
+			together++;
 		}
-		page_answer(&m, uffd, page);
+		page_answer(&m, uffd, mirror_page(&m, &msg));
 	}
 	CHECK_EQ(mirror_end(&m), 0);
 	if (mirror_is_ours(&m))

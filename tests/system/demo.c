@@ -111,7 +111,10 @@ static struct row row_of(const struct output *output, const char *name)
 	return row;
 }
 
-/* With one fault in flight there is one fault a batch; check what became of each. */
+/*
+ * With one fault in flight there is one fault a batch, or more where the page server answers
+ * in parts, because it could read a part only at once.
+ */
 static void demo_compares(const void *unused)
 {
 	struct output *output;
@@ -121,9 +124,11 @@ static void demo_compares(const void *unused)
 	output = output_good(RUN("hmmu-demo", "--size", MIB));
 	restart = row_of(output, "\n  restart on each drop ");
 	CHECK_EQ(restart.pages, PAGES);
-	CHECK_EQ(restart.faults, PAGES / BATCH);
-	CHECK_EQ(restart.drops, restart.faults);
-	CHECK_EQ(restart.restarts, restart.faults);
+	CHECK_REL(restart.faults, >=, PAGES / BATCH);
+	CHECK_REL(restart.faults, <, PAGES / BATCH + PAGES / BATCH / 8);
+	CHECK_REL(restart.drops, <=, restart.faults);
+	CHECK_REL(restart.drops, >=, PAGES / BATCH);
+	CHECK_EQ(restart.restarts, restart.drops);
 
 	ours = row_of(output, "\n  ours ");
 	CHECK_EQ(ours.pages, PAGES);
