@@ -237,7 +237,7 @@ static void huge_foreign_call(const void *variant)
 	CHECK_EQ(mirror_fault(&m), 0);
 	CHECK_EQ(mirror_untrue(&m), 0);
 	CHECK_EQ(content_wrong(m.contents, OTHER_SERIES, 0, PAGES), 0);
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), HUGE_PAGES);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_FAULTS, ==, HUGE_PAGES);
 	CHECK_EQ(devices_in_use(), 1);
 }
 

@@ -295,7 +295,7 @@ static void memory_small_then_huge(const void *variant)
 	CHECK_EQ(content_not_zero(m.contents, there), 0);
 	CHECK_EQ(content_wrong(m.contents + there * PAGE, SERIES, there, 1), 0);
 	CHECK_EQ(mirror_with_order(&m, HUGE_ORDER), 2 * PAGES_IN_HUGE);
-	CHECK_EQ(mirror_counted(&m, HMM_UNLOCKED_FAULTS), small - 1 + 2);
+	CHECK_COUNTED(&m, HMM_UNLOCKED_FAULTS, ==, small - 1 + 2);
 	check_entries_read(&m);
 }
 

@@ -132,5 +132,5 @@ void suite_sticky(void)
 	add_each_how(sticky_present, &kind_thp, "sticky/present/thp");
 	add_each_how(sticky_served, NULL, "sticky/served");
 	add_each_how(sticky_copied, NULL, "sticky/copied");
-	add_each_how(sticky_failed, NULL, "sticky/failed");
+	add_our_hows(sticky_failed, NULL, "sticky/failed");
 }

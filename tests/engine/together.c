@@ -416,18 +416,18 @@ static void together_mirror_cancelled_again(const void *unused)
 
 void suite_together(void)
 {
-	add_each_how(together_in_flight, NULL, "together/in-flight");
-	add_each_how(together_limit, NULL, "together/limit");
-	add_each_how(together_one, NULL, "together/one");
-	add_each_how(together_no_threads, NULL, "together/no-threads");
+	add_our_hows(together_in_flight, NULL, "together/in-flight");
+	add_our_hows(together_limit, NULL, "together/limit");
+	add_our_hows(together_one, NULL, "together/one");
+	add_our_hows(together_no_threads, NULL, "together/no-threads");
 	for (size_t i = 0; i < ARRAY_SIZE(quick); i++)
-		add_each_how(together_no_wait, quick[i], "together/no-wait/%s",
+		add_our_hows(together_no_wait, quick[i], "together/no-wait/%s",
 			     quick[i]->name);
-	add_each_how(together_adapts, NULL, "together/adapts");
-	add_each_how(together_only_asked, NULL, "together/only-asked");
-	add_each_how(together_discarded, NULL, "together/discarded");
-	add_each_how(together_unmapped, NULL, "together/unmapped");
-	add_each_how(together_poisoned, NULL, "together/poisoned");
+	add_our_hows(together_adapts, NULL, "together/adapts");
+	add_our_hows(together_only_asked, NULL, "together/only-asked");
+	add_our_hows(together_discarded, NULL, "together/discarded");
+	add_our_hows(together_unmapped, NULL, "together/unmapped");
+	add_our_hows(together_poisoned, NULL, "together/poisoned");
 	add_case(together_shares, NULL, "together/shares");
 	add_case(together_killed, NULL, "together/killed");
 	add_case(together_mirror_limit, NULL, "together/mirror/limit");

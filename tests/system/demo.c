@@ -123,6 +123,7 @@ static void demo_compares(const void *unused)
 	need_io_uring();
 	output = output_good(RUN("hmmu-demo", "--size", MIB));
 	restart = row_of(output, "\n  restart on each drop ");
+	note("beginning again: %llu faults, %llu drops", restart.faults, restart.drops);
 	CHECK_EQ(restart.pages, PAGES);
 	CHECK_REL(restart.faults, >=, PAGES / BATCH);
 	CHECK_REL(restart.faults, <, PAGES / BATCH + PAGES / BATCH / 8);
