@@ -229,6 +229,7 @@ include_source() {
 	echo '#include <linux/hmm.h>'
 	[ "$1" = without ] || echo '#include <linux/hmm_unlocked.h>'
 	cat <<-'END'
+		#include <linux/mmu_notifier.h>
 		#include <linux/module.h>
 		#include <linux/mutex.h>
 		#include <linux/sched/signal.h>
