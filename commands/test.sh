@@ -41,17 +41,21 @@ command_main() {
 }
 
 # Runs all guests, several at once: a guest waits for much of its time. Each line begins with
-# the kernel's name.
+# the kernel's name. The longest guests come first, so that the last ones end at about the
+# same time: all cases before all oracles, and debug kernels, which are named last, before the
+# others.
 run_guests() {
-	local kernel job running=0 most
+	local kernels kernel job running=0 most
 
 	[ -n "$(kernels_to_boot)" ] || return 0
 	most=${option[guests]-$(guests_at_once)}
-	for kernel in $(kernels_to_boot); do
-		kernel_prepare "$kernel"
-		accel_choose
-		modules_built=$(modules_of_kernel)
-		for job in $(jobs_of "$kernel"); do
+	kernels=$(kernels_to_boot | tac)
+	for job in cases lazymem suite oracles; do
+		for kernel in $kernels; do
+			job_meant "$job" "$kernel" || continue
+			kernel_prepare "$kernel"
+			accel_choose
+			modules_built=$(modules_of_kernel)
 			[ "$running" -lt "$most" ] || wait -n
 			[ "$running" -eq "$most" ] || running=$((running + 1))
 			{ (run_job "$job") || job_lost "$job"; } | name_lines "$kernel" &
@@ -60,12 +64,14 @@ run_guests() {
 	wait
 }
 
-# The oracles come first: a kernel with a silent oracle proves nothing.
-jobs_of() {
-	[ -z "$(chosen_oracles "$1")" ] || echo oracles
-	[ -z "$cases" ] || echo cases
-	[ -z "$lazymem_cases" ] || echo lazymem
-	[ -z "$suite_case" ] || echo suite
+# job_meant JOB KERNEL
+job_meant() {
+	case $1 in
+	cases) [ -n "$cases" ] ;;
+	lazymem) [ -n "$lazymem_cases" ] ;;
+	suite) [ -n "$suite_case" ] ;;
+	oracles) [ -n "$(chosen_oracles "$2")" ] ;;
+	esac
 }
 
 # run_job JOB: on the prepared kernel; adds the results to those of the run.
@@ -224,7 +230,7 @@ again() {
 }
 
 # Prints the results; fails unless tests ran and none failed. The seconds of a kernel are
-# those of its guests, in the order of the kernels.
+# those of its guests; the kernel whose guest ended first comes first.
 report() {
 	if [ -s "$scratch/times" ]; then
 		printf '\nslowest cases:\n'

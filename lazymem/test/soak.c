@@ -34,7 +34,7 @@
 /* A client that has all it needs and makes no progress for this time has lost a fault. */
 #define STUCK_SECONDS	60
 
-struct soak_options soak_options = { .rounds = 10 };
+struct soak_options soak_options = { .rounds = 4 };
 
 /* In shared memory, written by a client: the page it reads, and how many it has read. */
 struct progress {

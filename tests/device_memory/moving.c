@@ -108,7 +108,7 @@ static void moving_counts(const void *variant)
 	CHECK_EQ(c.at[WORDS - 1], c.written);
 }
 
-#define SECONDS	30
+#define SECONDS	10
 #define PAGES	64
 #define USERS	4
 

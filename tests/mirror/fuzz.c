@@ -27,7 +27,7 @@
 #include "module.h"
 #include "stats.h"
 
-#define SECONDS		60
+#define SECONDS		20
 #define PAGES		2048
 #define CALLERS		4
 #define CHANGERS	2
