@@ -7,6 +7,10 @@
 # What guest_run returns if the guest itself failed, whatever the command returned.
 readonly guest_failed=99
 
+# A kernel that has printed nothing for this many seconds, while its init does not run yet, has
+# stopped. (Unpacking the initramfs is the longest silence: seconds, a minute on a busy host.)
+readonly boot_silence_seconds=240
+
 # guest_run [--interactive] [--exact] [--disk FILE] NAME COMMAND [ARGUMENT...]
 # Returns the command's status. NAME names the logs. Boots the prepared kernel, with
 # guest_memory MiB, for at most guest_timeout seconds (0: no limit). With --exact the guest
@@ -39,8 +43,8 @@ guest_run() {
 }
 
 # Before the guest's init reports to the console, no module is loaded: if a kernel dies
-# before, it is booted again. Under emulation a CPU sometimes executes code that another
-# CPU is patching.
+# before, or stops, it is booted again. Under emulation a CPU sometimes executes code that
+# another CPU is patching, and a calibration of a timer may not end.
 boot_until_init() {
 	local attempt status
 
@@ -53,7 +57,7 @@ boot_until_init() {
 			return "$status"
 		fi
 		cp "$console" "${console%.console}.boot-$attempt"
-		say "the kernel died while it booted, before any module was loaded (see ${console%.console}.boot-$attempt): booting again"
+		say "the kernel died or stopped while it booted, before any module was loaded (see ${console%.console}.boot-$attempt): booting again"
 	done
 }
 
@@ -65,7 +69,7 @@ tell_coarse_timer() {
 }
 
 boot() {
-	local status follower=''
+	local status follower='' watcher=''
 
 	say "booting $kernel_release (${accelerator^^}, ${guest_memory} MiB, console in $console)"
 	: >"$console"
@@ -79,11 +83,30 @@ boot() {
 	else
 		# In a session of its own QEMU does not get the terminal's Ctrl-C:
 		# ./run ends QEMU in order.
+		boot_watch >/dev/null &
+		watcher=$!
 		qemu setsid </dev/null
 	fi
 	status=$?
-	[ -z "$follower" ] || kill "$follower"
+	# shellcheck disable=SC2086
+	kill $follower $watcher 2>/dev/null
 	return "$status"
+}
+
+# Ends QEMU if the kernel stops before its init runs.
+boot_watch() {
+	local size=0 now silent=0
+
+	until grep -aqF 'hmm-unlocked: init' "$console"; do
+		sleep 1
+		now=$(stat -c %s "$console")
+		silent=$((now == size ? silent + 1 : 0))
+		size=$now
+		if [ "$silent" -ge "$boot_silence_seconds" ]; then
+			kill "$(<"$scratch/qemu.pid")"
+			return
+		fi
+	done
 }
 
 # qemu [PREFIX...]: PREFIX is a command that runs QEMU.
@@ -96,7 +119,7 @@ qemu() {
 	"$@" timeout --foreground -k 5 "$guest_timeout" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
 		-machine q35 "${processors[@]}" \
-		-m "$guest_memory" -display none \
+		-m "$guest_memory" -display none -pidfile "$scratch/qemu.pid" \
 		-kernel "$kernel_image" -initrd "$scratch/initramfs" \
 		-append "$(kernel_parameters)" "${drive[@]}" \
 		-chardev "file,id=console,path=$console" -serial chardev:console \
