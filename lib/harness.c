@@ -26,7 +26,7 @@
 
 #define CASES_MAX	2048
 #define NAME_MAX_LENGTH	80
-#define DEFAULT_SECONDS	60
+#define DEFAULT_SECONDS	180
 #define EXIT_SKIPPED	77
 
 struct test_case {

@@ -20,7 +20,7 @@ typedef void case_fn(const void *variant);
 void add_case(case_fn *fn, const void *variant, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As add_case(), with a time other than the default of 60 s. */
+/* As add_case(), with a time other than the default of 180 s. */
 void add_slow_case(unsigned int seconds, case_fn *fn, const void *variant,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -212,7 +212,7 @@ void suite_device(void)
 	for (size_t i = 0; i < NR_ENDS; i++) {
 		add_device_cases(device_ends, &ends[i], "device/ends/%s",
 				 ends[i].name);
-		add_slow_device_cases(120, device_ends_anywhere, &ends[i],
+		add_slow_device_cases(300, device_ends_anywhere, &ends[i],
 				      "device/ends-anywhere/%s", ends[i].name);
 		add_device_cases(device_outlived, &ends[i], "device/outlived/%s",
 				 ends[i].name);

@@ -284,5 +284,5 @@ static void moving_all_at_once(const void *variant)
 void suite_moving(void)
 {
 	add_device_cases(moving_counts, NULL, "moving/counts");
-	add_slow_device_cases(150, moving_all_at_once, NULL, "moving/all-at-once");
+	add_slow_device_cases(300, moving_all_at_once, NULL, "moving/all-at-once");
 }

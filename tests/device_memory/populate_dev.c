@@ -488,7 +488,7 @@ void suite_populate_dev(void)
 	add_device_cases(populate_dev_swapped, NULL, "populate-dev/swapped");
 	add_device_cases(populate_dev_again, NULL, "populate-dev/again");
 	for (size_t i = 0; i < ARRAY_SIZE(rivalries); i++)
-		add_slow_device_cases(120, populate_dev_rivals, &rivalries[i],
+		add_slow_device_cases(300, populate_dev_rivals, &rivalries[i],
 				      "populate-dev/rivals/%s",
 				      rivalries[i].name);
 }

@@ -245,5 +245,5 @@ static void stress_everything(const void *unused)
 
 void suite_stress(void)
 {
-	add_slow_case(120, stress_everything, NULL, "stress/everything");
+	add_slow_case(300, stress_everything, NULL, "stress/everything");
 }

@@ -306,5 +306,5 @@ static void fuzz_ioctls(const void *unused)
 
 void suite_fuzz(void)
 {
-	add_slow_case(180, fuzz_ioctls, NULL, "fuzz/ioctls");
+	add_slow_case(300, fuzz_ioctls, NULL, "fuzz/ioctls");
 }
