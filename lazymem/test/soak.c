@@ -32,7 +32,7 @@
 #define DELAY_MOST_MS	3
 
 /* A client that has all it needs and makes no progress for this time has lost a fault. */
-#define STUCK_SECONDS	60
+#define STUCK_SECONDS	180
 
 struct soak_options soak_options = { .rounds = 4 };
 

@@ -370,11 +370,14 @@ static void migrate_no_page(const void *variant)
 	struct area area = area_new(&kind_anon, 2 * PAGES_IN_HUGE);
 	char *second = area.at + HUGE;
 	int fd = device_new(d, 0);
+	struct hmm_dmirror_cmd cmd;
 	uint64_t stayed;
 
 	area_fill(&area);
 	fail_next(fd);
-	CHECK_EQ(device_take(fd, area.at, area.pages), -ENOENT);
+	CHECK_EQ(dmirror_call(fd, HMM_DMIRROR_MOVE, area.at, area.pages,
+			      (void *)HMM_DMIRROR_MOVE_TO_DEV, &cmd), 0);
+	CHECK_EQ(cmd.cpages, PAGES_IN_HUGE);
 	CHECK_EQ(device_has(d, fd, area.at, PAGES_IN_HUGE), 0);
 	CHECK_EQ(device_has(d, fd, second, PAGES_IN_HUGE), PAGES_IN_HUGE);
 	CHECK_EQ(device_wrong(fd, area.at, SERIES, 0, area.pages, ANY_FAULTS), 0);

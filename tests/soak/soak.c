@@ -26,7 +26,7 @@
 #include "module.h"
 #include "soak.h"
 
-#define STUCK_SECONDS	60
+#define STUCK_SECONDS	180
 #define ROUND_MOST_MS	12000
 #define STRIKE_MOST_MS	1500
 #define SWAP		(64UL << 20)

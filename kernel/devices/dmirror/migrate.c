@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -10,6 +11,9 @@
 #include "dmirror.h"
 
 #define BYTES_MAX	512UL
+
+/* So often pages that have stayed are moved again. */
+#define MIGRATE_TRIES	10
 
 typedef int dmirror_copy_fn(struct dmirror *dmirror, unsigned long addr,
 			    void *to);
@@ -79,14 +83,34 @@ static int dmirror_migrate_counted(struct dmirror *dmirror,
 	return ret;
 }
 
-int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+static int dmirror_migrate_try(struct dmirror *dmirror,
+			       struct hmm_dmirror_cmd *cmd)
 {
 	unsigned long moved;
 	int ret = dmirror_migrate(dmirror, cmd, true, &moved);
 
 	if (!ret)
 		ret = dmirror_map_present(dmirror, cmd);
+	cmd->cpages = 0;
 	return ret ?: dmirror_read_back(dmirror, cmd, dmirror_copy_local);
+}
+
+/*
+ * The caller wants all pages in the device's memory. The kernel leaves a page where it is if
+ * somebody else holds its lock or a reference at that moment. (Seen in one of some thousand
+ * calls on a busy host: another processor of the kernel had the lock of one page in 512.) As
+ * the kernel's own migrate_pages() does, try again before a page counts as one that cannot
+ * move; a tick later, so that the other can end.
+ */
+int dmirror_migrate_to_dev(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
+{
+	int ret = dmirror_migrate_try(dmirror, cmd), tries;
+
+	for (tries = 1; ret == -ENOENT && tries < MIGRATE_TRIES; tries++) {
+		schedule_timeout_killable(1);
+		ret = dmirror_migrate_try(dmirror, cmd);
+	}
+	return ret;
 }
 
 int dmirror_migrate_to_sys(struct dmirror *dmirror, struct hmm_dmirror_cmd *cmd)
