@@ -201,7 +201,25 @@ static void run_moved(struct actor *actor, struct run from, struct run to, bool 
 	}
 }
 
-/* A mremap() that fails may have unmapped the destination. */
+static bool page_is_mapped(struct actor *actor, size_t page)
+{
+	unsigned char resident;
+
+	return !mincore(run_address(actor, (struct run){ page, 1 }), PAGE, &resident);
+}
+
+/*
+ * A mremap() that fails may have unmapped the destination. From 6.17 on it moves several
+ * mappings, one after the other, and ends at the first that cannot be moved, such as one with
+ * a userfaultfd. Then those before it have been moved: nothing is known of the source.
+ */
+static void move_failed(struct actor *actor, struct run from, struct run to, bool stays)
+{
+	run_unmapped(actor, to);
+	if (stays || !page_is_mapped(actor, from.page))
+		run_unmapped(actor, from);
+}
+
 static int do_move(struct actor *actor)
 {
 	struct shadow *shadow = &actor->life->shadow;
@@ -221,7 +239,7 @@ static int do_move(struct actor *actor)
 		   run_address(actor, to)) == MAP_FAILED)
 		ret = -errno;
 	if (ret)
-		run_unmapped(actor, to);
+		move_failed(actor, from, to, stays);
 	else
 		run_moved(actor, from, to, stays);
 	change_end(actor, to);

@@ -4,7 +4,7 @@
  *
  * In a round processes are started, killed and replaced, and swap space is removed and
  * added. Then all processes end, and all modules are unloaded and loaded for the next
- * round. A thread without progress for a minute is stuck: a server stalls for less than
+ * round. A thread without progress for three minutes is stuck: a server stalls for less than
  * a second.
  */
 #include <dirent.h>
